@@ -1,0 +1,55 @@
+"""Who is metered where: a site has meters, a meter has channels."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from chowon.domain.quantities import DEFAULT_HOLD_MS
+
+Role = Literal["main", "phase", "circuit", "plug", "solar"]
+"""main and phase channels add up to what the site takes from the grid; the others are parts of it."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ChannelKey:
+    """The names by which a meter calls a channel; each 1–64 characters of [a-z0-9_.-]."""
+
+    site: str
+    meter: str
+    channel: str
+
+    def __str__(self) -> str:
+        return f"{self.site}/{self.meter}/{self.channel}"
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One measured line."""
+
+    id: int
+    """uint32, the id by which readings know it"""
+    key: ChannelKey
+    role: Role = "main"
+    hold_ms: int = DEFAULT_HOLD_MS
+    """The longest silence, ms, that one sample bridges."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A home, flat or building with one bill."""
+
+    id: int
+    key: str
+    name: str
+    timezone: str
+    """IANA name, e.g. "Asia/Seoul"."""
+    reading_day: int
+    """Day of the month (1–28, or 31 for the month's last day) on which the utility reads the meter."""
+    tariff: str
+    """Id of the tariff in force, e.g. "kr.kepco.residential.low"."""
+    tariff_options: dict[str, str] = field(default_factory=dict)
+    channels: tuple[Channel, ...] = ()
+
+    @property
+    def main_channels(self) -> tuple[Channel, ...]:
+        """The channels that add up to what the site takes from the grid."""
+        return tuple(c for c in self.channels if c.role in ("main", "phase"))

@@ -1,0 +1,99 @@
+"""Every error that chowon raises, as one tree. The name says whether trying again can help.
+
+ChowonError
+├── BadInput                 somebody's data is wrong: says what, where and what is expected
+│   ├── PayloadRejected      a payload with nothing usable in it; carries every problem found
+│   ├── TariffInvalid        a tariff file; carries every problem found
+│   ├── RecordingInvalid     a recording file that cannot be played
+│   └── UsageInvalid         a question about a bill that has no answer (negative kWh, unknown date, …)
+├── Misconfigured            stop: nothing changes until a person changes a setting
+│   ├── MeterMisconfigured
+│   └── ExtraMissing         an optional part is not installed; carries the install line
+├── NotFound                 no such site, channel, tariff, …
+├── NotAllowed               no token, or one that may not do this
+├── Unavailable              retry: it may work later
+│   ├── MeterUnavailable
+│   ├── Overloaded           a bounded queue is full; try again after a moment
+│   └── StoreUnavailable     nothing is acknowledged until the disk or database answers again
+└── Damaged                  stop: stored bytes are not what was written; says which
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chowon.domain.problems import Problem
+
+
+class ChowonError(Exception):
+    """Root of the tree."""
+
+
+class BadInput(ChowonError):
+    """Somebody's data is wrong."""
+
+
+class _WithProblems(BadInput):
+    def __init__(self, what: str, problems: Sequence["Problem"] = ()) -> None:
+        self.what = what
+        self.problems = tuple(problems)
+        super().__init__("\n".join([what, *(f"  {p}" for p in self.problems)]))
+
+
+class PayloadRejected(_WithProblems):
+    """A payload with nothing usable in it."""
+
+
+class TariffInvalid(_WithProblems):
+    """A tariff file that cannot be used."""
+
+
+class RecordingInvalid(_WithProblems):
+    """A recording file that cannot be played."""
+
+
+class UsageInvalid(BadInput):
+    """A question about a bill that has no answer."""
+
+
+class Misconfigured(ChowonError):
+    """Nothing changes until a person changes a setting."""
+
+
+class MeterMisconfigured(Misconfigured):
+    """A meter whose settings cannot work."""
+
+
+class ExtraMissing(Misconfigured):
+    """An optional part is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs an extra: pip install 'chowon[{extra}]'")
+
+
+class NotFound(ChowonError):
+    """No such site, channel, tariff or file."""
+
+
+class NotAllowed(ChowonError):
+    """No token, or one that may not do this."""
+
+
+class Unavailable(ChowonError):
+    """It may work later."""
+
+
+class MeterUnavailable(Unavailable):
+    """A meter or broker does not answer."""
+
+
+class Overloaded(Unavailable):
+    """A bounded queue is full."""
+
+
+class StoreUnavailable(Unavailable):
+    """The disk or database does not take data; nothing is acknowledged meanwhile."""
+
+
+class Damaged(ChowonError):
+    """Stored bytes are not what was written."""

@@ -1,0 +1,1 @@
+"""Doors that readings come in by, their checks, and the acknowledgement that they are durable."""

@@ -1,0 +1,1 @@
+"""What runs over closed time: functions from Arrow table to Arrow table."""

@@ -1,0 +1,1 @@
+"""One file a protocol: bytes or payload in, readings by name out."""

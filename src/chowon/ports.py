@@ -1,0 +1,109 @@
+"""The seams: small protocols between the parts. app.py decides what stands behind each."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from chowon.domain.readings import Readings
+from chowon.domain.rollups import Rollup
+from chowon.domain.sites import Channel, ChannelKey, Site
+
+Resolution = Literal["1min", "15min", "1h", "1day"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One batch in the journal."""
+
+    sequence: int
+    readings: Readings
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a journal holds: sequences in (trimmed_through, last]."""
+
+    trimmed_through: int
+    last: int
+
+
+class Journal(Protocol):
+    """Batches of readings in the order in which they became durable."""
+
+    def append(self, batches: Sequence[Readings]) -> int:
+        """Make all batches durable in one go; the sequence of the last one.
+
+        Errors: StoreUnavailable — nothing was acknowledged, the same batches may be sent again.
+        """
+
+    def read(self, after: int) -> Iterator[Entry]:
+        """Entries with a sequence above `after`, in order."""
+
+    def trim(self, through: int) -> None:
+        """Forget entries up to this sequence: they stand in the lake now."""
+
+    def bounds(self) -> Bounds:
+        """What the journal holds at this moment."""
+
+    def close(self) -> None:
+        """Release files and threads."""
+
+
+class History(Protocol):
+    """What was measured: one consistent view over lake and journal at each call."""
+
+    def readings(self, channels: Sequence[int], start_ms: int, end_ms: int) -> Readings:
+        """Raw readings in [start, end), sorted by (channel, time), the last of equal keys."""
+
+    def rollup(
+        self, channels: Sequence[int], start_ms: int, end_ms: int, resolution: Resolution, timezone: str
+    ) -> Rollup:
+        """Rollup rows whose bucket starts in [start, end); days are local to `timezone`."""
+
+    def last_times(self, channels: Sequence[int]) -> dict[int, int]:
+        """The newest reading's time, ms UTC, of each channel that has one."""
+
+
+class SiteBook(Protocol):
+    """Sites, meters, channels and the names by which they are known."""
+
+    def sites(self) -> list[Site]:
+        """All sites with their channels."""
+
+    def site(self, site_id: int) -> Site:
+        """One site. Errors: NotFound."""
+
+    def resolve(self, keys: Sequence[ChannelKey]) -> list[Channel | None]:
+        """The channel behind each key, None where it is not known."""
+
+    def register(self, key: ChannelKey, hold_ms: int) -> Channel:
+        """Make the channel known (and its site and meter if needed); the known one if it already is."""
+
+    def configure(self, site: Site) -> None:
+        """Change a site's name, timezone, reading day, tariff and options. Errors: NotFound."""
+
+
+class TokenBook(Protocol):
+    """Access tokens, kept hashed."""
+
+    def issue(self, name: str, scopes: frozenset[str]) -> str:
+        """A new token; the only time that it is shown."""
+
+    def scopes(self, token: str) -> frozenset[str] | None:
+        """What this token may do, None if it is unknown or revoked."""
+
+    def revoke(self, name: str) -> None:
+        """Stop all tokens of this name. Errors: NotFound."""
+
+    def names(self) -> list[str]:
+        """Names of the tokens that are in force."""
+
+
+class Sink(Protocol):
+    """Where a checked batch goes. Returns when it is durable, which is the acknowledgement."""
+
+    async def submit(self, readings: Readings) -> None:
+        """Make the batch durable and show it to the live state.
+
+        Errors: Overloaded (queue full), StoreUnavailable: nothing was taken; send again later.
+        """

@@ -1,0 +1,1 @@
+"""Journal, lake, catalog, and the queries over them."""

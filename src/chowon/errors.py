@@ -19,10 +19,28 @@ ChowonError
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
-if TYPE_CHECKING:
-    from chowon.domain.problems import Problem
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One wrong thing in somebody's input: where it stands, what was found, what is expected."""
+
+    where: str
+    """Path to the place: "readings[3].power_w", "line 7", "kr/x.toml: version 2"."""
+    found: str
+    """The value as it came, through `shortened`."""
+    expected: str
+    """What would be right, with its unit and range, or what to do."""
+
+    def __str__(self) -> str:
+        return f"{self.where}: found {self.found}; expected {self.expected}"
+
+
+def shortened(value: object, limit: int = 80) -> str:
+    """The value as text for a message, never longer than `limit` characters."""
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 class ChowonError(Exception):
@@ -34,7 +52,7 @@ class BadInput(ChowonError):
 
 
 class _WithProblems(BadInput):
-    def __init__(self, what: str, problems: Sequence["Problem"] = ()) -> None:
+    def __init__(self, what: str, problems: Sequence[Problem] = ()) -> None:
         self.what = what
         self.problems = tuple(problems)
         super().__init__("\n".join([what, *(f"  {p}" for p in self.problems)]))

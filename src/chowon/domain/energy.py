@@ -66,9 +66,7 @@ def between(pieces: Held, start_ms: int, end_ms: int) -> Held:
     end = np.clip(pieces.time_ms + pieces.held_ms, start_ms, end_ms)
     instant = (pieces.held_ms == 0) & (pieces.time_ms >= start_ms) & (pieces.time_ms < end_ms)
     inside = (end > begin) | instant
-    return Held(
-        pieces.channel[inside], begin[inside], pieces.power_dw[inside], (end - begin)[inside]
-    )
+    return Held(pieces.channel[inside], begin[inside], pieces.power_dw[inside], (end - begin)[inside])
 
 
 def import_dwms(pieces: Held) -> I64:

@@ -62,9 +62,7 @@ def regroup(fine: Rollup, start_ms: I64) -> Rollup:
     )
 
 
-def _summed(
-    channel: U32, start_ms: I64, imp: I64, exp: I64, covered: I64, low: I32, high: I32
-) -> Rollup:
+def _summed(channel: U32, start_ms: I64, imp: I64, exp: I64, covered: I64, low: I32, high: I32) -> Rollup:
     """Rows of equal (channel, start) added up; the input is sorted by them."""
     n = len(channel)
     if n == 0:

@@ -23,6 +23,7 @@ class Period:
 
     @property
     def days(self) -> int:
+        """Length of the period."""
         return (self.end - self.start).days
 
 
@@ -37,7 +38,7 @@ def local_day(time_ms: int, zone: ZoneInfo) -> date:
 
 
 def reading_date(year: int, month: int, reading_day: int) -> date:
-    """The day of this month on which the meter is read; 29–31 fall on the month's last day if it is shorter."""
+    """The day of this month on which the meter is read; in a shorter month its last day."""
     return date(year, month, min(reading_day, calendar.monthrange(year, month)[1]))
 
 
@@ -50,7 +51,7 @@ def period_of(day: date, reading_day: int) -> Period:
 
 
 def day_starts_ms(start: date, end: date, zone: ZoneInfo) -> I64:
-    """(days + 1,) the instants at which the local days from start to end begin; the last one is `end` itself."""
+    """(days + 1,) the instants, ms UTC, at which the local days from start to end begin, `end` included."""
     count = (end - start).days + 1
     return np.array([midnight_ms(start + timedelta(days=n), zone) for n in range(count)], np.int64)
 

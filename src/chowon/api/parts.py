@@ -1,0 +1,46 @@
+"""What the routes work with; app.py puts it together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from fastapi import Request, WebSocket
+
+from chowon.api.access import Access
+from chowon.domain.bill import Prepared
+from chowon.domain.clock import Period
+from chowon.domain.sites import Site
+from chowon.domain.tariff import Tariff
+from chowon.ingest.door import Door
+from chowon.live.service import Live
+from chowon.ports import History, SiteBook
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what one client may ask of the server."""
+
+    body_bytes: int
+    live_clients: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that a route may use."""
+
+    live: Live
+    history: History
+    sites: SiteBook
+    door: Door
+    access: Access
+    tariff: Callable[[str], Tariff]
+    prepare: Callable[[Site, Period], Prepared]
+    now_ms: Callable[[], int]
+    limits: Limits
+    dashboard: Path | None
+
+
+def parts_of(connection: Request | WebSocket) -> Parts:
+    """The parts of the server that this request came to."""
+    return cast("Parts", connection.app.state.parts)

@@ -1,0 +1,121 @@
+"""GET /sites, GET and PATCH /sites/{id}."""
+
+import asyncio
+from dataclasses import replace
+from typing import Annotated
+from zoneinfo import available_timezones
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from chowon.api.parts import Parts, parts_of
+from chowon.domain.sites import Role, Site
+from chowon.errors import BadInput
+
+router = APIRouter(prefix="/sites", tags=["sites"])
+
+
+class Text(BaseModel):
+    """A text for people."""
+
+    ko: str
+    en: str
+
+
+class TariffName(BaseModel):
+    """A tariff by id and name."""
+
+    id: str
+    name: Text
+
+
+class ChannelAnswer(BaseModel):
+    """A measured line."""
+
+    id: int
+    meter: str
+    key: str
+    role: Role
+    hold_ms: int
+
+
+class SiteAnswer(BaseModel):
+    """A home, flat or building with one bill."""
+
+    id: int
+    key: str
+    name: str
+    timezone: str
+    currency: str
+    tariff: TariffName
+    tariff_options: dict[str, str]
+    reading_day: int
+    channels: list[ChannelAnswer]
+
+
+class SitesAnswer(BaseModel):
+    """All sites."""
+
+    sites: list[SiteAnswer]
+
+
+class SiteChange(BaseModel):
+    """What may be changed; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    timezone: str | None = None
+    reading_day: Annotated[int, Field(ge=1, le=31)] | None = None
+    tariff: str | None = None
+    tariff_options: dict[str, str] | None = None
+
+
+@router.get("")
+async def sites(request: Request) -> SitesAnswer:
+    """All sites with their channels."""
+    parts = parts_of(request)
+    parts.access.check(request.headers, "read")
+    found = await asyncio.to_thread(parts.sites.sites)
+    return SitesAnswer(sites=[answer(parts, s) for s in found])
+
+
+@router.get("/{site_id}")
+async def site(request: Request, site_id: int) -> SiteAnswer:
+    """One site."""
+    parts = parts_of(request)
+    parts.access.check(request.headers, "read")
+    return answer(parts, await asyncio.to_thread(parts.sites.site, site_id))
+
+
+@router.patch("/{site_id}")
+async def change_site(request: Request, site_id: int, change: SiteChange) -> SiteAnswer:
+    """Change a site's name, time zone, reading day or tariff; live figures follow at once."""
+    parts = parts_of(request)
+    parts.access.check(request.headers, "admin")
+    wanted = change.model_dump(exclude_none=True)
+    if "timezone" in wanted and wanted["timezone"] not in available_timezones():
+        raise BadInput(f"timezone: {wanted['timezone']!r} is not an IANA name such as Asia/Seoul")
+    changed = replace(await asyncio.to_thread(parts.sites.site, site_id), **wanted)
+    parts.tariff(changed.tariff)
+    await asyncio.to_thread(parts.sites.configure, changed)
+    await parts.live.reload()
+    return answer(parts, changed)
+
+
+def answer(parts: Parts, site: Site) -> SiteAnswer:
+    """A site as the API writes it."""
+    tariff = parts.tariff(site.tariff)
+    return SiteAnswer(
+        id=site.id,
+        key=site.key,
+        name=site.name,
+        timezone=site.timezone,
+        currency=tariff.currency,
+        tariff=TariffName(id=tariff.id, name=Text(ko=tariff.name.ko, en=tariff.name.en)),
+        tariff_options=site.tariff_options,
+        reading_day=site.reading_day,
+        channels=[
+            ChannelAnswer(id=c.id, meter=c.key.meter, key=c.key.channel, role=c.role, hold_ms=c.hold_ms)
+            for c in site.channels
+        ],
+    )

@@ -1,0 +1,160 @@
+"""GET /sites/{id}/usage: power and energy over time, gaps included."""
+
+import asyncio
+from datetime import date, datetime, timedelta
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel
+
+from chowon.api.parts import Parts, parts_of
+from chowon.domain.clock import local_day, midnight_ms
+from chowon.domain.quantities import DAY_MS, HOUR_MS, MINUTE_MS, QUARTER_MS
+from chowon.domain.site_usage import SiteUsage, merged, site_usage
+from chowon.domain.sites import Site
+from chowon.errors import BadInput
+from chowon.live.series import summed_power
+from chowon.ports import Resolution
+
+router = APIRouter(prefix="/sites", tags=["usage"])
+RAW_ROWS = 100_000
+ROWS = 200_000
+"""Most buckets that one answer lists."""
+_BUCKET_MS: dict[Resolution, int] = {"1min": MINUTE_MS, "15min": QUARTER_MS, "1h": HOUR_MS, "1day": DAY_MS}
+
+
+class UsageAnswer(BaseModel):
+    """Columns of equal length; buckets without a reading are not listed."""
+
+    site: int
+    resolution: Resolution
+    from_ms: int
+    to_ms: int
+    start_ms: list[int]
+    import_kwh: list[float]
+    export_kwh: list[float]
+    mean_w: list[float | None]
+    min_w: list[float] | None
+    max_w: list[float] | None
+    coverage: list[float]
+    gaps: list[tuple[int, int]]
+
+
+class RawAnswer(BaseModel):
+    """The site's power at each instant at which it was heard."""
+
+    site: int
+    resolution: Literal["raw"]
+    from_ms: int
+    to_ms: int
+    time_ms: list[int]
+    power_w: list[float]
+    gaps: list[tuple[int, int]]
+
+
+@router.get("/{site_id}/usage")
+async def usage(
+    request: Request,
+    site_id: int,
+    start: Annotated[str, Query(alias="from", description="ms since 1970 UTC, or ISO 8601 with offset")],
+    end: Annotated[str, Query(alias="to", description="as `from`; not included")],
+    resolution: Resolution | Literal["raw"] = "1h",
+) -> UsageAnswer | RawAnswer:
+    """Energy and power by bucket, or raw power."""
+    parts = parts_of(request)
+    parts.access.check(request.headers, "read")
+    from_ms, to_ms = instant_ms("from", start), instant_ms("to", end)
+    if to_ms <= from_ms:
+        raise BadInput(f"to ({to_ms}) must be later than from ({from_ms})")
+    site = await asyncio.to_thread(parts.sites.site, site_id)
+    if resolution == "raw":
+        return await asyncio.to_thread(_raw, parts, site, from_ms, to_ms)
+    if (to_ms - from_ms) // _BUCKET_MS[resolution] > ROWS:
+        raise BadInput(f"more than {ROWS:,} buckets; ask for a shorter time or a coarser resolution")
+    return await asyncio.to_thread(_bucketed, parts, site, from_ms, to_ms, resolution)
+
+
+def instant_ms(name: str, text: str) -> int:
+    """An instant of a query. Errors: BadInput that shows what is understood."""
+    if text.lstrip("-").isdigit():
+        return int(text)
+    try:
+        when = datetime.fromisoformat(text.replace(" ", "+"))  # a '+' in a URL arrives as a space
+    except ValueError:
+        when = None
+    if when is None or when.tzinfo is None:
+        raise BadInput(f"{name}: {text[:40]!r} is neither ms since 1970 nor like 2026-11-01T00:00:00+09:00")
+    return round(when.timestamp() * 1000)
+
+
+def gaps_of(parts: Parts, site: Site, from_ms: int, to_ms: int) -> list[tuple[int, int]]:
+    """The spans in [from, to) in which at least one main channel was silent for longer than its hold."""
+    _, starts, ends = parts.history.gaps([c.id for c in site.main_channels], from_ms, to_ms)
+    return merged(list(zip(starts.tolist(), ends.tolist(), strict=True)))
+
+
+def _raw(parts: Parts, site: Site, from_ms: int, to_ms: int) -> RawAnswer:
+    channels = site.main_channels
+    readings = parts.history.readings([c.id for c in channels], from_ms, to_ms)
+    if len(readings) > RAW_ROWS:
+        raise BadInput(f"{len(readings):,} readings; at most {RAW_ROWS:,} an answer: ask for a shorter time")
+    time_ms, power_dw = summed_power(readings, {c.id: c.hold_ms for c in channels})
+    return RawAnswer(
+        site=site.id,
+        resolution="raw",
+        from_ms=from_ms,
+        to_ms=to_ms,
+        time_ms=time_ms.tolist(),
+        power_w=(power_dw / 10).tolist(),
+        gaps=gaps_of(parts, site, from_ms, to_ms),
+    )
+
+
+def _bucketed(parts: Parts, site: Site, from_ms: int, to_ms: int, resolution: Resolution) -> UsageAnswer:
+    channels = [c.id for c in site.main_channels]
+    rows = parts.history.rollup(channels, from_ms, to_ms, resolution, site.timezone)
+    used = site_usage(rows, channels)
+    lengths = _lengths_ms(used, site, resolution)
+    now_ms = parts.now_ms()
+    return UsageAnswer(
+        site=site.id,
+        resolution=resolution,
+        from_ms=from_ms,
+        to_ms=to_ms,
+        start_ms=used.start_ms.tolist(),
+        import_kwh=used.import_kwh,
+        export_kwh=used.export_kwh,
+        mean_w=_means_w(used),
+        min_w=None if used.min_dw is None else (used.min_dw / 10).tolist(),
+        max_w=None if used.max_dw is None else (used.max_dw / 10).tolist(),
+        coverage=[
+            coverage(covered, start, start + length, now_ms)
+            for covered, start, length in zip(
+                used.covered_ms.tolist(), used.start_ms.tolist(), lengths, strict=True
+            )
+        ],
+        gaps=gaps_of(parts, site, from_ms, to_ms),
+    )
+
+
+def coverage(covered_ms: int, start_ms: int, end_ms: int, now_ms: int) -> float:
+    """The measured share, 0–1, of the part of [start, end) that has gone by."""
+    gone = min(end_ms, max(now_ms, start_ms)) - start_ms
+    return round(min(covered_ms / gone, 1.0), 4) if gone > 0 else 0.0
+
+
+def _means_w(used: SiteUsage) -> list[float | None]:
+    net = (used.import_dwms - used.export_dwms).tolist()
+    return [
+        None if covered == 0 else round(energy / covered / 10, 2)
+        for energy, covered in zip(net, used.covered_ms.tolist(), strict=True)
+    ]
+
+
+def _lengths_ms(used: SiteUsage, site: Site, resolution: Resolution) -> list[int]:
+    if resolution != "1day":
+        return [_BUCKET_MS[resolution]] * len(used)
+    zone = ZoneInfo(site.timezone)
+    days: list[date] = [local_day(t, zone) for t in used.start_ms.tolist()]
+    return [midnight_ms(d + timedelta(days=1), zone) - midnight_ms(d, zone) for d in days]

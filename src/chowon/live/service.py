@@ -1,0 +1,220 @@
+"""The live loop: takes each durable batch, keeps sums true to the store, serves views and subscriptions.
+
+Everything here runs on one event loop; only store queries go to threads.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from chowon.domain.bill import Prepared
+from chowon.domain.clock import Period, local_day, midnight_ms, period_of
+from chowon.domain.quantities import DAY_MS, DWMS_PER_WH, I64, MINUTE_MS, QUARTER_MS
+from chowon.domain.readings import Readings, concat, of_channels
+from chowon.domain.sites import Site
+from chowon.errors import NotFound, StoreUnavailable
+from chowon.live.hub import Hub, Subscription, snapshot_frame
+from chowon.live.recompute import sums_from_store
+from chowon.live.series import summed_power
+from chowon.live.state import ChannelStates, Window
+from chowon.live.view import Frame, Now, view
+from chowon.ports import History, SiteBook
+
+TICK_S = 0.1
+"""How often changes are sent out and late data is worked in."""
+RECENT_MS = 15 * MINUTE_MS
+"""What a client sees of the past when it connects."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A site's tariff made ready for one billing period."""
+
+    currency: str
+    prepared: Prepared
+
+
+Pricing = Callable[[Site, Period], Priced]
+
+
+class Live:
+    """The live state of all sites."""
+
+    def __init__(self, history: History, sites: SiteBook, pricing: Pricing, now: Callable[[], int]) -> None:
+        self._history, self._book, self._pricing, self._now = history, sites, pricing, now
+        self.hub = Hub()
+        self.states = ChannelStates()
+        self._sites: dict[int, Site] = {}
+        self._slots: dict[int, I64] = {}
+        self._frames: dict[int, Frame] = {}
+        self._yesterday: dict[int, tuple[int, float | None]] = {}
+        self._new_names = False
+        self._in_flight: list[Readings] | None = None
+        self._fresh: list[Readings] = []
+
+    async def start(self) -> None:
+        """Load all sites and set their sums from the store."""
+        await self.reload()
+        await self._reconcile()
+
+    async def run(self) -> None:
+        """Tick until cancelled."""
+        while True:
+            await self.tick()
+            await asyncio.sleep(TICK_S)
+
+    def on_durable(self, readings: Readings) -> None:
+        """Take in a batch that the journal holds."""
+        self.states.apply(readings)
+        if self._in_flight is not None:
+            self._in_flight.append(readings)
+        if self.hub.clients():
+            self._fresh.append(readings)
+        if not self._new_names:
+            self._new_names = not all(self.states.knows(int(c)) for c in np.unique(readings.channel))
+
+    async def tick(self) -> None:
+        """One round: new names, new days, late data, then what changed goes out."""
+        if self._new_names:
+            self._new_names = False
+            await self.reload()
+        self._turn_pages()
+        await self._reconcile()
+        fresh, self._fresh = concat(self._fresh), []
+        for site_id in self.hub.sites():
+            now = await self.now(site_id)
+            self.hub.publish(now, *self._site_samples(site_id, fresh))
+
+    async def reload(self) -> None:
+        """Read sites and settings anew; changed and new ones are set from the store."""
+        known, self._sites = self._sites, {s.id: s for s in await asyncio.to_thread(self._book.sites)}
+        for site in self._sites.values():
+            if known.get(site.id) == site:
+                continue
+            frame = self._frames[site.id] = self._frame(site)
+            for channel in site.channels:
+                self.states.add(channel.id, channel.hold_ms, frame.window)
+            self._slots[site.id] = self.states.slots([c.id for c in site.main_channels])
+
+    async def now(self, site_id: int) -> Now:
+        """The site's state at this instant. Errors: NotFound."""
+        frame = self._frames.get(site_id)
+        if frame is None:
+            raise NotFound(f"no site {site_id}; GET /api/v1/sites lists the known ones")
+        now_ms = self._now()
+        yesterday = await self._yesterday_kwh(site_id, now_ms)
+        return view(frame, self.states, self._slots[site_id], now_ms, yesterday)
+
+    async def frames(self, site_id: int) -> AsyncIterator[bytes]:
+        """What the live socket sends: a snapshot, then deltas; another snapshot after falling behind."""
+        subscription = self.hub.join(await self.now(site_id))
+        try:
+            yield await self._snapshot(subscription)
+            while True:
+                frame = await subscription.queue.get()
+                yield await self._snapshot(subscription) if subscription.behind else frame
+        finally:
+            self.hub.leave(subscription)
+
+    async def _snapshot(self, subscription: Subscription) -> bytes:
+        sequence, now = self.hub.catch_up(subscription)
+        channels = self._sites[subscription.site].main_channels
+        end = self._now() + DAY_MS
+        readings = await asyncio.to_thread(
+            self._history.readings, [c.id for c in channels], now.time_ms - RECENT_MS, end
+        )
+        return snapshot_frame(sequence, now, *summed_power(readings, {c.id: c.hold_ms for c in channels}))
+
+    def _site_samples(self, site_id: int, fresh: Readings) -> tuple[I64, I64]:
+        """The site's new samples; of several channels only the newest sum, as the arrays hold it."""
+        channels = self._sites[site_id].main_channels
+        mine = of_channels(fresh, [c.id for c in channels])
+        if len(channels) == 1 or not len(mine):
+            return summed_power(mine, {c.id: c.hold_ms for c in channels})
+        slots = self._slots[site_id]
+        return self.states.last_ms[slots].max(keepdims=True), self.states.last_dw[slots].sum(
+            keepdims=True, dtype=np.int64
+        )
+
+    def _turn_pages(self) -> None:
+        """Give a new day's window to every site whose local day is over."""
+        now_ms = self._now()
+        for site_id in [i for i, f in self._frames.items() if now_ms >= f.window.day_end_ms]:
+            frame = self._frames[site_id] = self._frame(self._sites[site_id])
+            every = self.states.slots([c.id for c in self._sites[site_id].channels])
+            self.states.move_windows(every, frame.window)
+
+    def _frame(self, site: Site) -> Frame:
+        zone, now_ms = ZoneInfo(site.timezone), self._now()
+        day = local_day(now_ms, zone)
+        period = period_of(day, site.reading_day)
+        window = Window(
+            midnight_ms(day, zone),
+            midnight_ms(day + timedelta(days=1), zone),
+            midnight_ms(period.start, zone),
+            midnight_ms(period.end, zone),
+        )
+        priced = self._pricing(site, period)
+        return Frame(site.id, priced.currency, day.isoformat(), period, window, priced.prepared)
+
+    async def _reconcile(self) -> None:
+        """Set channels with late data, and new ones, from the store; go on from there without a loss."""
+        dirty = self.states.take_dirty()
+        if not dirty:
+            return
+        self._in_flight = []
+        windows = {c: self.states.window_of(int(self.states.slots([c])[0])) for c in dirty}
+        try:
+            sums = await asyncio.to_thread(sums_from_store, self._history, windows, self._hold_ms(dirty))
+        except StoreUnavailable as error:
+            _log.warning("live sums wait for the store: %s", error)
+            self.states.mark_dirty(dirty)
+            return
+        finally:
+            since, self._in_flight = concat(self._in_flight), None
+        for channel, its in sums.items():
+            self.states.set_from_store(channel, its)
+        self.states.apply(_newer(since, {c: s.last_ms for c, s in sums.items()}))
+        moved = [c for c in dirty if self.states.window_of(int(self.states.slots([c])[0])) != windows[c]]
+        self.states.mark_dirty(moved)
+
+    def _hold_ms(self, channels: Iterable[int]) -> dict[int, int]:
+        return {c: int(self.states.hold_ms[self.states.slots([c])[0]]) for c in channels}
+
+    async def _yesterday_kwh(self, site_id: int, now_ms: int) -> float | None:
+        """Yesterday's use up to this time of day, looked up once a minute."""
+        minute = now_ms // MINUTE_MS
+        cached = self._yesterday.get(site_id)
+        if cached is None or cached[0] != minute:
+            kwh = await asyncio.to_thread(self._look_up_yesterday, site_id, minute * MINUTE_MS)
+            cached = self._yesterday[site_id] = minute, kwh
+        return cached[1]
+
+    def _look_up_yesterday(self, site_id: int, now_ms: int) -> float | None:
+        site = self._sites[site_id]
+        zone = ZoneInfo(site.timezone)
+        start = midnight_ms(local_day(now_ms, zone) - timedelta(days=1), zone)
+        end = now_ms - (self._frames[site_id].window.day_start_ms - start)
+        channels = [c.id for c in site.main_channels]
+        whole = self._history.rollup(channels, start, end // QUARTER_MS * QUARTER_MS, "15min", site.timezone)
+        rest = self._history.rollup(channels, end // QUARTER_MS * QUARTER_MS, end, "1min", site.timezone)
+        if not len(whole) + len(rest):
+            return None
+        total = int(whole.import_dwms.sum()) + int(rest.import_dwms.sum())
+        return round(total / DWMS_PER_WH / 1000, 3)
+
+
+def _newer(readings: Readings, last_ms: dict[int, int | None]) -> Readings:
+    """The readings of these channels that the store had not yet shown."""
+    if not len(readings):
+        return readings
+    keep = np.zeros(len(readings), np.bool_)
+    for channel, last in last_ms.items():
+        keep |= (readings.channel == channel) & (readings.time_ms > (-1 if last is None else last))
+    return readings.where(keep)

@@ -1,0 +1,193 @@
+"""What one site looks like now: the answer of GET /now and of the live socket (docs/reference/api.md)."""
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+import numpy as np
+
+from chowon.domain.bill import Prepared, TierStanding, Usage, number_text
+from chowon.domain.clock import Period
+from chowon.domain.quantities import ABSENT_I32, DWMS_PER_WH, I64
+from chowon.live.state import GAP_SHOWN_MS, NEVER, ChannelStates, Window
+
+_DWMS_PER_KWH = Decimal(DWMS_PER_WH * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """Use since local midnight."""
+
+    day: str
+    from_ms: int
+    kwh: float
+    cost: Decimal
+    """what today has added to the bill so far"""
+    coverage: float
+    """measured share of the time gone by, 0–1"""
+    yesterday_kwh: float | None
+    """yesterday's use up to the same time of day; None if it was not measured"""
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodSoFar:
+    """Use and bill since the last reading day."""
+
+    start: str
+    end: str
+    from_ms: int
+    to_ms: int
+    kwh: float
+    cost: Decimal
+    """the bill if the meter were read now"""
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """One step of a progressive tariff."""
+
+    upto_kwh: float | None
+    energy_price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class TierNow:
+    """Where the period's use stands among the tiers."""
+
+    index: int
+    count: int
+    from_kwh: float
+    to_kwh: float | None
+    distance_kwh: float | None
+    """kWh left before the next tier; None in the last one"""
+    base_jump: Decimal | None
+    """what entering the next tier adds to the fixed charge at once, before taxes; None in the last one"""
+    tiers: tuple[Tier, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The state of a site at one instant. Field names and units: docs/reference/api.md."""
+
+    site: int
+    time_ms: int
+    currency: str
+    power_w: float | None
+    voltage_v: float | None
+    last_seen_ms: int | None
+    stale: bool
+    gap: bool
+    cost_per_hour: Decimal | None
+    marginal_price: Decimal
+    energy_price: Decimal
+    today: Today
+    period: PeriodSoFar
+    tier: TierNow | None
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The days and prices against which a site's sums are read; the same for a whole local day."""
+
+    site: int
+    currency: str
+    day: str
+    period: Period
+    window: Window
+    prepared: Prepared
+
+
+def view(frame: Frame, states: ChannelStates, slots: I64, now_ms: int, yesterday_kwh: float | None) -> Now:
+    """The site's state from the arrays. `slots`: its main channels; with none, everything is unknown or 0."""
+    last_ms = states.last_ms[slots]
+    heard = last_ms != NEVER
+    stale = not len(slots) or bool((~heard | (now_ms - last_ms > states.hold_ms[slots])).any())
+    power_w = None if stale else int(states.last_dw[slots].sum(dtype=np.int64)) / 10
+    today_dwms = int(states.today_dwms[slots].sum())
+    period_dwms = int(states.period_dwms[slots].sum())
+    usage = Usage(Decimal(period_dwms) / _DWMS_PER_KWH)
+    before_today = Usage(Decimal(period_dwms - today_dwms) / _DWMS_PER_KWH)
+    prepared, window = frame.prepared, frame.window
+    prices = prepared.next_kwh(usage)
+    gap_end = states.gap_end_ms[slots]
+    return Now(
+        site=frame.site,
+        time_ms=now_ms,
+        currency=frame.currency,
+        power_w=power_w,
+        voltage_v=_voltage(states, slots, stale),
+        last_seen_ms=int(last_ms.max()) if heard.any() else None,
+        stale=stale,
+        gap=bool((now_ms - gap_end < GAP_SHOWN_MS).any()),
+        cost_per_hour=None if power_w is None else _tenth(Decimal(str(power_w)) / 1000 * prices.marginal_price),
+        marginal_price=plain(prices.marginal_price),
+        energy_price=plain(prices.energy_price),
+        today=Today(
+            day=frame.day,
+            from_ms=window.day_start_ms,
+            kwh=_kwh(today_dwms),
+            cost=_whole(prepared.accrued(usage) - prepared.accrued(before_today)),
+            coverage=_coverage(states.today_covered_ms[slots], window.day_start_ms, now_ms),
+            yesterday_kwh=yesterday_kwh,
+        ),
+        period=PeriodSoFar(
+            start=frame.period.start.isoformat(),
+            end=frame.period.end.isoformat(),
+            from_ms=window.period_start_ms,
+            to_ms=window.period_end_ms,
+            kwh=_kwh(period_dwms),
+            cost=plain(prepared.total(usage)),
+            coverage=_coverage(states.period_covered_ms[slots], window.period_start_ms, now_ms),
+        ),
+        tier=tier_now(prepared.standing(usage)),
+    )
+
+
+def tier_now(standing: TierStanding | None) -> TierNow | None:
+    """A tier standing with numbers as the API writes them."""
+    if standing is None:
+        return None
+    return TierNow(
+        index=standing.index,
+        count=standing.count,
+        from_kwh=round(float(standing.from_kwh), 6),
+        to_kwh=_number(standing.to_kwh),
+        distance_kwh=_number(standing.distance_kwh),
+        base_jump=None if standing.base_jump is None else plain(standing.base_jump),
+        tiers=tuple(Tier(_number(t.upto_kwh), plain(t.energy_price)) for t in standing.tiers),
+    )
+
+
+def plain(amount: Decimal) -> Decimal:
+    """The same amount, without exponent or trailing zeros when written."""
+    return Decimal(number_text(amount))
+
+
+def _voltage(states: ChannelStates, slots: I64, stale: bool) -> float | None:
+    told = states.voltage_dv[slots]
+    told = told[told != ABSENT_I32]
+    return None if stale or not len(told) else round(float(told.mean()) / 10, 1)
+
+
+def _coverage(covered_ms: I64, start_ms: int, now_ms: int) -> float:
+    """The least covered channel decides: a missing phase is missing energy."""
+    gone = now_ms - start_ms
+    if gone <= 0 or not len(covered_ms):
+        return 0.0
+    return round(min(int(covered_ms.min()) / gone, 1.0), 4)
+
+
+def _kwh(dwms: int) -> float:
+    return round(dwms / DWMS_PER_WH / 1000, 6)
+
+
+def _number(value: Decimal | None) -> float | None:
+    return None if value is None else round(float(value), 6)
+
+
+def _tenth(value: Decimal) -> Decimal:
+    return value.quantize(Decimal("0.1"), ROUND_HALF_UP)
+
+
+def _whole(value: Decimal) -> Decimal:
+    return value.quantize(Decimal(1), ROUND_HALF_UP)

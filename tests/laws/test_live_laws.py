@@ -1,0 +1,106 @@
+"""Live sums equal a recomputation from raw, however the readings arrive."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chowon.domain.energy import between, gaps, held, import_dwms
+from chowon.domain.quantities import HOUR_MS
+from chowon.live.recompute import sums_from_store
+from chowon.live.state import NEVER, ChannelStates, Window
+from tests.memory import MemoryHistory
+from tests.streams import START_MS, mangled, streams
+
+HOLD_MS = 10_000
+CHANNELS = (1, 2)
+DAY = Window(START_MS, START_MS + 24 * HOUR_MS, START_MS - 240 * HOUR_MS, START_MS + 480 * HOUR_MS)
+LATER_DAY = Window(START_MS + HOUR_MS, START_MS + 25 * HOUR_MS, START_MS + HOUR_MS, START_MS + 720 * HOUR_MS)
+
+
+def started() -> tuple[ChannelStates, MemoryHistory]:
+    states, history = ChannelStates(), MemoryHistory(HOLD_MS)
+    for channel in CHANNELS:
+        states.add(channel, HOLD_MS, DAY)
+    states.take_dirty()
+    return states, history
+
+
+def reconcile(states: ChannelStates, history: MemoryHistory) -> None:
+    dirty = states.take_dirty()
+    windows = {c: states.window_of(int(states.slots([c])[0])) for c in dirty}
+    for channel, sums in sums_from_store(history, windows, dict.fromkeys(dirty, HOLD_MS)).items():
+        states.set_from_store(channel, sums)
+
+
+def assert_equals_raw(states: ChannelStates, history: MemoryHistory, window: Window) -> None:
+    for channel in CHANNELS:
+        slot = int(states.slots([channel])[0])
+        pieces = held(history.all([channel]), HOLD_MS)
+        today = between(pieces, window.day_start_ms, window.day_end_ms)
+        period = between(pieces, window.period_start_ms, window.period_end_ms)
+        assert states.today_dwms[slot] == import_dwms(today).sum()
+        assert states.today_covered_ms[slot] == today.held_ms.sum()
+        assert states.period_dwms[slot] == import_dwms(period).sum()
+        assert states.period_covered_ms[slot] == period.held_ms.sum()
+        if len(pieces.time_ms):
+            assert states.last_ms[slot] == pieces.time_ms[-1]
+            assert states.last_dw[slot] == pieces.power_dw[-1]
+        else:
+            assert states.last_ms[slot] == NEVER
+
+
+@given(st.data())
+def test_live_sums_equal_raw_whatever_arrives_when(data):
+    states, history = started()
+    for batch in data.draw(mangled(data.draw(streams()))):
+        history.append(batch)
+        states.apply(batch)
+        if data.draw(st.booleans()):
+            reconcile(states, history)
+    reconcile(states, history)
+    assert_equals_raw(states, history, DAY)
+
+
+@given(streams())
+def test_what_comes_in_order_needs_no_help_from_the_store(readings):
+    states, history = started()
+    in_order = history.all([]) if not len(readings) else readings.where(readings.time_ms.argsort(kind="stable"))
+    for at in range(len(in_order)):
+        batch = in_order.where(slice(at, at + 1))
+        history.append(batch)
+        states.apply(batch)
+    assert states.take_dirty() == []
+    assert_equals_raw(states, history, DAY)
+
+
+@given(st.data())
+def test_a_new_day_starts_from_what_already_belongs_to_it(data):
+    states, history = started()
+    batches = data.draw(mangled(data.draw(streams())))
+    turn = data.draw(st.integers(0, len(batches)))
+    for at, batch in enumerate(batches):
+        if at == turn:
+            states.move_windows(states.slots(CHANNELS), LATER_DAY)
+        history.append(batch)
+        states.apply(batch)
+    if turn == len(batches):
+        states.move_windows(states.slots(CHANNELS), LATER_DAY)
+    reconcile(states, history)
+    assert_equals_raw(states, history, LATER_DAY)
+
+
+@given(streams(channels=1))
+def test_the_newest_gap_is_known(readings):
+    states, history = started()
+    history.append(readings)
+    states.apply(readings)
+    ends = gaps(held(history.all([1]), HOLD_MS))[2]
+    assert states.gap_end_ms[0] == (ends[-1] if len(ends) else NEVER)
+
+
+def test_many_channels_and_high_ids_find_their_slots():
+    states = ChannelStates()
+    for channel in (5, 70_000, 3, *range(100, 160)):
+        states.add(channel, HOLD_MS, DAY)
+    assert len(states) == 63
+    assert states.slots([70_000, 5]).tolist() == [1, 0]
+    assert not states.knows(4)

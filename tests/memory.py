@@ -1,0 +1,61 @@
+"""A history in memory, by the domain's own arithmetic: what every store must equal."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from chowon.domain.clock import local_day, midnight_ms
+from chowon.domain.energy import gaps, held
+from chowon.domain.quantities import HOUR_MS, MINUTE_MS, QUARTER_MS
+from chowon.domain.readings import Readings, concat, latest, of_channels
+from chowon.domain.rollups import Rollup, regroup, rollup
+
+BUCKETS = {"1min": MINUTE_MS, "15min": QUARTER_MS, "1h": HOUR_MS}
+
+
+class MemoryHistory:
+    """Implements ports.History over a list of batches."""
+
+    def __init__(self, hold_ms: int = 10_000) -> None:
+        self.batches: list[Readings] = []
+        self.hold_ms = hold_ms
+
+    def append(self, readings: Readings) -> None:
+        self.batches.append(readings)
+
+    def all(self, channels: Sequence[int]) -> Readings:
+        return latest(of_channels(concat(self.batches), channels))
+
+    def readings(self, channels: Sequence[int], start_ms: int, end_ms: int) -> Readings:
+        found = self.all(channels)
+        return found.where((found.time_ms >= start_ms) & (found.time_ms < end_ms))
+
+    def rollup(
+        self, channels: Sequence[int], start_ms: int, end_ms: int, resolution: str, timezone: str
+    ) -> Rollup:
+        pieces = held(self.all(channels), self.hold_ms)
+        if resolution == "1day":
+            rows = rollup(pieces, QUARTER_MS)
+            zone = ZoneInfo(timezone)
+            days = [midnight_ms(local_day(t, zone), zone) for t in rows.start_ms.tolist()]
+            rows = regroup(rows, np.array(days, np.int64))
+        else:
+            rows = rollup(pieces, BUCKETS[resolution])
+        keep = (rows.start_ms >= start_ms) & (rows.start_ms < end_ms)
+        return Rollup(*(getattr(rows, name)[keep] for name in rows.__slots__))
+
+    def gaps(self, channels: Sequence[int], start_ms: int, end_ms: int):
+        channel, start, end = gaps(held(self.all(channels), self.hold_ms))
+        inside = (end > start_ms) & (start < end_ms)
+        return channel[inside], np.maximum(start[inside], start_ms), np.minimum(end[inside], end_ms)
+
+    def last_times(self, channels: Sequence[int]) -> dict[int, int]:
+        found = self.all(channels)
+        return {c: int(found.time_ms[found.channel == c].max()) for c in channels if (found.channel == c).any()}
+
+
+def next_midnight(time_ms: int, timezone: str) -> int:
+    zone = ZoneInfo(timezone)
+    return midnight_ms(local_day(time_ms, zone) + timedelta(days=1), zone)

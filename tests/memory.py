@@ -53,7 +53,9 @@ class MemoryHistory:
 
     def last_times(self, channels: Sequence[int]) -> dict[int, int]:
         found = self.all(channels)
-        return {c: int(found.time_ms[found.channel == c].max()) for c in channels if (found.channel == c).any()}
+        return {
+            c: int(found.time_ms[found.channel == c].max()) for c in channels if (found.channel == c).any()
+        }
 
 
 def next_midnight(time_ms: int, timezone: str) -> int:

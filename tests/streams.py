@@ -25,9 +25,7 @@ def streams(draw: st.DrawFn, channels: int = 2, span_ms: int = 7_200_000, most: 
                 max_size=len(steps),
             )
         )
-        parts.append(
-            Readings(np.full(len(steps), channel, np.uint32), time_ms, np.array(power, np.int32))
-        )
+        parts.append(Readings(np.full(len(steps), channel, np.uint32), time_ms, np.array(power, np.int32)))
     return concat(parts)
 
 

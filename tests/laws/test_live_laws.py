@@ -63,7 +63,9 @@ def test_live_sums_equal_raw_whatever_arrives_when(data):
 @given(streams())
 def test_what_comes_in_order_needs_no_help_from_the_store(readings):
     states, history = started()
-    in_order = history.all([]) if not len(readings) else readings.where(readings.time_ms.argsort(kind="stable"))
+    in_order = (
+        history.all([]) if not len(readings) else readings.where(readings.time_ms.argsort(kind="stable"))
+    )
     for at in range(len(in_order)):
         batch = in_order.where(slice(at, at + 1))
         history.append(batch)

@@ -4,7 +4,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BaseModel, PlainSerializer
+from pydantic import BaseModel, Field, PlainSerializer
 
 from chowon.domain.bill import Bill, number_text
 from chowon.domain.tariff import Text
@@ -30,7 +30,7 @@ class PartAnswer(BaseModel):
     unit: str
     price: Number
     amount: Number
-    since: date
+    since: Annotated[date, Field(serialization_alias="from")]
     source: str
     segment: SegmentAnswer
 

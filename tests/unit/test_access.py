@@ -1,0 +1,78 @@
+"""Who may do what."""
+
+import pytest
+
+from chowon.api.access import Access
+from chowon.errors import NotAllowed
+
+LOCAL = {"host": "127.0.0.1:8420"}
+SECRET = "the-token-of-the-server"
+
+
+class Tokens:
+    def __init__(self, **known: set[str]) -> None:
+        self.known = {name: frozenset(scopes) for name, scopes in known.items()}
+
+    def scopes(self, token: str) -> frozenset[str] | None:
+        return self.known.get(token)
+
+    def names(self) -> list[str]:
+        return list(self.known)
+
+
+def test_without_any_token_loopback_is_open():
+    for host in ("127.0.0.1:8420", "localhost", "[::1]:8420"):
+        Access(Tokens(), None).check({"host": host}, "admin")
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:8420", "192.0.2.1", ""])
+def test_a_name_that_is_made_to_point_here_is_refused(host):
+    with pytest.raises(NotAllowed, match="localhost"):
+        Access(Tokens(), None).check({"host": host}, "read")
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://127.0.0.1:9999", "null"])
+def test_pages_of_others_are_refused_even_with_a_token(origin):
+    headers = LOCAL | {"origin": origin, "authorization": f"Bearer {SECRET}"}
+    with pytest.raises(NotAllowed, match="pages of"):
+        Access(Tokens(), SECRET).check(headers, "read")
+
+
+def test_our_own_page_may_ask():
+    Access(Tokens(), None).check(LOCAL | {"origin": "http://127.0.0.1:8420"}, "write")
+
+
+def test_a_token_is_needed_as_soon_as_one_exists():
+    for access in (Access(Tokens(), SECRET), Access(Tokens(meter={"write"}), None)):
+        with pytest.raises(NotAllowed, match="Authorization"):
+            access.check(LOCAL, "read")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": f"Bearer {SECRET}"},
+        {"authorization": f"Token {SECRET}"},
+        {"sec-websocket-protocol": f"chowon.v1, chowon.token.{SECRET}"},
+    ],
+)
+def test_the_token_of_the_server_may_do_everything(headers):
+    Access(Tokens(), SECRET).check(LOCAL | headers, "admin")
+
+
+def test_a_token_may_do_what_its_scopes_say_and_no_more():
+    access = Access(Tokens(meter={"write"}, boss={"admin"}), None)
+    access.check(LOCAL | {"authorization": "Bearer meter"}, "write")
+    access.check(LOCAL | {"authorization": "Bearer boss"}, "read")
+    with pytest.raises(NotAllowed, match="may not read"):
+        access.check(LOCAL | {"authorization": "Bearer meter"}, "read")
+    with pytest.raises(NotAllowed, match="unknown or revoked"):
+        access.check(LOCAL | {"authorization": "Bearer wrong"}, "read")
+
+
+def test_no_message_repeats_a_token():
+    for headers in ({"authorization": "Bearer guess-guess-guess"}, {"sec-websocket-protocol": "chowon.token.guess"}):
+        with pytest.raises(NotAllowed) as error:
+            Access(Tokens(), SECRET).check(LOCAL | headers, "read")
+        assert "guess" not in str(error.value)
+        assert SECRET not in str(error.value)

@@ -1,5 +1,7 @@
 """Energy is a property of what was measured, never of how it arrived."""
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +23,7 @@ def by_hand(readings, hold_ms: int) -> dict[int, int]:
         }.items()
     )
     rows = [(k, p) for k, p in rows if p != ABSENT_I32]
-    for ((channel, time_ms), power), ((next_channel, next_ms), _) in zip(rows, rows[1:], strict=False):
+    for ((channel, time_ms), power), ((next_channel, next_ms), _) in pairwise(rows):
         total.setdefault(channel, 0)
         if channel == next_channel and next_ms - time_ms <= hold_ms:
             total[channel] += max(power, 0) * (next_ms - time_ms)

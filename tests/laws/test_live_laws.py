@@ -1,5 +1,6 @@
 """Live sums equal a recomputation from raw, however the readings arrive."""
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -105,4 +106,5 @@ def test_many_channels_and_high_ids_find_their_slots():
         states.add(channel, HOLD_MS, DAY)
     assert len(states) == 63
     assert states.slots([70_000, 5]).tolist() == [1, 0]
-    assert not states.knows(4)
+    assert states.knows_all(np.array([3, 159], np.uint32))
+    assert not states.knows_all(np.array([3, 4], np.uint32))

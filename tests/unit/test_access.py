@@ -71,7 +71,8 @@ def test_a_token_may_do_what_its_scopes_say_and_no_more():
 
 
 def test_no_message_repeats_a_token():
-    for headers in ({"authorization": "Bearer guess-guess-guess"}, {"sec-websocket-protocol": "chowon.token.guess"}):
+    guesses = {"authorization": "Bearer guess-guess"}, {"sec-websocket-protocol": "chowon.token.guess"}
+    for headers in guesses:
         with pytest.raises(NotAllowed) as error:
             Access(Tokens(), SECRET).check(LOCAL | headers, "read")
         assert "guess" not in str(error.value)

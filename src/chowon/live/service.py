@@ -77,7 +77,7 @@ class Live:
         if self.hub.clients():
             self._fresh.append(readings)
         if not self._new_names:
-            self._new_names = not all(self.states.knows(int(c)) for c in np.unique(readings.channel))
+            self._new_names = not self.states.knows_all(readings.channel)
 
     async def tick(self) -> None:
         """One round: new names, new days, late data, then what changed goes out."""

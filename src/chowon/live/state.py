@@ -94,9 +94,9 @@ class ChannelStates:
         """(n,) the slots of these channels. Errors: KeyError for one that was never added."""
         return np.array([self._slot_of[c] for c in channels], np.int64)
 
-    def knows(self, channel: int) -> bool:
-        """Whether the channel has a slot."""
-        return channel in self._slot_of
+    def knows_all(self, channel: U32) -> bool:
+        """Whether each of these channels (n,) has a slot."""
+        return bool((self._slots_of_array(channel) >= 0).all())
 
     def apply(self, readings: Readings) -> None:
         """Take in a durable batch. Readings of unknown channels are passed over."""

@@ -1,0 +1,36 @@
+"""What a use costs under a tariff. Start with `prepare` (many uses of one period) or `bill` (one)."""
+
+from chowon.domain.bill.engine import Prepared, bill, prepare
+from chowon.domain.bill.outcome import (
+    Bill,
+    Line,
+    NextKwh,
+    OverBlock,
+    Part,
+    Segment,
+    Subtotal,
+    Tier,
+    TierStanding,
+    Usage,
+)
+from chowon.domain.bill.plain import number_text, plain_bill, plain_line, plain_standing
+
+__all__ = [
+    "Bill",
+    "Line",
+    "NextKwh",
+    "OverBlock",
+    "Part",
+    "Prepared",
+    "Segment",
+    "Subtotal",
+    "Tier",
+    "TierStanding",
+    "Usage",
+    "bill",
+    "number_text",
+    "plain_bill",
+    "plain_line",
+    "plain_standing",
+    "prepare",
+]

@@ -1,0 +1,222 @@
+"""The bill engine: a tariff made ready for one period answers for any number of kWh.
+
+`prepare` looks everything up that depends on dates; `Prepared` then only multiplies and rounds.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+from chowon.domain.bill import per_kwh, sums, tiered
+from chowon.domain.bill.outcome import Bill, Line, NextKwh, Subtotal, TierStanding, Usage
+from chowon.domain.bill.split import Run, Split, segments_of
+from chowon.domain.bill.standing import standing_of
+from chowon.domain.bill.steps import Setting, Step
+from chowon.domain.bill.wording import rounding_label
+from chowon.domain.clock import Period
+from chowon.domain.tariff import definition
+from chowon.domain.tariff.definition import ZERO, Tariff, Text
+from chowon.domain.tariff.fields import close_match
+from chowon.errors import UsageInvalid
+
+_LEFT_OUT_AT_ZERO: Final = (definition.Deduction, definition.Minimum, definition.RoundTotal)
+
+
+def bill(tariff: Tariff, period: Period, usage: Usage, options: Mapping[str, str] | None = None) -> Bill:
+    """What this use costs. Errors: UsageInvalid as `prepare`."""
+    return prepare(tariff, period, options).bill(usage)
+
+
+def prepare(tariff: Tariff, period: Period, options: Mapping[str, str] | None = None) -> "Prepared":
+    """The tariff made ready for one period, to answer quickly for many uses.
+
+    Errors: UsageInvalid for a period without days or before the first day the tariff knows, and for an
+    option or a value of it that the tariff doesn't have.
+    """
+    if period.days < 1:
+        raise UsageInvalid(f"period {period.start} to {period.end}: expected an end after its start")
+    if period.start < tariff.since:
+        raise UsageInvalid(
+            f"period {period.start} to {period.end}: {tariff.id} is known from {tariff.since} on; "
+            "ask for a period that starts then or later"
+        )
+    chosen = chosen_options(tariff, options or {})
+    lines = tuple(with_options(line, chosen) for line in tariff.lines)
+    overs = (line.over for line in lines if isinstance(line, definition.TieredEnergy) and line.over)
+    bounds = tuple(sorted({over.above_kwh for over in overs}))
+    plans = tuple(_plan(tariff, period, lines, frozenset(bounds[:n])) for n in range(len(bounds) + 1))
+    return Prepared(tariff, period, chosen, bounds, plans)
+
+
+def chosen_options(tariff: Tariff, options: Mapping[str, str]) -> dict[str, str]:
+    """Every option of the tariff with its value. Errors: UsageInvalid."""
+    for name, value in options.items():
+        option = tariff.options.get(name)
+        if option is None:
+            known = close_match(name, list(tariff.options)) if tariff.options else "it has none"
+            raise UsageInvalid(f"option {name!r}: {tariff.id} has no such option; {known}")
+        if value not in option.values:
+            raise UsageInvalid(f"option {name!r}: found {value!r}; {close_match(value, list(option.values))}")
+    return {name: options.get(name, option.default) for name, option in tariff.options.items()}
+
+
+def with_options(line: definition.Line, chosen: Mapping[str, str]) -> definition.Line:
+    """The line as the chosen options make it."""
+    changes = {
+        name: getattr(choice.line, name)
+        for choice in line.choices
+        if chosen[choice.option] == choice.value
+        for name in choice.fields
+    }
+    if not changes:
+        return line
+    return type(line)(**{name: getattr(line, name) for name in line.__dataclass_fields__} | changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The steps of a period, for uses that exceed the same bounds of dearer blocks."""
+
+    split: Split
+    steps: tuple[Step, ...]
+    words: tuple[Text | None, ...]
+    """How each step's amount is rounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A tariff made ready for one period. Every answer is exact and depends on nothing but the usage."""
+
+    tariff: Tariff
+    period: Period
+    options: dict[str, str]
+    _over_bounds: tuple[Decimal, ...]
+    _plans: tuple[Plan, ...]
+
+    def bill(self, usage: Usage) -> Bill:
+        """The bill with every line explained."""
+        plan = self._plan(usage.kwh)
+        run = Run(usage.kwh, plan.split.kwh(usage.kwh), {})
+        lines: list[Line] = []
+        subtotals: list[Subtotal] = []
+        for step, words in zip(plan.steps, plan.words, strict=True):
+            line, amount = step.line, _rounded(step, run)
+            if isinstance(line, definition.Subtotal):
+                subtotals.append(Subtotal(line.id, line.label, amount, len(lines)))
+                continue
+            parts = step.parts(run)
+            if amount or (parts and not isinstance(line, _LEFT_OUT_AT_ZERO)):
+                lines.append(Line(line.id, line.label, amount, words, parts))
+        tariff = self.tariff
+        return Bill(
+            tariff.id,
+            tariff.name,
+            tariff.currency,
+            self.period,
+            usage,
+            self.options,
+            tuple(lines),
+            tuple(subtotals),
+            run.total,
+        )
+
+    def total(self, usage: Usage) -> Decimal:
+        """`bill(usage).total`, without the explanation."""
+        plan = self._plan(usage.kwh)
+        run = Run(usage.kwh, plan.split.kwh(usage.kwh), {})
+        for step in plan.steps:
+            _rounded(step, run)
+        return run.total
+
+    def accrued(self, usage: Usage) -> Decimal:
+        """The total before any rounding, of money or of the kWh of segments: for cost that grows live.
+
+        It grows evenly within a tier, and jumps only where the tariff does: by the next tier's base
+        charge, and where a deduction ends. The difference of two accrued amounts of one period is what
+        the use between them has added.
+        """
+        run = Run(usage.kwh, (), {})
+        for step in self._plan(usage.kwh).steps:
+            amount = step.exact(run)
+            run.amounts[step.line.id] = amount
+            if not isinstance(step.line, definition.Subtotal):
+                run.total += amount
+        return run.total
+
+    def next_kwh(self, usage: Usage) -> NextKwh:
+        """Prices of the next kWh, to the tariff's `price_step`: the slope of `accrued`, jumps left out.
+
+        At a bound the next kWh is in the next tier. A deduction or a minimum that the first kWh of a
+        period would only use up is left out, so the price never falls to 0 there.
+        """
+        run = Run(usage.kwh, (), {})
+        energy = ZERO
+        for step in self._plan(usage.kwh, next_kwh=True).steps:
+            slope = step.slope(run)
+            run.amounts[step.line.id] = slope
+            if isinstance(step.line, definition.TieredEnergy):
+                energy += slope
+            if not isinstance(step.line, definition.Subtotal):
+                run.total += slope
+        step_ = self.tariff.price_step
+        return NextKwh(energy.quantize(step_), run.total.quantize(step_))
+
+    def standing(self, usage: Usage) -> TierStanding | None:
+        """Where the use stands among the tiers; None for a tariff without tiers."""
+        return standing_of(self._plans[0].steps, self._plans[-1].steps, usage.kwh)
+
+    def _plan(self, kwh: Decimal, next_kwh: bool = False) -> Plan:
+        reached = sum(kwh >= bound if next_kwh else kwh > bound for bound in self._over_bounds)
+        return self._plans[reached]
+
+
+def _rounded(step: Step, run: Run) -> Decimal:
+    line, amount = step.line, step.charge(run)
+    if line.round is not None and not isinstance(line, definition.RoundTotal):  # that one rounds by itself
+        amount = line.round.apply(amount)
+    run.amounts[line.id] = amount
+    if not isinstance(line, definition.Subtotal):
+        run.total += amount
+    return amount
+
+
+def _plan(
+    tariff: Tariff, period: Period, lines: tuple[definition.Line, ...], reached: frozenset[Decimal]
+) -> Plan:
+    whole = Split((), period.days, tariff.kwh_round)
+    setting = Setting(tariff, period, whole, reached)
+    segments = segments_of(period, lambda day: _cut_key(lines, setting, day))
+    split = Split(segments, period.days, tariff.kwh_round)
+    steps = tuple(_step(line, Setting(tariff, period, split, reached)) for line in lines)
+    words = tuple(rounding_label(s.line.round, tariff.currency) if s.line.round else None for s in steps)
+    return Plan(split, steps, words)
+
+
+def _cut_key(lines: tuple[definition.Line, ...], setting: Setting, day: date) -> tuple[object, ...]:
+    """What lines split by usage day depend on, on this day."""
+    key: list[object] = []
+    for line in lines:
+        if isinstance(line, definition.TieredFixed | definition.TieredEnergy):
+            key.append(tiered.cut_key(line, setting, day))
+        elif isinstance(line, definition.PerKwh):
+            key.append(per_kwh.cut_key(line, day))
+    return tuple(key)
+
+
+def _step(line: definition.Line, setting: Setting) -> Step:
+    return _MAKERS[type(line)](line, setting)
+
+
+_MAKERS: Final[dict[type[definition.Line], Callable[[Any, Setting], Step]]] = {
+    definition.TieredFixed: tiered.fixed_step,
+    definition.TieredEnergy: tiered.energy_step,
+    definition.PerKwh: per_kwh.step_of,
+    definition.Deduction: sums.deduction_step,
+    definition.Minimum: sums.minimum_step,
+    definition.Subtotal: sums.subtotal_step,
+    definition.Percentage: sums.percentage_step,
+    definition.RoundTotal: sums.round_total_step,
+}
+"""How each kind of line becomes a step; a new kind of the language needs its row here."""

@@ -1,0 +1,98 @@
+"""Lines with one price for each kWh: by the day of use, or by the month in which the meter is read."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from chowon.domain.bill.outcome import Part, Segment
+from chowon.domain.bill.split import Run, joined
+from chowon.domain.bill.steps import Setting
+from chowon.domain.tariff.definition import ZERO, PerKwh, Price, in_force
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Segments in a row that have the same price."""
+
+    price: Price
+    segments: tuple[int, ...]
+    """Their places in the split."""
+    segment: Segment
+    """All of them as one."""
+
+
+def cut_key(line: PerKwh, day: date) -> Decimal | None:
+    """Days with the same key belong to one segment."""
+    version = in_force(line.prices, day) if line.by == "usage_day" and line.exists_on(day) else None
+    return None if version is None else version.value
+
+
+def step_of(line: PerKwh, setting: Setting) -> "PerKwhStep":
+    """The line with its prices of this period."""
+    segments = setting.split.segments
+    if line.by == "reading_month":
+        month = setting.reading_month
+        price = in_force(line.prices, month) if line.exists_on(month) else None
+        every = tuple(range(len(segments)))
+        return PerKwhStep(line, () if price is None else (Span(price, every, joined(segments)),), setting)
+    spans: list[Span] = []
+    for n, segment in enumerate(segments):
+        price = in_force(line.prices, segment.start) if line.exists_on(segment.start) else None
+        if price is None:
+            continue
+        if spans and spans[-1].price.value == price.value and spans[-1].segments[-1] == n - 1:
+            before = spans.pop()
+            spans.append(Span(before.price, (*before.segments, n), joined((before.segment, segment))))
+        else:
+            spans.append(Span(price, (n,), segment))
+    return PerKwhStep(line, tuple(spans), setting)
+
+
+@dataclass(frozen=True, slots=True)
+class PerKwhStep:
+    """kWh × price."""
+
+    line: PerKwh
+    spans: tuple[Span, ...]
+    setting: Setting
+
+    def charge(self, run: Run) -> Decimal:
+        """The sum over spans; with `round_components`, each component's sum is rounded by itself."""
+        if not self.line.round_components or self.line.round is None:
+            sum_ = ZERO
+            for span in self.spans:
+                sum_ += self._kwh(span, run) * span.price.value
+            return sum_
+        sums: dict[str, Decimal] = {}
+        for span in self.spans:
+            kwh = self._kwh(span, run)
+            for label, price in span.price.components:
+                sums[label.en] = sums.get(label.en, ZERO) + kwh * price
+        return sum((self.line.round.apply(s) for s in sums.values()), ZERO)
+
+    def parts(self, run: Run) -> tuple[Part, ...]:
+        """One a span; with `round_components`, one a span and component."""
+        found = []
+        for span in self.spans:
+            kwh, version = self._kwh(span, run), span.price
+            apart = self.line.round_components and version.components
+            for label, price in version.components if apart else ((self.line.label, version.value),):
+                found.append(
+                    Part(label, kwh, "kWh", price, kwh * price, version.since, version.source, span.segment)
+                )
+        return tuple(found)
+
+    def exact(self, run: Run) -> Decimal:
+        """All kWh × the price weighted by days."""
+        return run.kwh * self.slope(run)
+
+    def slope(self, run: Run) -> Decimal:  # noqa: ARG002  the same for every kWh
+        """The price weighted by days."""
+        return sum((s.price.value * s.segment.days for s in self.spans), ZERO) / self.setting.split.days
+
+    def _kwh(self, span: Span, run: Run) -> Decimal:
+        if self.line.kwh == "exact":
+            return run.kwh * span.segment.days / self.setting.split.days
+        if len(span.segments) == len(run.segment_kwh):
+            return run.kwh
+        return sum((run.segment_kwh[n] for n in span.segments), ZERO)

@@ -1,0 +1,47 @@
+"""A tariff's line made ready for one period. Everything that depends on dates is looked up once, here."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Protocol
+
+from chowon.domain.bill.outcome import Part
+from chowon.domain.bill.split import Run, Split
+from chowon.domain.clock import Period
+from chowon.domain.tariff.definition import Line, Tariff
+
+
+class Step(Protocol):
+    """A line of one period. All four get a Run whose `amounts` hold the same thing of the lines above."""
+
+    @property
+    def line(self) -> Line:
+        """The line's definition."""
+
+    def charge(self, run: Run) -> Decimal:
+        """The amount before the line's own rounding, from kWh split as the tariff splits them."""
+
+    def parts(self, run: Run) -> tuple[Part, ...]:
+        """The products that `charge` adds up."""
+
+    def exact(self, run: Run) -> Decimal:
+        """The amount with nothing rounded at all, neither money nor the kWh of segments."""
+
+    def slope(self, run: Run) -> Decimal:
+        """What the next kWh adds to `exact`, jumps left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a line needs to know to become a step."""
+
+    tariff: Tariff
+    period: Period
+    split: Split
+    reached: frozenset[Decimal]
+    """Bounds of dearer blocks (`Over.above_kwh`) that the period's kWh exceed."""
+
+    @property
+    def reading_month(self) -> date:
+        """First day of the month of the next reading day (KEPCO terms §70)."""
+        return self.period.end.replace(day=1)

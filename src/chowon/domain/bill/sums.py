@@ -1,0 +1,198 @@
+"""Lines that follow from those above them: deductions, minimum, subtotals, percentages, the rounded total."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from chowon.domain.bill.outcome import Part, Segment
+from chowon.domain.bill.split import Run, segments_of
+from chowon.domain.bill.steps import Setting
+from chowon.domain.clock import Period
+from chowon.domain.tariff.definition import (
+    ZERO,
+    Deduction,
+    Line,
+    Minimum,
+    Percentage,
+    Price,
+    RoundTotal,
+    Subtotal,
+    in_force,
+)
+
+_ONE: Final = Decimal(1)
+_HUNDRED: Final = Decimal(100)
+
+
+def _monthly_price(line: Deduction | Minimum | Percentage, setting: Setting) -> Price | None:
+    """The price of the reading month, None where the line doesn't exist then."""
+    month = setting.reading_month
+    return in_force(line.prices, month) if line.exists_on(month) else None
+
+
+def _whole(period: Period) -> Segment:
+    """The period as one segment."""
+    return Segment(period.start, period.end, period.days)
+
+
+def deduction_step(line: Deduction, setting: Setting) -> "DeductionStep":
+    """The line with its limit of this reading month."""
+    return DeductionStep(line, _monthly_price(line, setting), setting.period)
+
+
+def minimum_step(line: Minimum, setting: Setting) -> "MinimumStep":
+    """The line with its least amount of this reading month."""
+    return MinimumStep(line, _monthly_price(line, setting), setting.period)
+
+
+def subtotal_step(line: Subtotal, _setting: Setting) -> "SubtotalStep":
+    """The line as it is."""
+    return SubtotalStep(line)
+
+
+def round_total_step(line: RoundTotal, _setting: Setting) -> "RoundTotalStep":
+    """The line as it is."""
+    return RoundTotalStep(line)
+
+
+@dataclass(frozen=True, slots=True)
+class DeductionStep:
+    """−min(limit, what stands above `keep`)."""
+
+    line: Deduction
+    price: Price | None
+    period: Period
+
+    def charge(self, run: Run) -> Decimal:
+        """0 or less."""
+        line = self.line
+        if self.price is None or (line.upto_kwh is not None and run.kwh > line.upto_kwh):
+            return ZERO
+        return -min(self.price.value, max(ZERO, run.sum_of(line.of) - line.keep)) or ZERO
+
+    exact = charge
+
+    def slope(self, run: Run) -> Decimal:  # noqa: ARG002  left out of the next kWh's price
+        """0: where the deduction grows with use, the first kWh of a period, is left out."""
+        return ZERO
+
+    def parts(self, run: Run) -> tuple[Part, ...]:
+        """The amount taken off, once."""
+        amount = self.charge(run)
+        return _once(self.line, self.price, amount, self.period)
+
+
+@dataclass(frozen=True, slots=True)
+class MinimumStep:
+    """What the sum lacks to the least amount."""
+
+    line: Minimum
+    price: Price | None
+    period: Period
+
+    def charge(self, run: Run) -> Decimal:
+        """0 or more."""
+        return ZERO if self.price is None else max(ZERO, self.price.value - run.sum_of(self.line.of))
+
+    exact = charge
+
+    def slope(self, run: Run) -> Decimal:  # noqa: ARG002  left out of the next kWh's price
+        """0: the minimum is left out."""
+        return ZERO
+
+    def parts(self, run: Run) -> tuple[Part, ...]:
+        """The amount added, once."""
+        return _once(self.line, self.price, self.charge(run), self.period)
+
+
+def percentage_step(line: Percentage, setting: Setting) -> "PercentageStep":
+    """The line with its percentages of this period, each with its days."""
+    period = setting.period
+    if line.by == "reading_month":
+        price = _monthly_price(line, setting)
+        return PercentageStep(line, () if price is None else ((price, _whole(period)),), period.days)
+    spans = segments_of(period, lambda day: in_force(line.prices, day) if line.exists_on(day) else None)
+    priced = ((in_force(line.prices, s.start), s) for s in spans if line.exists_on(s.start))
+    return PercentageStep(line, tuple((p, s) for p, s in priced if p is not None), period.days)
+
+
+@dataclass(frozen=True, slots=True)
+class PercentageStep:
+    """Percent of the sum, weighted by days over the percentages of the period."""
+
+    line: Percentage
+    spans: tuple[tuple[Price, Segment], ...]
+    days: int
+
+    def charge(self, run: Run) -> Decimal:
+        """Multiplied out before the one division."""
+        percent_days = sum((price.value * s.days for price, s in self.spans), ZERO)
+        return run.sum_of(self.line.of) * percent_days / (self.days * _HUNDRED)
+
+    exact = charge
+    slope = charge
+
+    def parts(self, run: Run) -> tuple[Part, ...]:
+        """One a percentage."""
+        base = run.sum_of(self.line.of)
+        found = []
+        for price, segment in self.spans:
+            quantity = base * segment.days / self.days
+            found.append(
+                Part(
+                    self.line.label,
+                    quantity,
+                    "%",
+                    price.value,
+                    quantity * price.value / _HUNDRED,
+                    price.since,
+                    price.source,
+                    segment,
+                )
+            )
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class SubtotalStep:
+    """The sum of its lines."""
+
+    line: Subtotal
+
+    def charge(self, run: Run) -> Decimal:
+        """The sum; the engine adds it to nothing."""
+        return run.sum_of(self.line.of)
+
+    exact = charge
+    slope = charge
+
+    def parts(self, run: Run) -> tuple[Part, ...]:  # noqa: ARG002
+        """None: the lines above explain it."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class RoundTotalStep:
+    """The difference to the rounded sum of all lines above."""
+
+    line: RoundTotal
+
+    def charge(self, run: Run) -> Decimal:
+        """Rounded total − total."""
+        return ZERO if self.line.round is None else self.line.round.apply(run.total) - run.total
+
+    def parts(self, run: Run) -> tuple[Part, ...]:  # noqa: ARG002
+        """None: its rounding explains it."""
+        return ()
+
+    def exact(self, run: Run) -> Decimal:  # noqa: ARG002  exact means not rounded
+        """0."""
+        return ZERO
+
+    slope = exact
+
+
+def _once(line: Line, price: Price | None, amount: Decimal, period: Period) -> tuple[Part, ...]:
+    if price is None or not amount:
+        return ()
+    return (Part(line.label, _ONE, "once", amount, amount, price.since, price.source, _whole(period)),)

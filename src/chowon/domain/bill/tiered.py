@@ -1,0 +1,177 @@
+"""Lines that follow tiers: the fixed charge of the tier reached, and energy priced block by block."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from itertools import pairwise
+
+from chowon.domain.bill.outcome import Part, Segment
+from chowon.domain.bill.split import Run, Split
+from chowon.domain.bill.steps import Setting
+from chowon.domain.bill.wording import tier_label
+from chowon.domain.tariff.definition import ZERO, Text, TieredEnergy, TieredFixed, TierPrice, in_force
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A segment with its full-month bounds and the price of each block between them."""
+
+    segment: Segment
+    bounds: tuple[Decimal, ...]
+    prices: tuple[Decimal, ...]
+    labels: tuple[Text, ...]
+    version: TierPrice
+    blocks: tuple[Decimal, ...]
+    """kWh of each block but the last, scaled to the segment's days and rounded."""
+
+
+def fixed_step(line: TieredFixed, setting: Setting) -> "FixedStep":
+    """The line with its charges of this period."""
+    return FixedStep(line, _rows(line, setting), setting.period.days)
+
+
+def energy_step(line: TieredEnergy, setting: Setting) -> "EnergyStep":
+    """The line with its blocks and prices of this period."""
+    return EnergyStep(line, _rows(line, setting), setting.split)
+
+
+def _rows(line: TieredFixed | TieredEnergy, setting: Setting) -> tuple[Row, ...]:
+    """The segments on which the line exists."""
+    rows = []
+    for segment in setting.split.segments:
+        version = in_force(line.prices, segment.start)
+        if version is None or not line.exists_on(segment.start):
+            continue
+        bounds = setting.tariff.tiers_on(line.tiers, segment.start).upto_kwh
+        prices = version.per_tier
+        labels = [tier_label(n + 1) for n in range(len(prices))]
+        over = line.over if isinstance(line, TieredEnergy) else None
+        reached = over is not None and over.above_kwh in setting.reached
+        if reached and over and version.over and setting.tariff.seasons[over.season].holds(segment.start):
+            bounds, prices = (*bounds, over.above_kwh), (*prices, version.over)
+            labels.append(over.label)
+        widths = [b - a for a, b in pairwise((ZERO, *bounds))]
+        blocks = tuple(setting.split.share(w, segment.days) for w in widths)
+        rows.append(Row(segment, bounds, prices, tuple(labels), version, blocks))
+    return tuple(rows)
+
+
+def cut_key(line: TieredFixed | TieredEnergy, setting: Setting, day: date) -> tuple[object, ...] | None:
+    """Days with the same key belong to one segment."""
+    version = in_force(line.prices, day)
+    if version is None or not line.exists_on(day):
+        return None
+    bounds = setting.tariff.tiers_on(line.tiers, day).upto_kwh
+    over = line.over if isinstance(line, TieredEnergy) else None
+    if over is None or over.above_kwh not in setting.reached:
+        return bounds, version.per_tier
+    return bounds, version.per_tier, setting.tariff.seasons[over.season].holds(day) and version.over
+
+
+@dataclass(frozen=True, slots=True)
+class FixedStep:
+    """The fixed charge of the tier that the whole period's kWh reach, × days ÷ period days."""
+
+    line: TieredFixed
+    rows: tuple[Row, ...]
+    days: int
+
+    def charge(self, run: Run) -> Decimal:
+        """Multiplied out before the one division: thirds of a charge add up to the whole charge."""
+        sum_ = ZERO
+        for row in self.rows:
+            sum_ += row.prices[bisect_left(row.bounds, run.kwh)] * row.segment.days
+        return sum_ / self.days
+
+    exact = charge
+
+    def slope(self, run: Run) -> Decimal:  # noqa: ARG002  the same for every kWh
+        """0: the charge only jumps."""
+        return ZERO
+
+    def parts(self, run: Run) -> tuple[Part, ...]:
+        """One a segment."""
+        return tuple(self._part(row, bisect_left(row.bounds, run.kwh)) for row in self.rows)
+
+    def _part(self, row: Row, tier: int) -> Part:
+        price, days = row.prices[tier], row.segment.days
+        return Part(
+            row.labels[tier],
+            Decimal(days) / self.days,
+            "month",
+            price,
+            price * days / self.days,
+            row.version.since,
+            row.version.source,
+            row.segment,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyStep:
+    """Progressive energy: which blocks are used is decided by the whole period's kWh (KEPCO terms §7①)."""
+
+    line: TieredEnergy
+    rows: tuple[Row, ...]
+    split: Split
+
+    def charge(self, run: Run) -> Decimal:
+        """Block kWh × price over all segments."""
+        sum_ = ZERO
+        for row, n, kwh in self._blocks(run):
+            sum_ += kwh * row.prices[n]
+        return sum_
+
+    def parts(self, run: Run) -> tuple[Part, ...]:
+        """One a block and segment."""
+        return tuple(
+            Part(
+                row.labels[n],
+                kwh,
+                "kWh",
+                row.prices[n],
+                kwh * row.prices[n],
+                row.version.since,
+                row.version.source,
+                row.segment,
+            )
+            for row, n, kwh in self._blocks(run)
+        )
+
+    def exact(self, run: Run) -> Decimal:
+        """Each segment's days × the month's cost under its own bounds and prices."""
+        sum_ = ZERO
+        for row in self.rows:
+            cost, below = ZERO, ZERO
+            for bound, price in zip(row.bounds, row.prices, strict=False):
+                if run.kwh <= bound:
+                    break
+                cost += (bound - below) * price
+                below = bound
+            cost += (run.kwh - below) * row.prices[bisect_left(row.bounds, run.kwh)]
+            sum_ += cost * row.segment.days
+        return sum_ / self.split.days
+
+    def slope(self, run: Run) -> Decimal:
+        """The price of the next kWh in each segment, weighted by days."""
+        sum_ = ZERO
+        for row in self.rows:
+            sum_ += row.prices[bisect_right(row.bounds, run.kwh)] * row.segment.days
+        return sum_ / self.split.days
+
+    def _blocks(self, run: Run) -> Iterator[tuple[Row, int, Decimal]]:
+        by_segment = dict(zip(self.split.segments, run.segment_kwh, strict=True)) if self._partial else None
+        for i, row in enumerate(self.rows):
+            left = run.segment_kwh[i] if by_segment is None else by_segment[row.segment]
+            last = bisect_left(row.bounds, run.kwh)
+            for n in range(last):
+                kwh = min(row.blocks[n], left)
+                left -= kwh
+                yield row, n, kwh
+            yield row, last, left
+
+    @property
+    def _partial(self) -> bool:
+        return len(self.rows) != len(self.split.segments)

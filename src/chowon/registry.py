@@ -1,0 +1,73 @@
+"""Finding what can be plugged in. So far: tariffs, one TOML file each.
+
+A file's path gives its id: kr/kepco/residential_low.toml is kr.kepco.residential.low.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+from chowon.domain.tariff import Tariff, parse
+from chowon.errors import NotFound, Problem, TariffInvalid, shortened
+
+
+class TariffBook:
+    """The tariffs in the package and in folders that the operator names; a file is read when asked for, once.
+
+    folders: laid out as the package's own; a file there replaces one of the package with the same id.
+    """
+
+    def __init__(self, folders: Sequence[Traversable] = ()) -> None:
+        self._files: dict[str, tuple[str, Traversable]] = {}
+        for root in (resources.files("chowon.tariffs"), *folders):
+            self._files.update({_id_of(path): (path, file) for path, file in _toml_files(root, "")})
+        self._read: dict[str, Tariff] = {}
+
+    def ids(self) -> list[str]:
+        """Ids of all tariffs, sorted."""
+        return sorted(self._files)
+
+    def load(self, tariff_id: str) -> Tariff:
+        """The tariff. Errors: NotFound with close matches, TariffInvalid."""
+        if tariff_id not in self._read:
+            if tariff_id not in self._files:
+                close = difflib.get_close_matches(tariff_id, self.ids(), 3, 0.5)
+                hint = f"did you mean {' or '.join(close)}?" if close else "`chowon tariff list` shows all"
+                raise NotFound(f"no tariff {shortened(tariff_id)}; {hint}")
+            path, file = self._files[tariff_id]
+            tariff = read_tariff(file, path)
+            if tariff.id != tariff_id:
+                problem = Problem(f"{path}: id", repr(tariff.id), f"{tariff_id!r}, as the file's path says")
+                raise TariffInvalid(f"{path} cannot be used: 1 problem", [problem])
+            self._read[tariff_id] = tariff
+        return self._read[tariff_id]
+
+
+def read_tariff(file: Traversable, where: str) -> Tariff:
+    """The tariff in this file. `where` names it in messages. Errors: NotFound, TariffInvalid."""
+    try:
+        text = file.read_bytes().decode()
+        document = tomllib.loads(text, parse_float=Decimal)
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise NotFound(f"{where}: {error.strerror}; name a TOML file that can be read") from error
+    except UnicodeDecodeError as error:
+        problem = Problem(f"{where}: byte {error.start}", "bytes that are not UTF-8", "a text file in UTF-8")
+        raise TariffInvalid(f"{where} cannot be read", [problem]) from error
+    except tomllib.TOMLDecodeError as error:
+        raise TariffInvalid(f"{where} is not TOML", [Problem(where, str(error), "valid TOML 1.0")]) from error
+    return parse(document, where)
+
+
+def _toml_files(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _toml_files(entry, f"{prefix}{entry.name}/")
+        elif entry.name.endswith(".toml"):
+            yield f"{prefix}{entry.name}", entry
+
+
+def _id_of(path: str) -> str:
+    return path.removesuffix(".toml").replace("/", ".").replace("_", ".")

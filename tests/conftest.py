@@ -20,3 +20,9 @@ def shared() -> Path:
             pytest.fail(f"{SHARED} must exist in CI")
         pytest.skip("the shared recordings are not part of the repository")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Coroutine tests run on asyncio."""
+    return "asyncio"

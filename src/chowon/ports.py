@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from chowon.domain.quantities import I64, U32
 from chowon.domain.readings import Readings
 from chowon.domain.rollups import Rollup
 from chowon.domain.sites import Channel, ChannelKey, Site
@@ -59,6 +60,9 @@ class History(Protocol):
         self, channels: Sequence[int], start_ms: int, end_ms: int, resolution: Resolution, timezone: str
     ) -> Rollup:
         """Rollup rows whose bucket starts in [start, end); days are local to `timezone`."""
+
+    def gaps(self, channels: Sequence[int], start_ms: int, end_ms: int) -> tuple[U32, I64, I64]:
+        """(channel, start, end) of the silences longer than the channel's hold that touch [start, end)."""
 
     def last_times(self, channels: Sequence[int]) -> dict[int, int]:
         """The newest reading's time, ms UTC, of each channel that has one."""

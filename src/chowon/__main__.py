@@ -1,0 +1,5 @@
+"""`python -m chowon` is `chowon`."""
+
+from chowon.cli import main
+
+main()

@@ -13,6 +13,8 @@ from chowon.domain.clock import Period
 from chowon.domain.sites import Site
 from chowon.domain.tariff import Tariff
 from chowon.ingest.door import Door
+from chowon.ingest.mqtt import MqttStats
+from chowon.ingest.pipeline import QueueStats
 from chowon.live.service import Live
 from chowon.ports import History, SiteBook
 
@@ -23,6 +25,27 @@ class Limits:
 
     body_bytes: int
     live_clients: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """Counts and states of the moving parts."""
+
+    queue: QueueStats
+    mqtt: MqttStats | None
+    broker_running: bool | None
+    sealing_problem: str | None
+
+    @property
+    def healthy(self) -> bool:
+        """Whether readings are taken in and kept."""
+        mqtt_well = self.mqtt is None or self.mqtt.connected
+        return (
+            mqtt_well
+            and self.broker_running is not False
+            and self.queue.store_problem is None
+            and self.sealing_problem is None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +60,7 @@ class Parts:
     tariff: Callable[[str], Tariff]
     prepare: Callable[[Site, Period], Prepared]
     now_ms: Callable[[], int]
+    pulse: Callable[[], Pulse]
     limits: Limits
     dashboard: Path | None
 

@@ -1,0 +1,77 @@
+"""GET /health: what came in, what was refused and why, what waits. For `chowon doctor` and for monitoring."""
+
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+
+from chowon import __version__
+from chowon.api.parts import parts_of
+
+router = APIRouter(tags=["health"])
+RECENT_PROBLEMS = 20
+
+
+class RecentProblemAnswer(BaseModel):
+    """Something that was not taken in."""
+
+    time_ms: int
+    source: str
+    where: str
+    found: str
+    expected: str
+
+
+class HealthAnswer(BaseModel):
+    """The state of the server."""
+
+    version: str
+    time_ms: int
+    healthy: bool
+    """whether readings are taken in and kept"""
+    queue: dict[str, Any]
+    """readings accepted, refused (queue full) and failed, waiting; why the store does not take data, if so"""
+    rejected_readings: int
+    rejected_payloads: int
+    rejected_by_source: dict[str, int]
+    recent_problems: list[RecentProblemAnswer]
+    mqtt: dict[str, Any] | None
+    broker_running: bool | None
+    sealing_problem: str | None
+    live_clients: int
+    snapshots_forced: int
+    """live clients that fell behind and got a fresh snapshot"""
+
+
+@router.get("/health")
+async def health(request: Request) -> HealthAnswer:
+    """Counts and problems since the start."""
+    parts = parts_of(request)
+    parts.access.check(request.headers, "read")
+    pulse = parts.pulse()
+    recent = parts.door.ledger.recent_problems()[-RECENT_PROBLEMS:]
+    return HealthAnswer(
+        version=__version__,
+        time_ms=parts.now_ms(),
+        healthy=pulse.healthy,
+        queue=asdict(pulse.queue),
+        rejected_readings=parts.door.ledger.rejected_readings,
+        rejected_payloads=parts.door.ledger.rejected_payloads,
+        rejected_by_source=parts.door.ledger.rejected_by_source(),
+        recent_problems=[
+            RecentProblemAnswer(
+                time_ms=r.time_ms,
+                source=r.source,
+                where=r.problem.where,
+                found=r.problem.found,
+                expected=r.problem.expected,
+            )
+            for r in recent
+        ],
+        mqtt=None if pulse.mqtt is None else asdict(pulse.mqtt),
+        broker_running=pulse.broker_running,
+        sealing_problem=pulse.sealing_problem,
+        live_clients=parts.live.hub.clients(),
+        snapshots_forced=parts.live.hub.snapshots_forced,
+    )

@@ -1,0 +1,29 @@
+"""The HTTP application: every route, under its bounds."""
+
+from fastapi import FastAPI
+
+from chowon import __version__
+from chowon.api import answers, bill, dashboard, health, now, readings, sites, usage
+from chowon.api.middleware import BodyLimit, SecurityHeaders
+from chowon.api.parts import Parts
+
+
+def create_app(parts: Parts) -> FastAPI:
+    """The application over these parts."""
+    app = FastAPI(
+        title="chowon",
+        version=__version__,
+        description="From every second of electricity to every won of the bill.",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.parts = parts
+    for router in (sites.router, now.router, usage.router, bill.router, readings.own, health.router):
+        app.include_router(router, prefix="/api/v1")
+    app.include_router(readings.influx)
+    answers.install(app)
+    dashboard.install(app, parts.dashboard)
+    app.add_middleware(BodyLimit, limit_bytes=parts.limits.body_bytes)
+    app.add_middleware(SecurityHeaders)
+    return app

@@ -90,13 +90,20 @@ def absent_of(name: str) -> np.int32 | np.int64:
 def latest(readings: Readings) -> Readings:
     """Sorted by (channel, time), one reading a key: of equal keys the one that stands last wins whole."""
     n = len(readings)
-    if n == 0:
+    if _ascending(readings):
         return readings
     order = np.lexsort((np.arange(n), readings.time_ms, readings.channel))
     channel, time_ms = readings.channel[order], readings.time_ms[order]
     last = np.ones(n, np.bool_)
     last[:-1] = (channel[1:] != channel[:-1]) | (time_ms[1:] != time_ms[:-1])
     return readings.where(order[last])
+
+
+def _ascending(readings: Readings) -> bool:
+    """Whether it is sorted and unique already, which is far cheaper to see than to make."""
+    channel, time_ms = readings.channel, readings.time_ms
+    later = (channel[1:] == channel[:-1]) & (time_ms[1:] > time_ms[:-1])
+    return bool(np.all(later | (channel[1:] > channel[:-1])))
 
 
 def of_channels(readings: Readings, channels: Iterable[int]) -> Readings:

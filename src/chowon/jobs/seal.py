@@ -1,0 +1,154 @@
+"""Sealing: what the journal holds becomes lake files, and small files become large ones.
+
+The steps, and what a crash right after each leaves:
+
+1. write raw files and rollup files   files that nobody lists; deleted at the next start
+2. commit the list and the watermark  all of it is in the lake; readers pass over the journal's rows up to
+                                      the watermark, the next start trims them
+3. trim the journal                   nothing
+4. delete replaced files, later       files that nobody lists; deleted at the next start
+
+So a reading is in the journal after the watermark or in a listed file, never in neither, never in both.
+"""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from chowon.domain.quantities import DAY_MS, I64, U32
+from chowon.domain.readings import Readings, concat, latest
+from chowon.domain.rollups import Rollup
+from chowon.jobs.compact import SMALL_FILES, Merge, merged, merges
+from chowon.store.catalog.files import Heard, Kind, NewFile, Snapshot
+from chowon.store.columns import joined, newest, rows_where, table_of_readings, table_of_rollup
+from chowon.store.opening import Store
+from chowon.store.recompute import emptied, recomputed, touched
+from chowon.store.view import View
+
+SEAL_ROWS: Final = 4_000_000
+"""One seal takes about so many readings, so that memory stays bounded; then comes the next one."""
+GRACE_MS: Final = 60_000
+"""A replaced file stays for so long for readers that still hold the older list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What one run did."""
+
+    readings: int
+    files_added: int
+    files_merged: int
+    files_deleted: int
+
+
+class Sealer:
+    """The only one that changes the lake. Every step can be repeated."""
+
+    def __init__(self, store: Store, seal_rows: int = SEAL_ROWS, small_files: int = SMALL_FILES) -> None:
+        self._store = store
+        self._seal_rows = seal_rows
+        self._small_files = small_files
+        self._lock = threading.Lock()
+
+    def run(self, now_ms: int) -> Sealed:
+        """Seal all that the journal holds, merge what is due at `now_ms`, delete what was replaced.
+
+        Errors: StoreUnavailable (try again later), Damaged; what was done before them counts.
+        """
+        with self._lock:
+            readings = added = 0
+            while (done := self._seal_once(now_ms)) is not None:
+                readings += done[0]
+                added += done[1]
+            due = merges(self._files(), now_ms, self._small_files)
+            files_merged = sum(self._merge(merge, now_ms) for merge in due)
+            deleted = self._store.lake.collect(now_ms - GRACE_MS, self._files().files)
+            return Sealed(readings, added, files_merged, deleted)
+
+    def _files(self) -> Snapshot:
+        return self._store.files.snapshot()
+
+    def _seal_once(self, now_ms: int) -> tuple[int, int] | None:
+        """(readings, files) of one seal, None if the journal holds nothing unsealed."""
+        store = self._store
+        snapshot = store.files.snapshot()
+        through, fresh = self._unsealed(snapshot.sealed_through)
+        if through == snapshot.sealed_through:
+            return None
+        added: list[NewFile] = []
+        try:
+            self._write(View(store.lake, snapshot, fresh), fresh, added)
+            store.files.commit(snapshot, added, sealed_through=through, heard=_heard(fresh))
+        except Exception:
+            store.lake.retire(added, now_ms)
+            raise
+        store.journal.trim(through)
+        return len(fresh), len(added)
+
+    def _unsealed(self, after: int) -> tuple[int, Readings]:
+        """The journal's first entries after this sequence: (last sequence, its readings sorted, unique)."""
+        parts: list[Readings] = []
+        through = after
+        rows = 0
+        for entry in self._store.journal.read(after):
+            through = entry.sequence
+            parts.append(entry.readings)
+            rows += len(entry.readings)
+            if rows >= self._seal_rows:
+                break
+        return through, latest(concat(parts))
+
+    def _write(self, view: View, fresh: Readings, added: list[NewFile]) -> None:
+        """Write the files of these readings and of the rollup rows that they change; noted in `added`."""
+        store = self._store
+        for span, shard, rows in _split(fresh.channel, fresh.time_ms, "raw", store.shards):
+            table = table_of_readings(fresh.where(rows))
+            added.append(store.lake.write("raw", span, shard, [table]))
+        minutes = self._changed_minutes(view, fresh)
+        for span, shard, rows in _split(minutes.channel, minutes.start_ms, "minute", store.shards):
+            table = table_of_rollup(rows_where(minutes, rows))
+            added.append(store.lake.write("minute", span, shard, [table]))
+
+    def _changed_minutes(self, view: View, fresh: Readings) -> Rollup:
+        holds = self._store.sites.holds
+        rows = newest(recomputed(touched(fresh, holds), view.raw, holds))
+        return newest(joined([rows, emptied(fresh, rows, holds)]))
+
+    def _merge(self, merge: Merge, now_ms: int) -> int:
+        """Replace the files by one; how many were replaced."""
+        store = self._store
+        new = merged(store.lake, merge)
+        try:
+            store.files.commit(store.files.snapshot(), new, remove=merge.files)
+        except Exception:
+            store.lake.retire(new, now_ms)
+            raise
+        store.lake.retire(merge.files, now_ms)
+        return len(merge.files)
+
+
+def _heard(fresh: Readings) -> Heard:
+    """When each channel of these readings (sorted) was first and last heard."""
+    if not len(fresh):
+        return Heard(fresh.channel, fresh.time_ms, fresh.time_ms)
+    first = np.flatnonzero(np.append(True, fresh.channel[1:] != fresh.channel[:-1]))
+    last = np.append(first[1:], len(fresh)) - 1
+    return Heard(fresh.channel[first], fresh.time_ms[first], fresh.time_ms[last])
+
+
+def _split(channel: U32, time_ms: I64, kind: Kind, shards: int) -> Iterator[tuple[str, int, I64]]:
+    """(span, shard, indices in order) of each file's rows; spans are UTC days (raw) or months (minute)."""
+    if kind == "raw":
+        span = time_ms // DAY_MS
+    else:
+        span = time_ms.astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64)
+    if not len(span):
+        return
+    key = span * shards + channel % np.uint32(shards)
+    order = np.argsort(key, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(key[order])) + 1):
+        which, shard = divmod(int(key[rows[0]]), shards)
+        yield str(np.datetime64(which, "D" if kind == "raw" else "M")), shard, rows

@@ -1,0 +1,168 @@
+"""Which files of the lake count, how far the journal is sealed, and when each channel was heard."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from sqlalchemy import Connection, Select, delete, insert, select, update
+
+from chowon.domain.quantities import I64, U32
+from chowon.errors import Damaged, Misconfigured
+from chowon.store.catalog.engine import Catalog
+from chowon.store.catalog.tables import channel_times, lake_files, lake_state
+
+Kind = Literal["raw", "minute"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file that stands in the lake's folder and is to be listed."""
+
+    kind: Kind
+    span: str
+    """The UTC day (raw: "2026-11-23") or UTC month (minute: "2026-11") of all its rows."""
+    shard: int
+    path: str
+    """Below the lake's folder."""
+    rows: int
+    bytes: int
+    min_time_ms: int
+    max_time_ms: int
+    min_channel: int
+    max_channel: int
+
+
+@dataclass(frozen=True, slots=True)
+class LakeFile(NewFile):
+    """A listed file. Of rows with equal keys, that of the file with the highest id counts."""
+
+    id: int
+    added_ms: int
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The lake at one moment: its files, in the order of their ids, and how far they hold the journal."""
+
+    revision: int
+    sealed_through: int
+    files: tuple[LakeFile, ...]
+
+    @cached_property
+    def _limits(self) -> I64:
+        """(4, n) first and last time, first and last channel."""
+        rows = [(f.min_time_ms, f.max_time_ms, f.min_channel, f.max_channel) for f in self.files]
+        return np.array(rows, np.int64).reshape(-1, 4).T
+
+    def overlapping(self, kind: Kind, channels: U32, start_ms: int, end_ms: int) -> list[LakeFile]:
+        """Files that may hold rows of these channels (at least one) in [start, end), ordered by id."""
+        first, last, low, high = self._limits
+        touched = (first < end_ms) & (last >= start_ms) & (low <= channels.max()) & (high >= channels.min())
+        return [f for i in np.flatnonzero(touched) if (f := self.files[i]).kind == kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The first and the last time of each of n channels."""
+
+    channel: U32
+    first_ms: I64
+    last_ms: I64
+
+
+class FileList:
+    """The list of one journal's lake files."""
+
+    def __init__(self, catalog: Catalog, journal_id: str, now_ms: Callable[[], int]) -> None:
+        self._catalog = catalog
+        self._journal_id = journal_id
+        self._now_ms = now_ms
+        self._seen = Snapshot(0, 0, ())
+
+    def claim(self, shards: int) -> None:
+        """Make sure that the list exists. Errors: Misconfigured if it was made for other shards."""
+        with self._catalog.writing() as connection:
+            row = connection.execute(self._state()).one_or_none()
+            if row is None:
+                values = {"shards": shards, "sealed_through": 0, "revision": 0}
+                connection.execute(insert(lake_state).values(journal_id=self._journal_id, **values))
+            elif row.shards != shards:
+                raise Misconfigured(
+                    f"the lake was made with shards = {row.shards}, the configuration says {shards}; "
+                    "set it back"
+                )
+
+    def snapshot(self) -> Snapshot:
+        """The list as it stands now; one small query when nothing has changed."""
+        with self._catalog.reading() as connection:
+            state = connection.execute(self._state()).one_or_none()
+            if state is not None and state.revision != self._seen.revision:
+                rows = connection.execute(select(lake_files).order_by(lake_files.c.id))
+                files = tuple(LakeFile(**row) for row in rows.mappings())
+                self._seen = Snapshot(state.revision, state.sealed_through, files)
+            return self._seen
+
+    def commit(
+        self,
+        before: Snapshot,
+        add: Sequence[NewFile],
+        remove: Sequence[LakeFile] = (),
+        sealed_through: int | None = None,
+        heard: Heard | None = None,
+    ) -> None:
+        """List and unlist files and move the watermark, all or nothing; `before` is what this follows from.
+
+        Errors: Damaged if another process has changed the list meanwhile: nothing was changed.
+        """
+        through = before.sealed_through if sealed_through is None else sealed_through
+        with self._catalog.writing() as connection:
+            changed = connection.execute(
+                update(lake_state)
+                .where(lake_state.c.journal_id == self._journal_id, lake_state.c.revision == before.revision)
+                .values(sealed_through=through, revision=before.revision + 1)
+            )
+            if changed.rowcount != 1:
+                raise Damaged("the list of lake files was changed by another process; only one may seal")
+            if remove:
+                connection.execute(delete(lake_files).where(lake_files.c.id.in_([f.id for f in remove])))
+            if add:
+                added_ms = self._now_ms()
+                connection.execute(insert(lake_files), [_values(f) | {"added_ms": added_ms} for f in add])
+            if heard is not None and len(heard.channel):
+                _widen(connection, heard)
+
+    def times(self, channels: U32) -> dict[int, tuple[int, int]]:
+        """The first and last time in the lake of each of these channels that has one."""
+        with self._catalog.reading() as connection:
+            rows = connection.execute(
+                select(channel_times).where(channel_times.c.channel.in_(channels.tolist()))
+            )
+            return {row.channel: (row.first_ms, row.last_ms) for row in rows}
+
+    def _state(self) -> Select[Any]:
+        return select(lake_state).where(lake_state.c.journal_id == self._journal_id)
+
+
+def _values(file: NewFile) -> dict[str, object]:
+    return {name: getattr(file, name) for name in NewFile.__slots__}
+
+
+def _widen(connection: Connection, heard: Heard) -> None:
+    """Note when these channels were heard, keeping what was known."""
+    ids = heard.channel.tolist()
+    known = {
+        row.channel: row
+        for row in connection.execute(select(channel_times).where(channel_times.c.channel.in_(ids)))
+    }
+    rows = [
+        {
+            "channel": channel,
+            "first_ms": min(first, known[channel].first_ms) if channel in known else first,
+            "last_ms": max(last, known[channel].last_ms) if channel in known else last,
+        }
+        for channel, first, last in zip(ids, heard.first_ms.tolist(), heard.last_ms.tolist(), strict=True)
+    ]
+    connection.execute(delete(channel_times).where(channel_times.c.channel.in_(list(known))))
+    connection.execute(insert(channel_times), rows)

@@ -1,0 +1,193 @@
+"""Sites, meters and channels in the catalog; implements ports.SiteBook."""
+
+import json
+import re
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from chowon.domain.quantities import DEFAULT_HOLD_MS, I64, U32
+from chowon.domain.sites import Channel, ChannelKey, Role, Site
+from chowon.errors import BadInput, NotFound, shortened
+from chowon.store.catalog.engine import Catalog
+from chowon.store.catalog.tables import channels, meters, sites
+
+_KEY: Final = re.compile(r"[a-z0-9_.-]{1,64}")
+_PHASES: Final = frozenset({"phase_a", "phase_b", "phase_c", "l1", "l2", "l3"})
+_SOLAR: Final = frozenset({"solar", "pv"})
+
+
+@dataclass(frozen=True, slots=True)
+class SiteDefaults:
+    """What a site gets that nobody has described yet."""
+
+    timezone: str = "Asia/Seoul"
+    reading_day: int = 1
+    tariff: str = "kr.kepco.residential.low"
+
+
+class CatalogSites:
+    """The site book. Known channels are remembered: their id, role and hold never change."""
+
+    def __init__(self, catalog: Catalog, defaults: SiteDefaults) -> None:
+        self._catalog = catalog
+        self._defaults = defaults
+        self._lock = threading.Lock()
+        self._known: dict[ChannelKey, Channel] = {}
+        self._holds: dict[int, int] = {}
+        with catalog.reading() as connection:
+            self._remember(_channel(row) for row in connection.execute(_channels()))
+
+    def sites(self) -> list[Site]:
+        """All sites with their channels."""
+        with self._catalog.reading() as connection:
+            rows = connection.execute(select(sites).order_by(sites.c.id)).all()
+            of_site: dict[int, list[Channel]] = {}
+            for row in connection.execute(_channels()):
+                of_site.setdefault(row.site_id, []).append(_channel(row))
+        return [_site(row, of_site.get(row.id, ())) for row in rows]
+
+    def site(self, site_id: int) -> Site:
+        """One site. Errors: NotFound."""
+        with self._catalog.reading() as connection:
+            row = connection.execute(select(sites).where(sites.c.id == site_id)).one_or_none()
+            if row is None:
+                raise NotFound(f"no site {site_id}; GET /sites lists them")
+            found = connection.execute(_channels().where(sites.c.id == site_id)).all()
+        return _site(row, [_channel(r) for r in found])
+
+    def resolve(self, keys: Sequence[ChannelKey]) -> list[Channel | None]:
+        """The channel behind each key, None where it is not known."""
+        known = self._known
+        missing = {key for key in keys if key not in known}
+        if missing:
+            with self._catalog.reading() as connection:
+                wanted = sorted({key.site for key in missing})
+                found = connection.execute(_channels().where(sites.c.key.in_(wanted))).all()
+            self._remember(_channel(row) for row in found)
+            known = self._known
+        return [known.get(key) for key in keys]
+
+    def register(self, key: ChannelKey, hold_ms: int) -> Channel:
+        """Make the channel known (and its site and meter if needed); the known one if it already is.
+
+        Errors: BadInput for a key that is not 1–64 characters of [a-z0-9_.-] or a hold below 1 ms.
+        """
+        _check(key, hold_ms)
+        (channel,) = self.resolve([key])
+        if channel is not None:
+            return channel
+        try:
+            with self._catalog.writing() as connection:
+                self._insert(connection, key, hold_ms)
+        except IntegrityError:
+            pass  # another process was quicker: its row is the one that counts
+        (channel,) = self.resolve([key])
+        if channel is None:
+            raise NotFound(f"channel {key} was removed while it was being registered; send it again")
+        return channel
+
+    def configure(self, site: Site) -> None:
+        """Change a site's name, timezone, reading day, tariff and options. Errors: NotFound."""
+        with self._catalog.writing() as connection:
+            changed = connection.execute(
+                update(sites)
+                .where(sites.c.id == site.id)
+                .values(
+                    name=site.name,
+                    timezone=site.timezone,
+                    reading_day=site.reading_day,
+                    tariff=site.tariff,
+                    tariff_options=json.dumps(site.tariff_options, ensure_ascii=False),
+                )
+            )
+        if changed.rowcount != 1:
+            raise NotFound(f"no site {site.id}; GET /sites lists them")
+
+    def holds(self, ids: U32) -> I64:
+        """(n,) the longest silence, ms, that a sample of each of these channels bridges."""
+        unique, where = np.unique(ids, return_inverse=True)
+        if any(i not in self._holds for i in unique.tolist()):
+            with self._catalog.reading() as connection:
+                self._remember(_channel(row) for row in connection.execute(_channels()))
+        of_unique = [self._holds.get(i, DEFAULT_HOLD_MS) for i in unique.tolist()]
+        return np.array(of_unique, np.int64)[where]
+
+    def _insert(self, connection: Connection, key: ChannelKey, hold_ms: int) -> None:
+        site_id = connection.execute(select(sites.c.id).where(sites.c.key == key.site)).scalar()
+        if site_id is None:
+            row = {
+                "key": key.site,
+                "name": key.site,
+                "timezone": self._defaults.timezone,
+                "reading_day": self._defaults.reading_day,
+                "tariff": self._defaults.tariff,
+                "tariff_options": "{}",
+            }
+            site_id = connection.execute(insert(sites).values(row).returning(sites.c.id)).scalar_one()
+        of_site = (meters.c.site_id == site_id, meters.c.key == key.meter)
+        meter_id = connection.execute(select(meters.c.id).where(*of_site)).scalar()
+        if meter_id is None:
+            row = {"site_id": site_id, "key": key.meter}
+            meter_id = connection.execute(insert(meters).values(row).returning(meters.c.id)).scalar_one()
+        row = {"meter_id": meter_id, "key": key.channel, "role": role_of(key), "hold_ms": hold_ms}
+        connection.execute(insert(channels).values(row))
+
+    def _remember(self, found: Iterable[Channel]) -> None:
+        with self._lock:
+            fresh = {channel.key: channel for channel in found}
+            self._known = self._known | fresh
+            self._holds = self._holds | {channel.id: channel.hold_ms for channel in fresh.values()}
+
+
+def role_of(key: ChannelKey) -> Role:
+    """What a channel is, going by its names, until somebody says otherwise."""
+    if key.channel in _PHASES:
+        return "phase"
+    if key.channel in _SOLAR or (key.channel == "main" and key.meter in _SOLAR):
+        return "solar"
+    return "main" if key.channel == "main" else "circuit"
+
+
+def _check(key: ChannelKey, hold_ms: int) -> None:
+    for what, name in (("site", key.site), ("meter", key.meter), ("channel", key.channel)):
+        if not _KEY.fullmatch(name):
+            raise BadInput(f"{what} key {shortened(name)}: expected 1–64 characters of a–z, 0–9, _ . -")
+    if hold_ms < 1:
+        raise BadInput(f"{key}: hold_ms {hold_ms}, expected at least 1 ms")
+
+
+def _channels() -> Select[Any]:
+    return (
+        select(
+            channels,
+            meters.c.key.label("meter_key"),
+            sites.c.key.label("site_key"),
+            sites.c.id.label("site_id"),
+        )
+        .join_from(channels, meters)
+        .join(sites)
+        .order_by(channels.c.id)
+    )
+
+
+def _channel(row: Row[Any]) -> Channel:
+    return Channel(row.id, ChannelKey(row.site_key, row.meter_key, row.key), row.role, row.hold_ms)
+
+
+def _site(row: Row[Any], found: Iterable[Channel]) -> Site:
+    return Site(
+        id=row.id,
+        key=row.key,
+        name=row.name,
+        timezone=row.timezone,
+        reading_day=row.reading_day,
+        tariff=row.tariff,
+        tariff_options=json.loads(row.tariff_options),
+        channels=tuple(found),
+    )

@@ -1,0 +1,110 @@
+"""The catalog's tables as the code sees them. Migrations make them; a test holds the two against each other.
+
+Instants are int64 ms UTC (SQLite gives aware datetimes back as naive ones). Types are portable.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata: Final = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+BIG: Final = BigInteger().with_variant(Integer, "sqlite")
+"""int64; SQLite counts rows by itself only in a column called INTEGER, which holds 64 bits there."""
+
+sites = Table(
+    "sites",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("key", String(64), nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("timezone", String(64), nullable=False),
+    Column("reading_day", Integer, nullable=False),
+    Column("tariff", String(128), nullable=False),
+    Column("tariff_options", Text, nullable=False),  # a JSON object of texts
+)
+
+meters = Table(
+    "meters",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("site_id", BIG, ForeignKey("sites.id"), nullable=False),
+    Column("key", String(64), nullable=False),
+    UniqueConstraint("site_id", "key"),
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("id", BIG, primary_key=True),  # uint32
+    Column("meter_id", BIG, ForeignKey("meters.id"), nullable=False),
+    Column("key", String(64), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("hold_ms", BIG, nullable=False),
+    UniqueConstraint("meter_id", "key"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("name", String(128), nullable=False),
+    Column("sha256", String(64), nullable=False, unique=True),  # hex; the token itself is kept nowhere
+    Column("scopes", Text, nullable=False),  # separated by blanks
+    Column("created_ms", BigInteger, nullable=False),
+    Column("revoked_ms", BigInteger),
+)
+
+lake_files = Table(
+    "lake_files",
+    metadata,
+    Column("id", BIG, primary_key=True),  # of equal keys the row of the file with the highest id counts
+    Column("kind", String(16), nullable=False),  # raw | minute
+    Column("span", String(10), nullable=False),  # raw: 2026-11-23, minute: 2026-11
+    Column("shard", Integer, nullable=False),
+    Column("path", Text, nullable=False, unique=True),  # below the lake's folder
+    Column("rows", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("min_time_ms", BigInteger, nullable=False),
+    Column("max_time_ms", BigInteger, nullable=False),
+    Column("min_channel", BigInteger, nullable=False),
+    Column("max_channel", BigInteger, nullable=False),
+    Column("added_ms", BigInteger, nullable=False),
+    Index(None, "kind", "span", "shard"),
+    sqlite_autoincrement=True,  # an id is never given twice, so that the order of files stays
+)
+
+lake_state = Table(
+    "lake_state",
+    metadata,
+    Column("journal_id", String(32), primary_key=True),
+    Column("shards", Integer, nullable=False),
+    Column("sealed_through", BigInteger, nullable=False),  # journal entries up to here are in lake_files
+    Column("revision", BigInteger, nullable=False),  # grows with every change of lake_files
+)
+
+channel_times = Table(
+    "channel_times",
+    metadata,
+    Column("channel", BigInteger, primary_key=True, autoincrement=False),
+    Column("first_ms", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+)

@@ -1,0 +1,140 @@
+"""Opening a data folder. Its layout and what a crash can leave behind: docs/reference/data-folder.md."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from chowon.errors import Damaged, Misconfigured, NotFound
+from chowon.store.catalog.engine import Catalog, open_catalog
+from chowon.store.catalog.files import FileList
+from chowon.store.catalog.sites import CatalogSites, SiteDefaults
+from chowon.store.catalog.tokens import CatalogTokens
+from chowon.store.journal import JournalReader, SqliteJournal
+from chowon.store.lake import Lake
+from chowon.store.lock import FolderLock
+from chowon.store.query import LakeHistory
+from chowon.store.view import Unsealed, Views
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """An open data folder that this process owns. `jobs.seal.Sealer` moves its journal into its lake."""
+
+    journal: SqliteJournal
+    history: LakeHistory
+    sites: CatalogSites
+    tokens: CatalogTokens
+    lake: Lake
+    files: FileList
+    shards: int
+    catalog: Catalog
+    lock: FolderLock
+
+    def close(self) -> None:
+        """Release files, connections and the folder."""
+        self.journal.close()
+        self.catalog.close()
+        self.lock.release()
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """An open data folder that another process may own and write to."""
+
+    journal: JournalReader
+    history: LakeHistory
+    sites: CatalogSites
+    lake: Lake
+    files: FileList
+    catalog: Catalog
+
+    def close(self) -> None:
+        """Release connections."""
+        self.catalog.close()
+
+
+def open_store(
+    folder: Path,
+    *,
+    shards: int = 1,
+    defaults: SiteDefaults | None = None,
+    catalog_url: str | None = None,
+    now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+) -> Store:
+    """The data folder, made if it is not there, with what a crash left behind put right.
+
+    shards: the lake's files are split by channel % shards; fixed once the folder is made.
+    catalog_url: an SQLAlchemy URL to keep the catalog elsewhere, e.g. in PostgreSQL.
+    Errors: Misconfigured (in use, not writable, other shards); Damaged (parts from different backups);
+    StoreUnavailable.
+    """
+    if shards < 1:
+        raise Misconfigured(f"shards = {shards}; expected 1 or more")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Misconfigured(
+            f"{folder}: {error.strerror}; make it a writable folder or set another data folder"
+        ) from error
+    lock = FolderLock(folder)
+    journal: SqliteJournal | None = None
+    catalog: Catalog | None = None
+    try:
+        journal = SqliteJournal(folder / "journal.sqlite", now_ms)
+        catalog = open_catalog(catalog_url or _catalog_in(folder))
+        files = FileList(catalog, journal.id, now_ms)
+        files.claim(shards)
+        lake = Lake(folder / "lake", journal.id)
+        _recover(journal, lake, files)
+        sites = CatalogSites(catalog, defaults or SiteDefaults())
+        history = _history(lake, files, journal, sites)
+    except BaseException:
+        for part in (journal, catalog):
+            if part is not None:
+                part.close()
+        lock.release()
+        raise
+    tokens = CatalogTokens(catalog, now_ms)
+    return Store(journal, history, sites, tokens, lake, files, shards, catalog, lock)
+
+
+def open_reader(folder: Path, *, catalog_url: str | None = None) -> Reader:
+    """The data folder for reading, while its owner goes on writing. Errors: NotFound, Misconfigured."""
+    journal = JournalReader(folder / "journal.sqlite")
+    if catalog_url is None and not (folder / "catalog.sqlite").is_file():
+        raise NotFound(f"{folder}: no catalog there; start chowon once with this data folder")
+    catalog = open_catalog(catalog_url or _catalog_in(folder), migrate=False)
+    try:
+        files = FileList(catalog, journal.id, lambda: 0)
+        lake = Lake(folder / "lake", journal.id)
+        sites = CatalogSites(catalog, SiteDefaults())
+        return Reader(journal, _history(lake, files, journal, sites), sites, lake, files, catalog)
+    except BaseException:
+        catalog.close()
+        raise
+
+
+def _recover(journal: SqliteJournal, lake: Lake, files: FileList) -> None:
+    """Put right what a crash between two steps of sealing leaves: see jobs/seal.py."""
+    snapshot = files.snapshot()
+    bounds = journal.bounds()
+    if not bounds.trimmed_through <= snapshot.sealed_through <= bounds.last:
+        raise Damaged(
+            f"the catalog says that the lake holds entries up to {snapshot.sealed_through}, the journal has "
+            f"{bounds.trimmed_through + 1} to {bounds.last}: one is older than the other; restore catalog, "
+            "journal and lake from the same backup"
+        )
+    if bounds.trimmed_through < snapshot.sealed_through:
+        journal.trim(snapshot.sealed_through)
+    left_over, _ = lake.unlisted(snapshot.files)
+    for path in left_over:
+        path.unlink()
+
+
+def _history(lake: Lake, files: FileList, journal: Unsealed, sites: CatalogSites) -> LakeHistory:
+    return LakeHistory(Views(lake, files, journal), sites.holds, files.times)
+
+
+def _catalog_in(folder: Path) -> str:
+    return f"sqlite:///{folder.resolve() / 'catalog.sqlite'}"

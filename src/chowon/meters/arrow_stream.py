@@ -61,7 +61,9 @@ def _table(payload: bytes) -> pa.Table:
     """The whole stream, validated. Errors: PayloadRejected, _BROKEN."""
     for message in pa.ipc.MessageReader.open_stream(payload):
         if message.type in {"record batch", "dictionary"} and _is_compressed(message):
-            raise _rejected("record batch", "compressed buffers", "an uncompressed stream; gzip the whole body")
+            raise _rejected(
+                "record batch", "compressed buffers", "an uncompressed stream; gzip the whole body"
+            )
     with pa.ipc.open_stream(payload) as reader:
         _check_schema(reader.schema)
         batches = []
@@ -108,8 +110,8 @@ def _check_schema(schema: pa.Schema) -> None:
         elif name not in _KNOWN:
             expected = f"no column of this name{did_you_mean(name, _KNOWN)}"
             problems.append(Problem(f"column {shortened(name)}", shortened(str(kind)), expected))
-        elif (expected := _expected_type(name, kind)) is not None:
-            problems.append(Problem(f"column '{name}'", shortened(str(kind)), expected))
+        elif (wanted := _expected_type(name, kind)) is not None:
+            problems.append(Problem(f"column '{name}'", shortened(str(kind)), wanted))
     if "time" not in schema.names:
         problems.append(Problem("column 'time'", "nothing", "timestamps, or int64 ms since 1970 UTC"))
     if problems:

@@ -117,7 +117,9 @@ def _value_problem(rows: Rows, row: int, field: Field, sent: Sent) -> Problem:
 def _time_problem(rows: Rows, row: int, envelope: Envelope) -> Problem:
     time_ms = int(rows.time_ms[row])
     latest = _iso(envelope.received_ms + AHEAD_MS)
-    expected = f"an instant from 2000-01-01 to {latest} (1 day ahead of now); check the meter's clock and unit"
+    expected = (
+        f"an instant from 2000-01-01 to {latest} (1 day ahead of now); check the meter's clock and unit"
+    )
     return Problem(f"{rows.place(row)}.time", f"{time_ms} ms ({_iso(time_ms)})", expected)
 
 

@@ -23,7 +23,12 @@ MAGIC: Final = b"CHWN"
 VERSION: Final = 1
 _HEADER: Final = struct.Struct("<4sBBHI")
 """magic, version, mask of quantities, number of names, number of readings"""
-_WIDTHS: Final = {1: np.dtype("<i1"), 2: np.dtype("<i2"), 4: np.dtype("<i4"), 8: np.dtype("<i8")}
+_WIDTHS: Final[dict[int, np.dtype[np.signedinteger[Any]]]] = {
+    1: np.dtype("<i1"),
+    2: np.dtype("<i2"),
+    4: np.dtype("<i4"),
+    8: np.dtype("<i8"),
+}
 
 
 class ChowonBinary:
@@ -40,7 +45,9 @@ class ChowonBinary:
         reader = _Reader(body)
         _, _, mask, n_names, n = reader.unpack(_HEADER)
         if n > len(body):  # each reading takes at least a byte: no memory for a number that lies
-            raise _rejected("header, number of readings", str(n), f"at most {len(body)}, the bytes that follow")
+            raise _rejected(
+                "header, number of readings", str(n), f"at most {len(body)}, the bytes that follow"
+            )
         if mask >> len(FIELDS):
             raise _rejected("header, quantities", f"bits {mask:#x}", f"only bits 0 … {len(FIELDS) - 1}")
         names = [_names(reader.text(), position) for position in range(n_names)]
@@ -141,7 +148,9 @@ def _body(payload: bytes) -> memoryview:
     body = memoryview(payload)[:-4]
     (written,) = struct.unpack("<I", payload[-4:])
     if (found := zlib.crc32(body)) != written:
-        raise _rejected("last 4 bytes", f"{written:#010x}", f"CRC-32 {found:#010x} of all bytes before; send it again")
+        raise _rejected(
+            "last 4 bytes", f"{written:#010x}", f"CRC-32 {found:#010x} of all bytes before; send it again"
+        )
     return body
 
 

@@ -1,4 +1,4 @@
-"""chowon's own JSON: one reading, a list of them, or {"readings": […]}. Well-formed payloads go a fast way."""
+"""chowon's own JSON: one reading, a list, or {"readings": […]}. Well-formed payloads go a fast way."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -55,7 +55,7 @@ class ChowonJson:
         """As meters.decoded.Decoder."""
         try:
             rows, prefix = _fast(payload)
-            return _assembled(rows, lambda row: prefix.format(row), envelope, Findings(), 0)
+            return _assembled(rows, prefix.format, envelope, Findings(), 0)
         except (ValueError, OverflowError, RecursionError):  # msgspec's errors are ValueErrors
             return _slow(payload, envelope)
 
@@ -91,7 +91,11 @@ def _fast(payload: bytes) -> tuple[Sequence[_Reading], str]:
 
 
 def _assembled(
-    rows: Sequence[_Reading], place: Callable[[int], str], envelope: Envelope, findings: Findings, rejected: int
+    rows: Sequence[_Reading],
+    place: Callable[[int], str],
+    envelope: Envelope,
+    findings: Findings,
+    rejected: int,
 ) -> Decoded:
     """Errors: ValueError, OverflowError when a time cannot be read."""
     keys = Keys(envelope)

@@ -60,7 +60,7 @@ def is_key(name: str) -> bool:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """" — did you mean 'x'?" when one of the known names is close, else nothing."""
+    """ " — did you mean 'x'?" when one of the known names is close, else nothing."""
     close = difflib.get_close_matches(name[:64], list(known), 1)
     return f" — did you mean '{close[0]}'?" if close else ""
 

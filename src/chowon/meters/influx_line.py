@@ -35,7 +35,7 @@ ALIASES: Final = {
     "energy_wh": ("import_wh", 1.0),
     "export_kwh": ("export_wh", 1000.0),
 }
-"""Field name → (our field, factor): `energy` is the import counter in kWh. When two say the same, the last counts."""
+"""Field name → (our field, factor): `energy` is the import counter in kWh. Of two for one, the last counts."""
 
 PER_MS: Final = {
     "ns": (1, 1_000_000),
@@ -61,7 +61,9 @@ _TAG: Final = re.compile(rb",((?:[^\\,=]|\\.)++)=((?:[^\\,=]|\\.)++)", re.DOTALL
 _MEASUREMENT: Final = re.compile(rb"(?:[^\\,]|\\.)++", re.DOTALL)
 _ESCAPE: Final = re.compile(rb"\\([, =])")
 _NUMBER: Final = re.compile(rb"[+-]?(?:\d++\.?\d*+|\.\d++)(?:[eE][+-]?\d++)?|[+-]?\d++[iu]")
-_BOOLEANS: Final = frozenset((b"t", b"T", b"true", b"True", b"TRUE", b"f", b"F", b"false", b"False", b"FALSE"))
+_BOOLEANS: Final = frozenset(
+    (b"t", b"T", b"true", b"True", b"TRUE", b"f", b"F", b"false", b"False", b"FALSE")
+)
 _FORM: Final = "measurement,site=… field=value[,field=value…] [timestamp]"
 
 
@@ -201,7 +203,9 @@ class _Lines:
                 self._refuse(number, f", field {name}", text, BY_NAME[known[0]].expected)
                 return None
             elif not plain and text not in _BOOLEANS and not text.startswith(b'"'):
-                self._refuse(number, f", field {shortened(name)}", text, "a number, a boolean or a quoted text")
+                self._refuse(
+                    number, f", field {shortened(name)}", text, "a number, a boolean or a quoted text"
+                )
                 return None
         if values:
             return values

@@ -4,7 +4,6 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from importlib.metadata import entry_points
 from typing import Final
 
@@ -59,8 +58,8 @@ class Registry:
         for pattern, decoder in self._by_topic:
             found = pattern.fullmatch(topic)
             if found is not None and payload.startswith(decoder.magic):
-                envelope = Envelope(received_ms, topic=topic)
-                return decoder, replace(envelope, **found.groupdict())
+                named = found.groupdict()
+                return decoder, Envelope(received_ms, named.get("site"), named.get("meter"), topic=topic)
         raise NotFound(f"no decoder for topic {shortened(topic)}; known are {', '.join(self.topic_filters)}")
 
 
@@ -77,6 +76,7 @@ def found() -> Registry:
 
 def _pattern(topic: str) -> re.Pattern[str]:
     levels = [
-        f"(?P<{level[1:-1]}>[^/]+)" if level.startswith("{") else re.escape(level) for level in topic.split("/")
+        f"(?P<{level[1:-1]}>[^/]+)" if level.startswith("{") else re.escape(level)
+        for level in topic.split("/")
     ]
     return re.compile("/".join(levels))

@@ -3,6 +3,7 @@
 ChowonError
 ├── BadInput                 somebody's data is wrong: says what, where and what is expected
 │   ├── PayloadRejected      a payload with nothing usable in it; carries every problem found
+│   │   └── PayloadTooLarge   more bytes than are taken at once; send it in parts
 │   ├── TariffInvalid        a tariff file; carries every problem found
 │   ├── RecordingInvalid     a recording file that cannot be played
 │   └── UsageInvalid         a question about a bill that has no answer (negative kWh, unknown date, …)
@@ -60,6 +61,10 @@ class _WithProblems(BadInput):
 
 class PayloadRejected(_WithProblems):
     """A payload with nothing usable in it."""
+
+
+class PayloadTooLarge(PayloadRejected):
+    """More bytes than are taken at once."""
 
 
 class TariffInvalid(_WithProblems):

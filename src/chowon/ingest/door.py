@@ -1,0 +1,77 @@
+"""The one way in for all transports: bytes → decode → names → durable → outcome."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+from chowon.errors import NotFound, PayloadRejected, Problem
+from chowon.ingest.ledger import Ledger
+from chowon.ingest.naming import Naming
+from chowon.meters.decoded import Decoded, Decoder, Envelope
+from chowon.meters.registry import Registry
+from chowon.ports import Sink
+
+IN_THREAD_BYTES: Final = 64 * 1024
+"""Larger payloads are decoded in a worker thread, so that the live sockets are not kept waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one payload; given only when its good readings are durable."""
+
+    accepted: int
+    rejected: int
+    problems: tuple[Problem, ...]
+
+
+class Door:
+    """Takes payloads of any known format."""
+
+    def __init__(self, registry: Registry, naming: Naming, sink: Sink, ledger: Ledger) -> None:
+        self.registry = registry
+        self._naming = naming
+        self._sink = sink
+        self.ledger = ledger
+
+    async def take(self, payload: bytes, content_type: str, envelope: Envelope, source: str) -> Outcome:
+        """Decodes by content type; returns when all good readings are durable.
+
+        source: where it came from, for the ledger.
+        Errors: NotFound (no such format), PayloadRejected (nothing good in it), Overloaded, StoreUnavailable.
+        """
+        decoder = self.registry.of_content_type(content_type)
+        try:
+            decoded = await self._decoded(decoder, payload, envelope)
+        except PayloadRejected as error:
+            self.refused(error, source, envelope.received_ms)
+            raise
+        return await self.take_decoded(decoded, envelope.received_ms, source)
+
+    async def take_decoded(self, decoded: Decoded, received_ms: int, source: str) -> Outcome:
+        """The second half of `take`, for transports that decode by themselves."""
+        resolved = await self._naming.resolve(decoded)
+        problems = (*decoded.problems, *resolved.problems)
+        rejected = decoded.rejected + resolved.rejected
+        if len(resolved.readings) == 0 and rejected:
+            nothing_good = PayloadRejected(f"none of {rejected} readings can be used", problems)
+            self.refused(nothing_good, source, received_ms, rejected)
+            raise nothing_good
+        await self._sink.submit(resolved.readings)
+        self.ledger.accepted(resolved.readings, received_ms)
+        if rejected:
+            self.ledger.rejected(source, problems, rejected, received_ms)
+        return Outcome(len(resolved.readings), rejected, problems)
+
+    def refused(
+        self, error: PayloadRejected | NotFound, source: str, received_ms: int, readings: int = 0
+    ) -> None:
+        """Notes a payload with nothing good in it."""
+        problems = error.problems if isinstance(error, PayloadRejected) else ()
+        shown = problems or (Problem("payload", "nothing usable", str(error)),)
+        self.ledger.rejected_payloads += 1
+        self.ledger.rejected(source, shown, readings, received_ms)
+
+    async def _decoded(self, decoder: Decoder, payload: bytes, envelope: Envelope) -> Decoded:
+        if len(payload) <= IN_THREAD_BYTES:
+            return decoder.decode(payload, envelope)
+        return await asyncio.to_thread(decoder.decode, payload, envelope)

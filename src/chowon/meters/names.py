@@ -1,0 +1,80 @@
+"""From the names in a payload to channel keys: each different name is checked once, a bad one is named."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from chowon.domain.quantities import I64
+from chowon.domain.sites import ChannelKey
+from chowon.errors import Problem, shortened
+from chowon.meters.decoded import Envelope
+from chowon.meters.fields import KEY_RULE, is_key
+
+Names: TypeAlias = tuple[str | None, str | None, str | None]
+"""(site, meter, channel) as sent; None where left out."""
+
+DEFAULT_NAME = "main"
+"""A meter or channel that is not named."""
+
+
+class Keys:
+    """The channels of one payload, each with its position."""
+
+    def __init__(self, envelope: Envelope) -> None:
+        self._envelope = envelope
+        self._by_names: dict[Names, int] = {}
+        self._positions: dict[ChannelKey, int] = {}
+
+    @property
+    def keys(self) -> tuple[ChannelKey, ...]:
+        """The good ones, by position."""
+        return tuple(self._positions)
+
+    def indices(self, names: Sequence[Names]) -> I64:
+        """(n,) int64, position in `keys` for each row; −1 where a name is missing or wrong."""
+        known = self._by_names
+        try:
+            return np.array([known[name] for name in names], np.int64)
+        except KeyError:
+            for name in dict.fromkeys(names):
+                self.index(name)
+        return np.array([known[name] for name in names], np.int64)
+
+    def index(self, names: Names) -> int:
+        """Position in `keys`, −1 when a name is missing or wrong."""
+        found = self._by_names.get(names)
+        if found is None:
+            key = self._key(names)
+            found = -1 if key is None else self._positions.setdefault(key, len(self._positions))
+            self._by_names[names] = found
+        return found
+
+    def problems(self, names: Names, where: str) -> list[Problem]:
+        """What is wrong with these names. where: the reading, e.g. "readings[3]"."""
+        found: list[Problem] = []
+        for part, name, given in self._parts(names):
+            if name is not None and not is_key(name):
+                found.append(Problem(f"{where}, {part}", shortened(name), KEY_RULE))
+            elif name is not None and given is not None and name != given:
+                expected = f"'{given}', as in the topic, or nothing"
+                found.append(Problem(f"{where}, {part}", shortened(name), expected))
+            elif name is None and given is not None and not is_key(given):
+                found.append(Problem(f"topic, {part}", shortened(given), KEY_RULE))
+            elif name is None and given is None and part == "site":
+                found.append(Problem(f"{where}, {part}", "nothing", f"the site's name: {KEY_RULE}"))
+        return found
+
+    def _key(self, names: Names) -> ChannelKey | None:
+        if self.problems(names, ""):
+            return None
+        site, meter, channel = (name or given for _, name, given in self._parts(names))
+        return ChannelKey(site or "", meter or DEFAULT_NAME, channel or DEFAULT_NAME)
+
+    def _parts(self, names: Names) -> tuple[tuple[str, str | None, str | None], ...]:
+        site, meter, channel = names
+        return (
+            ("site", site, self._envelope.site),
+            ("meter", meter, self._envelope.meter),
+            ("channel", channel, None),
+        )

@@ -57,11 +57,17 @@ def inflated(body: bytes, content_encoding: str, limit: int = MAX_BODY_BYTES) ->
 
 
 async def write_readings(
-    door: Door, body: bytes, *, content_type: str, content_encoding: str = "", now_ms: int
+    door: Door,
+    body: bytes,
+    *,
+    content_type: str,
+    content_encoding: str = "",
+    now_ms: int,
+    limit: int = MAX_BODY_BYTES,
 ) -> Answer:
-    """`POST /api/v1/readings`: 200 once durable, 422 with nothing good, 413, 415 or 503."""
+    """`POST /api/v1/readings`, of at most `limit` bytes unpacked: 200 once durable, 422 with nothing good, 413, 415 or 503."""
     try:
-        plain = await _plain(body, content_encoding)
+        plain = await _plain(body, content_encoding, limit)
         outcome = await door.take(plain, content_type, Envelope(now_ms), "http")
     except PayloadTooLarge as error:
         return _error(413, "too_large", error.what, error.problems)
@@ -82,13 +88,14 @@ async def write_lines(
     precision: str = "ns",
     content_encoding: str = "",
     now_ms: int,
+    limit: int = MAX_BODY_BYTES,
 ) -> Answer:
     """InfluxDB's `/write` (v1) and `/api/v2/write` (v2): 204 when every line is durable.
 
     Good lines are kept and bad ones named by number: 400 in v1; in v2 422, or 400 with nothing good.
     """
     try:
-        plain = await _plain(body, content_encoding)
+        plain = await _plain(body, content_encoding, limit)
         envelope = Envelope(now_ms, precision=precision or "ns")
         outcome = await door.take(plain, "text/plain", envelope, f"influx {dialect}")
     except PayloadTooLarge as error:
@@ -107,10 +114,10 @@ async def write_lines(
 _JSON: Final = {"Content-Type": "application/json"}
 
 
-async def _plain(body: bytes, content_encoding: str) -> bytes:
+async def _plain(body: bytes, content_encoding: str, limit: int) -> bytes:
     if not content_encoding:
-        return inflated(body, "")
-    return await asyncio.to_thread(inflated, body, content_encoding)
+        return inflated(body, "", limit)
+    return await asyncio.to_thread(inflated, body, content_encoding, limit)
 
 
 def _unpacked(body: bytes, limit: int) -> bytes:

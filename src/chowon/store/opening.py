@@ -1,7 +1,8 @@
 """Opening a data folder. Its layout and what a crash can leave behind: docs/reference/data-folder.md."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,3 +139,16 @@ def _history(lake: Lake, files: FileList, journal: Unsealed, sites: CatalogSites
 
 def _catalog_in(folder: Path) -> str:
     return f"sqlite:///{folder.resolve() / 'catalog.sqlite'}"
+
+
+@contextmanager
+def open_tokens(
+    folder: Path, *, catalog_url: str | None = None, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+) -> Iterator[CatalogTokens]:
+    """The token book of a data folder that a server may be using. Errors: Misconfigured."""
+    folder.mkdir(parents=True, exist_ok=True)
+    catalog = open_catalog(catalog_url or _catalog_in(folder))
+    try:
+        yield CatalogTokens(catalog, now_ms)
+    finally:
+        catalog.close()

@@ -1,0 +1,295 @@
+"""The wiring: which part stands behind each seam, in which order they start and stop. Nothing else wires."""
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from chowon.api.access import LOOPBACK_NAMES, Access
+from chowon.api.parts import Limits, Parts, Pulse
+from chowon.api.server import create_app
+from chowon.config import Config
+from chowon.domain.bill import Prepared, prepare
+from chowon.domain.clock import Period
+from chowon.domain.sites import Site
+from chowon.errors import ChowonError, Misconfigured
+from chowon.ingest.broker import Address, EmbeddedBroker, EmbeddedSettings, ExternalBroker, MqttBroker
+from chowon.ingest.door import Door
+from chowon.ingest.ledger import Ledger
+from chowon.ingest.mqtt import MqttListener, MqttSettings
+from chowon.ingest.naming import Naming, NamingPolicy
+from chowon.ingest.pipeline import Pipeline, QueueLimits
+from chowon.jobs.seal import Sealer
+from chowon.live.service import Live, Priced
+from chowon.meters import registry as decoders
+from chowon.registry import TariffBook
+from chowon.store.catalog.sites import SiteDefaults
+from chowon.store.opening import Store, open_store
+
+DASHBOARD = Path(__file__).parent / "web"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a running chowon is to be found."""
+
+    http: str
+    mqtt: Address | None
+
+
+def opened(config: Config, now_ms: Callable[[], int]) -> Store:
+    """The data folder of this configuration. Errors: as store.opening.open_store."""
+    defaults = SiteDefaults(
+        timezone=config.defaults.timezone,
+        tariff=config.defaults.tariff,
+        reading_day=config.defaults.reading_day,
+    )
+    TariffBook().load(defaults.tariff)
+    return open_store(config.data.folder, shards=config.data.shards, defaults=defaults, now_ms=now_ms)
+
+
+async def serve(
+    config: Config,
+    store: Store,
+    *,
+    now_ms: Callable[[], int],
+    stop: asyncio.Event,
+    started: Callable[[Addresses], None],
+) -> None:
+    """Run everything over an open store until `stop` is set, then finish what is in hand.
+
+    Errors: Misconfigured (addresses, ports, broker), MeterUnavailable (the broker does not start).
+    """
+    _refuse_open_network(config)
+    try:
+        await _serve(config, store, now_ms, stop, started)
+    except BaseExceptionGroup as group:
+        raise _first(group) from group
+
+
+async def _serve(
+    config: Config,
+    store: Store,
+    now_ms: Callable[[], int],
+    stop: asyncio.Event,
+    started: Callable[[Addresses], None],
+) -> None:
+    with _listening(config) as listener:
+        pricing = _Pricing(TariffBook())
+        live = Live(store.history, store.sites, pricing, now_ms)
+        await live.start()
+        pipeline = Pipeline(
+            store.journal, live.on_durable, QueueLimits(max_readings=config.ingest.queue_readings)
+        )
+        door = _door(config, store, pipeline)
+        async with _background(pipeline.run(), pipeline.close), _background(live.run()):
+            sealing = _Sealing(Sealer(store), config.data.seal_every_s, now_ms)
+            async with _background(sealing.run()), _mqtt(config, door, now_ms) as mqtt:
+
+                def pulse() -> Pulse:
+                    return Pulse(
+                        pipeline.stats(),
+                        None if mqtt is None else mqtt.listener.stats(),
+                        None if mqtt is None else mqtt.broker.is_running(),
+                        sealing.problem,
+                    )
+
+                parts = Parts(
+                    live=live,
+                    history=store.history,
+                    sites=store.sites,
+                    door=door,
+                    access=Access(store.tokens, config.server.token),
+                    tariff=pricing.tariffs.load,
+                    prepare=lambda site, period: pricing(site, period).prepared,
+                    now_ms=now_ms,
+                    pulse=pulse,
+                    limits=Limits(config.server.max_body_mib * 2**20, config.server.max_live_clients),
+                    dashboard=DASHBOARD if (DASHBOARD / "index.html").is_file() else None,
+                )
+                server = _http_server(parts, config)
+                async with _background(server.serve([listener]), lambda: _leave(server)):
+                    host, port = listener.getsockname()[:2]
+                    shown = f"[{host}]" if ":" in host else host
+                    started(Addresses(f"http://{shown}:{port}", None if mqtt is None else mqtt.address))
+                    await stop.wait()
+        await asyncio.to_thread(sealing.last_run)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first single error in nested groups: the others follow from it."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+class _Pricing:
+    """A site's tariff made ready for a period; a few thousand of them are kept."""
+
+    def __init__(self, tariffs: TariffBook) -> None:
+        self.tariffs = tariffs
+        self._prepared = lru_cache(maxsize=4096)(self._prepare)
+
+    def __call__(self, site: Site, period: Period) -> Priced:
+        options = tuple(sorted(site.tariff_options.items()))
+        prepared = self._prepared(site.tariff, period, options)
+        return Priced(prepared.tariff.currency, prepared)
+
+    def _prepare(self, tariff: str, period: Period, options: tuple[tuple[str, str], ...]) -> Prepared:
+        return prepare(self.tariffs.load(tariff), period, dict(options))
+
+
+class _Sealing:
+    """Moves the journal into the lake now and then; a failure is shown and tried again."""
+
+    def __init__(self, sealer: Sealer, every_s: float, now_ms: Callable[[], int]) -> None:
+        self._sealer, self._every_s, self._now_ms = sealer, every_s, now_ms
+        self.problem: str | None = None
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(self._every_s)
+            await asyncio.to_thread(self._once)
+
+    def last_run(self) -> None:
+        self._once()
+
+    def _once(self) -> None:
+        try:
+            self._sealer.run(self._now_ms())
+            self.problem = None
+        except ChowonError as error:
+            self.problem = str(error)
+            _log.error("sealing: %s", error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mqtt:
+    broker: MqttBroker
+    address: Address
+    listener: MqttListener
+
+
+@contextlib.asynccontextmanager
+async def _mqtt(config: Config, door: Door, now_ms: Callable[[], int]) -> AsyncIterator[_Mqtt | None]:
+    """The broker (ours or another) and the listener at it; None when MQTT is off."""
+    if config.mqtt.broker == "off":
+        yield None
+        return
+    mqtt = config.mqtt
+    users = {mqtt.username: mqtt.password} if mqtt.username and mqtt.password else {}
+    broker: MqttBroker = (
+        ExternalBroker(Address(mqtt.host, mqtt.port))
+        if mqtt.broker == "external"
+        else EmbeddedBroker(EmbeddedSettings(mqtt.host, mqtt.port, users))
+    )
+    address = await asyncio.to_thread(broker.start)
+    try:
+        settings = MqttSettings(
+            host=address.host,
+            port=address.port,
+            username=mqtt.username,
+            password=mqtt.password,
+            tls=mqtt.tls,
+        )
+        listener = MqttListener(door, settings, now_ms=now_ms)
+        async with _background(listener.run(), listener.close):
+            yield _Mqtt(broker, address, listener)
+    finally:
+        await asyncio.to_thread(broker.stop)
+
+
+def _door(config: Config, store: Store, pipeline: Pipeline) -> Door:
+    policy = NamingPolicy(config.ingest.auto_register, config.ingest.max_channels)
+    return Door(decoders.found(), Naming(store.sites, policy), pipeline, Ledger())
+
+
+@contextlib.asynccontextmanager
+async def _background(
+    work: Coroutine[Any, Any, None], finish: Callable[[], None] | None = None
+) -> AsyncIterator[None]:
+    """Run `work` beside the block; its failure ends the block. At the end ask it to finish, or cancel it."""
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(work)
+        try:
+            yield
+        finally:
+            if finish is None:
+                task.cancel()
+            else:
+                finish()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handling: the command line decides when to stop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _http_server(parts: Parts, config: Config) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            create_app(parts),
+            limit_concurrency=config.server.max_connections,
+            ws_max_size=4096,
+            timeout_graceful_shutdown=3,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+        )
+    )
+
+
+def _leave(server: _Server) -> None:
+    server.should_exit = True
+
+
+@contextlib.contextmanager
+def _listening(config: Config) -> Iterator[socket.socket]:
+    host, port = config.server.host, config.server.port
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise Misconfigured(
+            f"cannot listen on {host}:{port}: {error.strerror or error}; choose another address with "
+            "--host and --port (0 takes a free port)"
+        ) from error
+    with listener:
+        yield listener
+
+
+def _refuse_open_network(config: Config) -> None:
+    """Nothing listens beyond this machine without a secret."""
+    server, mqtt = config.server, config.mqtt
+    if not is_loopback(server.host) and server.token is None:
+        raise Misconfigured(
+            f"server.host = {server.host} lets others in: set a token first "
+            "([server] token, or CHOWON_SERVER__TOKEN), or listen on 127.0.0.1"
+        )
+    if mqtt.broker == "embedded" and not is_loopback(mqtt.host) and not (mqtt.username and mqtt.password):
+        raise Misconfigured(
+            f"mqtt.host = {mqtt.host} lets others publish: set [mqtt] username and password first, "
+            "or listen on 127.0.0.1"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is this machine's own."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in LOOPBACK_NAMES

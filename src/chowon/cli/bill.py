@@ -1,0 +1,113 @@
+"""`chowon bill`: what a use costs and why; whether bills come out as a list of cases says."""
+
+import json
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from chowon.cli.exits import clear_errors
+from chowon.errors import BadInput, shortened
+
+app = typer.Typer(name="bill", help="What a use costs, and why.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Options = Annotated[
+    list[str] | None, typer.Option("--option", help="An option of the tariff, name=value; may be repeated.")
+]
+_LANGUAGES: Final = ("ko", "en")
+
+
+@app.command()
+def explain(
+    *,
+    tariff: Annotated[str, typer.Option(help="Id of the tariff; `chowon tariff list` shows all.")],
+    kwh: Annotated[str, typer.Option(help="Use of the period, kWh.")],
+    start: Annotated[str, typer.Option(help="First day, YYYY-MM-DD.")],
+    end: Annotated[str, typer.Option(help="The next reading day, YYYY-MM-DD; not part of the period.")],
+    option: Options = None,
+    lang: Annotated[str, typer.Option(help="ko or en.")] = "ko",
+    as_json: AsJson = False,
+) -> None:
+    """Every line of a bill: quantity × price, since when, by which source, how rounded."""
+    from chowon.cli.bill_table import print_bill
+    from chowon.domain.bill import Usage, plain_bill, plain_standing, prepare
+    from chowon.domain.clock import Period
+    from chowon.registry import TariffBook
+
+    with clear_errors():
+        if lang not in _LANGUAGES:
+            raise BadInput(f"--lang: found {shortened(lang)}; expected ko or en")
+        period = Period(_day("--start", start), _day("--end", end))
+        prepared = prepare(TariffBook().load(tariff), period, _options(option))
+        usage = Usage(_number("--kwh", kwh))
+        bill, next_kwh, standing = prepared.bill(usage), prepared.next_kwh(usage), prepared.standing(usage)
+    if as_json:
+        answer = plain_bill(bill) | {
+            "marginal_price": str(next_kwh.marginal_price),
+            "energy_price": str(next_kwh.energy_price),
+            "tier": None if standing is None else plain_standing(standing),
+        }
+        typer.echo(json.dumps(answer, ensure_ascii=False, indent=1))
+    else:
+        print_bill(bill, next_kwh, standing, "ko" if lang == "ko" else "en")
+
+
+@app.command()
+def check(
+    cases: Annotated[Path, typer.Argument(help="CSV with kwh, start, end, tariff or voltage, and amounts.")],
+    kind: Annotated[list[str] | None, typer.Option(help="Only rows of this kind; may be repeated.")] = None,
+    option: Options = None,
+    as_json: AsJson = False,
+) -> None:
+    """Recompute each row of a list of bills and compare every amount that it gives.
+
+    A column named like a line of the tariff (base, energy, …, subtotal, vat, fund) or "total" is compared;
+    deductions are given as positive amounts. Rows that the tariff can't express are counted apart, by reason.
+    """
+    from chowon.cli.bill_check import check_rows, read_rows
+    from chowon.registry import TariffBook
+
+    with clear_errors():
+        result = check_rows(read_rows(cases, kind or []), TariffBook(), _options(option))
+        if not result.compared and not result.not_computed:
+            raise BadInput(f"{cases}: no rows to compare; name a CSV with rows, or another --kind")
+    if as_json:
+        typer.echo(json.dumps(result.plain(), ensure_ascii=False, indent=1))
+    else:
+        for difference in result.differences:
+            typer.echo(str(difference))
+        typer.echo(f"exact {result.exact} of {result.compared}")
+        for reason, count in sorted(result.not_computed.items()):
+            typer.echo(f"not computed {count}: {reason}", err=True)
+    if result.differences:
+        raise typer.Exit(1)
+    if not result.compared:
+        typer.echo("nothing was compared: no row could be computed", err=True)
+        raise typer.Exit(2)
+
+
+def _day(name: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise BadInput(f"{name}: found {shortened(text)}; expected a date as YYYY-MM-DD") from error
+
+
+def _number(name: str, text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        raise BadInput(f"{name}: found {shortened(text)}; expected a number of kWh, e.g. 287.104") from error
+
+
+def _options(pairs: list[str] | None) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pair in pairs or []:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise BadInput(f"--option: found {shortened(pair)}; expected name=value")
+        found[name.strip()] = value.strip()
+    return found

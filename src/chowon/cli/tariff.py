@@ -1,0 +1,76 @@
+"""`chowon tariff`: which tariffs there are, and whether a file is one."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chowon.cli.exits import clear_errors
+
+app = typer.Typer(name="tariff", help="Which tariffs there are.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+
+@app.command("list")
+def list_tariffs(as_json: AsJson = False) -> None:
+    """All tariffs that can be used."""
+    from rich.table import Table
+
+    from chowon.cli.bill_table import wide_console
+    from chowon.registry import TariffBook
+
+    with clear_errors():
+        book = TariffBook()
+        tariffs = [book.load(tariff_id) for tariff_id in book.ids()]
+    if as_json:
+        rows = [
+            {
+                "id": t.id,
+                "name": {"ko": t.name.ko, "en": t.name.en},
+                "country": t.country,
+                "currency": t.currency,
+                "from": t.since.isoformat(),
+                "options": {name: list(option.values) for name, option in t.options.items()},
+            }
+            for t in tariffs
+        ]
+        typer.echo(json.dumps({"tariffs": rows}, ensure_ascii=False, indent=1))
+        return
+    table = Table("id", "이름", "name", "known from", "options")
+    for t in tariffs:
+        table.add_row(t.id, t.name.ko, t.name.en, t.since.isoformat(), ", ".join(t.options))
+    wide_console().print(table)
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="A tariff's TOML file.")],
+    as_json: AsJson = False,
+) -> None:
+    """Read a tariff's file and recompute its own cases.
+
+    Exits with 1 on a case that comes out otherwise, with 2 on a file that is no tariff.
+    """
+    from chowon.domain.bill.cases import wrong_amounts
+    from chowon.errors import TariffInvalid
+    from chowon.registry import read_tariff
+
+    with clear_errors():
+        try:
+            tariff = read_tariff(file, str(file))
+        except TariffInvalid as error:
+            if as_json:
+                found = [{"where": p.where, "found": p.found, "expected": p.expected} for p in error.problems]
+                typer.echo(json.dumps({"file": str(file), "problems": found}, ensure_ascii=False, indent=1))
+            raise
+        wrong = [str(w) for w in wrong_amounts(tariff)]
+    if as_json:
+        answer = {"file": str(file), "id": tariff.id, "cases": len(tariff.cases), "wrong": wrong}
+        typer.echo(json.dumps(answer, ensure_ascii=False, indent=1))
+    else:
+        summary = f"{len(tariff.lines)} lines, {len(tariff.cases)} cases, {len(wrong)} wrong amounts"
+        typer.echo("\n".join([*wrong, f"{tariff.id}: {summary}"]))
+    if wrong:
+        raise typer.Exit(1)

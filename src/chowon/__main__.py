@@ -1,5 +1,5 @@
 """`python -m chowon` is `chowon`."""
 
-from chowon.cli import main
+from chowon.cli.main import main
 
 main()

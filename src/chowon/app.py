@@ -19,10 +19,11 @@ from chowon.api.server import create_app
 from chowon.config import Config
 from chowon.domain.bill import Prepared, prepare
 from chowon.domain.clock import Period
+from chowon.domain.quantities import DEFAULT_HOLD_MS
 from chowon.domain.sites import Site
 from chowon.errors import ChowonError, Misconfigured
 from chowon.ingest.broker import Address, EmbeddedBroker, EmbeddedSettings, ExternalBroker, MqttBroker
-from chowon.ingest.door import Door
+from chowon.ingest.door import Door, Outcome
 from chowon.ingest.ledger import Ledger
 from chowon.ingest.mqtt import MqttListener, MqttSettings
 from chowon.ingest.naming import Naming, NamingPolicy
@@ -30,6 +31,7 @@ from chowon.ingest.pipeline import Pipeline, QueueLimits
 from chowon.jobs.seal import Sealer
 from chowon.live.service import Live, Priced
 from chowon.meters import registry as decoders
+from chowon.meters.decoded import Envelope
 from chowon.registry import TariffBook
 from chowon.store.catalog.sites import SiteDefaults
 from chowon.store.opening import Store, open_store
@@ -125,6 +127,34 @@ async def _serve(
         await asyncio.to_thread(sealing.last_run)
 
 
+@contextlib.contextmanager
+def local_door(
+    config: Config, now_ms: Callable[[], int], hold_ms: int | None = None
+) -> Iterator[Callable[[bytes, str, str], Outcome]]:
+    """Take payloads (bytes, content type, source) into a data folder that no server uses.
+
+    hold_ms: for channels that become known by this. Errors of the function: as ingest.door.Door.take.
+    """
+    store = opened(config, now_ms)
+    try:
+        with asyncio.Runner() as runner:
+            pipeline = Pipeline(store.journal, lambda _: None)
+            writing = runner.get_loop().create_task(pipeline.run())
+            door = _door(config, store, pipeline, hold_ms)
+            yield lambda payload, kind, source: runner.run(
+                door.take(payload, kind, Envelope(now_ms()), source)
+            )
+            pipeline.close()
+            runner.run(_ended(writing))
+        Sealer(store).run(now_ms())
+    finally:
+        store.close()
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    await task
+
+
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The first single error in nested groups: the others follow from it."""
     error: BaseException = group
@@ -209,8 +239,8 @@ async def _mqtt(config: Config, door: Door, now_ms: Callable[[], int]) -> AsyncI
         await asyncio.to_thread(broker.stop)
 
 
-def _door(config: Config, store: Store, pipeline: Pipeline) -> Door:
-    policy = NamingPolicy(config.ingest.auto_register, config.ingest.max_channels)
+def _door(config: Config, store: Store, pipeline: Pipeline, hold_ms: int | None = None) -> Door:
+    policy = NamingPolicy(config.ingest.auto_register, config.ingest.max_channels, hold_ms or DEFAULT_HOLD_MS)
     return Door(decoders.found(), Naming(store.sites, policy), pipeline, Ledger())
 
 

@@ -29,7 +29,7 @@ def install(app: FastAPI, folder: Path | None) -> None:
     @app.get("/", include_in_schema=False)
     async def missing() -> PlainTextResponse:
         return PlainTextResponse(
-            "The API is at /api/v1/docs. The dashboard is not built: pip install the wheel, "
+            "The API is described at /api/v1/openapi.json. The dashboard is not built: install the wheel, "
             "or run `npm ci && npm run build` in web/.\n",
             status_code=404,
         )

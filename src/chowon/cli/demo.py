@@ -46,9 +46,7 @@ def demo(
 
     path = recording or SHIPPED
     folder = data or Path("data") / "demo" / path.stem
-    settings = loaded(
-        None, folder, server__port=port, mqtt__port=mqtt_port, mqtt__broker="embedded"
-    ).config
+    settings = loaded(None, folder, server__port=port, mqtt__port=mqtt_port, mqtt__broker="embedded").config
     log_to_stderr()
     with Recording.open(path) as opened:
         clock = _Timepiece(folder / "demo-clock.json")
@@ -101,7 +99,7 @@ def _filled(store: "Store", recording: "Recording", clock: _Timepiece) -> int:
     site = next(s for s in store.sites.sites() if s.key == SITE)
     if channel.hold_ms != recording.hold_ms:
         raise BadInput(
-            f"{store.lake.folder.parent} holds another recording (one reading every "
+            f"this data folder holds another recording (one reading every "
             f"{channel.hold_ms / 1000:g} s at most); choose another folder with --data"
         )
     if site.name == SITE:
@@ -161,7 +159,7 @@ async def _run(
         meter = await _meter(at.result(), recording, clock, since_ms)
         try:
             announce(at.result(), as_json)
-            await _first_of(stop.wait(), meter.wait(), serving)
+            await _first_of(stop, meter, serving)
             if not stop.is_set() and not serving.done():
                 raise MeterUnavailable("the replaying meter has stopped; its lines above say why")
         finally:
@@ -173,11 +171,13 @@ async def _run(
         await serving
 
 
-async def _first_of(*waits: "asyncio.Future[object] | object") -> None:
-    tasks = [asyncio.ensure_future(w) for w in waits]  # type: ignore[arg-type]
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks[:-1]:
-        task.cancel()
+async def _first_of(
+    stop: asyncio.Event, meter: asyncio.subprocess.Process, serving: asyncio.Task[None]
+) -> None:
+    waits = asyncio.create_task(stop.wait()), asyncio.create_task(meter.wait())
+    await asyncio.wait((*waits, serving), return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
 
 
 async def _meter(

@@ -37,6 +37,9 @@ def replay(
         int | None, typer.Option(help="Go on after this time, ms UTC; left out: from now.")
     ] = None,
     appliances: Annotated[bool, typer.Option(help="Also publish each appliance as a channel.")] = False,
+    with_parent: Annotated[
+        bool, typer.Option("--with-parent", help="Stop when standard input ends.", hidden=True)
+    ] = False,
     username: Annotated[str | None, typer.Option(envvar="CHOWON_MQTT_USERNAME")] = None,
     password: Annotated[str | None, typer.Option(envvar="CHOWON_MQTT_PASSWORD", show_envvar=True)] = None,
 ) -> None:
@@ -57,6 +60,7 @@ def replay(
                     published_on=topic(site, meter),
                     since_ms=since_ms,
                     appliances=appliances,
+                    with_parent=with_parent,
                 )
             )
     except ChowonError as error:
@@ -73,6 +77,7 @@ async def _replay(
     published_on: str,
     since_ms: int | None,
     appliances: bool,
+    with_parent: bool,
 ) -> None:
     from chowon.replay.calendar import laid_onto
     from chowon.replay.link import Link
@@ -85,6 +90,8 @@ async def _replay(
     stop = asyncio.Event()
     for wanted in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(wanted, stop.set)
+    if with_parent:
+        asyncio.get_running_loop().add_reader(sys.stdin, stop.set)
     async with Link(broker, published_on) as link:
         await publish(play(recording, shift, clock, since_ms, channels=channels), link, stop)
 

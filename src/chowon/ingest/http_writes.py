@@ -65,7 +65,7 @@ async def write_readings(
     now_ms: int,
     limit: int = MAX_BODY_BYTES,
 ) -> Answer:
-    """`POST /api/v1/readings`, of at most `limit` bytes unpacked: 200 once durable, 422 with nothing good, 413, 415 or 503."""
+    """`POST /api/v1/readings`, at most `limit` bytes unpacked: 200 once durable, 422 with nothing good, 413, 415 or 503."""
     try:
         plain = await _plain(body, content_encoding, limit)
         outcome = await door.take(plain, content_type, Envelope(now_ms), "http")
@@ -77,7 +77,12 @@ async def write_readings(
         return _error(415, "unknown_format", str(error), ())
     except (Overloaded, StoreUnavailable) as error:
         return _error(503, "unavailable", str(error), (), _retry())
-    return Answer(200, _json({"accepted": outcome.accepted, "rejected": _listed(outcome.problems)}), _JSON)
+    told = {
+        "accepted": outcome.accepted,
+        "rejected_count": outcome.rejected,
+        "rejected": _listed(outcome.problems),
+    }
+    return Answer(200, _json(told), _JSON)
 
 
 async def write_lines(

@@ -143,7 +143,10 @@ def _catalog_in(folder: Path) -> str:
 
 @contextmanager
 def open_tokens(
-    folder: Path, *, catalog_url: str | None = None, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    folder: Path,
+    *,
+    catalog_url: str | None = None,
+    now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
 ) -> Iterator[CatalogTokens]:
     """The token book of a data folder that a server may be using. Errors: Misconfigured."""
     folder.mkdir(parents=True, exist_ok=True)

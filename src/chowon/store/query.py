@@ -67,6 +67,12 @@ class LakeHistory:
         ids = _ids(channels)
         return {channel: last for channel, (_, last) in self._ask(lambda v: self._heard(v, ids)).items()}
 
+    def span(self, channels: Sequence[int]) -> tuple[int, int] | None:
+        """The oldest and the newest reading's time of all these channels, ms UTC; None without a reading."""
+        ids = _ids(channels)
+        heard = self._ask(lambda v: self._heard(v, ids)).values()
+        return (min(f for f, _ in heard), max(n for _, n in heard)) if heard else None
+
     def gaps(self, channels: Sequence[int], start_ms: int, end_ms: int) -> tuple[U32, I64, I64]:
         """(channel, start, end) of the spans in [start, end) for which no sample of power stands.
 

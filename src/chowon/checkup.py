@@ -1,0 +1,148 @@
+"""Looking an installation over: each part says in plain words whether it is well and what to do if not."""
+
+import json
+import shutil
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from chowon.app import DASHBOARD
+from chowon.config import Config
+from chowon.errors import ChowonError
+from chowon.registry import TariffBook
+from chowon.store.opening import Reader, open_reader
+
+State = Literal["well", "look", "wrong"]
+_LOW_DISK_BYTES = 2 * 2**30
+_QUIET_MS = 10 * 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one part is like."""
+
+    part: str
+    state: State
+    said: str
+
+
+def examine(config: Config, now_ms: int) -> list[Finding]:
+    """All findings, in the order in which a person would look."""
+    return [*_package(), *_tariffs(), *_disk(config.data.folder), *_data(config, now_ms), *_server(config)]
+
+
+def _package() -> Iterator[Finding]:
+    if (DASHBOARD / "index.html").is_file():
+        yield Finding("dashboard", "well", "built")
+    else:
+        yield Finding(
+            "dashboard", "wrong", "not built; run `npm ci && npm run build` in web/, or install the wheel"
+        )
+
+
+def _tariffs() -> Iterator[Finding]:
+    book = TariffBook()
+    broken = []
+    for tariff_id in book.ids():
+        try:
+            book.load(tariff_id)
+        except ChowonError as error:
+            broken.append(Finding("tariffs", "wrong", str(error)))
+    yield from broken or [Finding("tariffs", "well", f"{len(book.ids())} can be used")]
+
+
+def _disk(folder: Path) -> Iterator[Finding]:
+    there = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
+    free = shutil.disk_usage(there).free
+    state: State = "well" if free > _LOW_DISK_BYTES else "look"
+    yield Finding("disk", state, f"{free / 2**30:.1f} GiB free at {there}")
+
+
+def _data(config: Config, now_ms: int) -> Iterator[Finding]:
+    folder = config.data.folder
+    if not (folder / "journal.sqlite").is_file():
+        yield Finding("data", "look", f"{folder} holds no data yet; `chowon serve` makes it")
+        return
+    try:
+        reader = open_reader(folder)
+    except ChowonError as error:
+        yield Finding("data", "wrong", str(error))
+        return
+    try:
+        yield from _kept(reader)
+        yield from _sites(reader, now_ms)
+    except ChowonError as error:
+        yield Finding("data", "wrong", str(error))
+    finally:
+        reader.close()
+
+
+def _kept(reader: Reader) -> Iterator[Finding]:
+    unreadable = reader.journal.unreadable()
+    for row in unreadable:
+        yield Finding("journal", "wrong", f"batch {row.sequence} ({row.rows} readings): {row.reason}")
+    if not unreadable:
+        bounds = reader.journal.bounds()
+        yield Finding("journal", "well", f"{bounds.last - bounds.trimmed_through} batches wait for the lake")
+    listed = reader.files.snapshot().files
+    _, missing = reader.lake.unlisted(listed)
+    for file in missing:
+        yield Finding("lake", "wrong", f"{file} is listed but not there; restore it from a backup")
+    if not missing:
+        size = sum(f.bytes for f in listed) / 2**20
+        yield Finding("lake", "well", f"{len(listed)} files, {size:.1f} MiB")
+
+
+def _sites(reader: Reader, now_ms: int) -> Iterator[Finding]:
+    sites = reader.sites.sites()
+    if not sites:
+        yield Finding("sites", "look", "none yet; they appear with their first reading")
+    for site in sites:
+        newest = reader.history.last_times([c.id for c in site.main_channels])
+        if not newest:
+            yield Finding(f"site {site.key}", "look", "no reading of a main channel yet")
+            continue
+        last = max(newest.values())
+        told = datetime.fromtimestamp(last / 1000, UTC).isoformat(timespec="seconds")
+        if now_ms - last > _QUIET_MS:
+            yield Finding(f"site {site.key}", "look", f"silent since {told}; is the meter on, and connected?")
+        else:
+            yield Finding(f"site {site.key}", "well", f"newest reading {told}")
+
+
+def _server(config: Config) -> Iterator[Finding]:
+    host = "127.0.0.1" if config.server.host in ("0.0.0.0", "::") else config.server.host  # noqa: S104 - read only
+    where = f"http://{host}:{config.server.port}"
+    try:
+        with socket.create_connection((host, config.server.port), timeout=2):
+            pass
+    except OSError:
+        yield Finding("server", "look", f"nothing answers at {where}; `chowon serve` starts it")
+        return
+    request = urllib.request.Request(f"{where}/api/v1/health")  # noqa: S310 - the address is ours
+    if config.server.token:
+        request.add_header("Authorization", f"Bearer {config.server.token}")
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - the address is ours
+            health = json.load(answer)
+    except (urllib.error.URLError, ValueError, OSError) as error:
+        yield Finding("server", "wrong", f"{where} does not answer as chowon does: {error}")
+        return
+    yield from _health(where, health)
+
+
+def _health(where: str, health: dict[str, object]) -> Iterator[Finding]:
+    if health.get("healthy") is True:
+        yield Finding("server", "well", f"chowon {health.get('version')} at {where} takes readings in")
+    else:
+        yield Finding("server", "wrong", f"{where} does not take readings in: {json.dumps(health)[:400]}")
+    rejected = health.get("rejected_readings")
+    if rejected:
+        yield Finding(
+            "readings", "look", f"{rejected} were refused; {where}/api/v1/health says which and why"
+        )

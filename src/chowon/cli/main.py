@@ -1,0 +1,44 @@
+"""The command line: which commands there are, and how they end."""
+
+import sys
+
+import typer
+
+from chowon import __version__
+from chowon.cli import bill, configuration, demo, doctor, replay, serve, tariff, token, transfer
+from chowon.errors import BadInput, ChowonError, Misconfigured, NotFound
+
+app = typer.Typer(
+    name="chowon",
+    help="From every second of electricity to every won of the bill.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(demo.demo)
+app.command()(serve.serve)
+app.command("import")(transfer.import_)
+app.command("export")(transfer.export)
+app.command()(replay.replay)
+app.add_typer(bill.app, name="bill")
+app.add_typer(tariff.app, name="tariff")
+app.add_typer(token.app, name="token")
+app.command()(doctor.doctor)
+app.command("config")(configuration.config)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: bool = typer.Option(False, "--version", help="print the version and stop")) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run a command. Exit 0: done; 1: it could not be done; 2: the input or the settings are wrong."""
+    try:
+        app()
+    except ChowonError as error:
+        typer.echo(f"chowon: {error}", err=True)
+        sys.exit(2 if isinstance(error, BadInput | Misconfigured | NotFound) else 1)

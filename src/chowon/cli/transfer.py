@@ -1,0 +1,180 @@
+"""`chowon import` and `chowon export`: files in and out."""
+
+import json
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from chowon.cli.output import AsJson, emit, note, pairs, progress
+from chowon.cli.serve import wall_ms
+from chowon.cli.settings import ConfigFile, DataFolder, loaded
+from chowon.errors import BadInput, NotAllowed, NotFound, PayloadRejected, Unavailable
+
+Tally = dict[str, Any]
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(help="Parquet, CSV or CSV.gz: time, power_w, …; or a recording")],
+    site: Annotated[str, typer.Option(help="site key, where the file does not name one")] = "home",
+    meter: Annotated[str, typer.Option(help="meter key, likewise")] = "main",
+    channel: Annotated[str, typer.Option(help="channel key, likewise")] = "main",
+    hold: Annotated[
+        float | None,
+        typer.Option(
+            min=1, help="seconds that one reading stands for at most, for channels new to chowon [10]"
+        ),
+    ] = None,
+    url: Annotated[str | None, typer.Option(help="a running server, e.g. http://127.0.0.1:8420")] = None,
+    token: Annotated[str | None, typer.Option(envvar="CHOWON_TOKEN", help="its token")] = None,
+    config: ConfigFile = None,
+    data: DataFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take measurements from a file. What is wrong in it is named, the rest is kept."""
+    from chowon.ingest import files
+
+    names = files.Names(site, meter, channel)
+    if url is not None:
+        tally = _send(file, names, lambda piece: _posted(url, token, piece))
+    else:
+        from chowon import app
+
+        settings = loaded(config, data).config
+        hold_ms = None if hold is None else round(hold * 1000)
+        with app.local_door(settings, wall_ms, hold_ms) as take:
+            tally = _send(file, names, lambda piece: _taken(take, piece, file.name))
+    emit(tally, as_json, lambda: pairs({k: v for k, v in tally.items() if k != "problems"}))
+    for problem in tally["problems"]:
+        note(f"  {problem['where']}: found {problem['found']}; expected {problem['expected']}")
+    if tally["rejected"]:
+        raise typer.Exit(1)
+
+
+def export(
+    site: Annotated[str, typer.Option(help="site key")] = "home",
+    start: Annotated[str | None, typer.Option("--from", help="ISO 8601 with offset, or ms")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="likewise; not included")] = None,
+    resolution: Annotated[
+        Literal["raw", "1min", "15min", "1h", "1day"], typer.Option(help="raw readings or rollups")
+    ] = "1h",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help=".csv or .parquet; left out: CSV to stdout")
+    ] = None,
+    config: ConfigFile = None,
+    data: DataFolder = None,
+) -> None:
+    """Write readings or rollups of a site to a file. A running server goes on undisturbed."""
+    from chowon.api.usage import instant_ms
+    from chowon.jobs.export import raw_tables, rollup_tables
+    from chowon.store.opening import open_reader
+
+    reader = open_reader(loaded(config, data).config.data.folder)
+    try:
+        found = next((s for s in reader.sites.sites() if s.key == site), None)
+        if found is None:
+            known = ", ".join(s.key for s in reader.sites.sites()) or "none yet"
+            raise NotFound(f"no site {site!r}; known: {known}")
+        span = reader.history.span([c.id for c in found.channels])
+        if span is None:
+            raise NotFound(f"site {site!r} has no readings yet")
+        start_ms = span[0] if start is None else instant_ms("--from", start)
+        end_ms = span[1] + 1 if end is None else instant_ms("--to", end)
+        if end_ms <= start_ms:
+            raise BadInput("--to must be later than --from")
+        tables = (
+            raw_tables(reader.history, found, start_ms, end_ms)
+            if resolution == "raw"
+            else rollup_tables(reader.history, found, start_ms, end_ms, resolution)
+        )
+        rows = _written(tables, output)
+        note(f"{rows:,} rows" + (f" in {output}" if output else ""))
+    finally:
+        reader.close()
+
+
+def _send(file: Path, names: Any, take: Callable[[Any], Tally]) -> Tally:
+    """Offer the file piece by piece, with a progress bar; the sums of what became of them."""
+    from chowon.ingest import files
+
+    total: Tally = {"accepted": 0, "rejected": 0, "problems": []}
+    with progress() as bar:
+        task = bar.add_task(file.name, total=files.row_count(file) if file.is_file() else None)
+        for piece in files.pieces(file, names):
+            outcome = take(piece)
+            total["accepted"] += outcome["accepted"]
+            total["rejected"] += outcome["rejected"]
+            total["problems"] = (total["problems"] + outcome["problems"])[:20]
+            bar.advance(task, piece.rows)
+    return total
+
+
+def _taken(take: Callable[[bytes, str, str], Any], piece: Any, source: str) -> Tally:
+    from chowon.ingest import files
+
+    try:
+        outcome = take(piece.payload, files.FORMAT, source)
+    except PayloadRejected as error:
+        return {"accepted": 0, "rejected": piece.rows, "problems": [asdict(p) for p in error.problems]}
+    problems = [asdict(p) for p in outcome.problems]
+    return {"accepted": outcome.accepted, "rejected": outcome.rejected, "problems": problems}
+
+
+def _posted(url: str, token: str | None, piece: Any) -> Tally:
+    from chowon.ingest import files
+
+    if not url.startswith(("http://", "https://")):
+        raise BadInput(f"--url {url}: expected http://… or https://…")
+    headers = {"Content-Type": files.FORMAT} | ({"Authorization": f"Bearer {token}"} if token else {})
+    where = f"{url.rstrip('/')}/api/v1/readings"
+    request = urllib.request.Request(where, piece.payload, headers)  # noqa: S310 - checked above
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - checked above
+            told = json.load(answer)
+    except urllib.error.HTTPError as error:
+        told = json.load(error)
+        if error.code == 401:
+            raise NotAllowed(told["error"]["message"]) from error
+        if error.code != 422:
+            raise Unavailable(f"{url}: {told['error']['message']}") from error
+        return {"accepted": 0, "rejected": piece.rows, "problems": told["error"]["problems"]}
+    except (urllib.error.URLError, OSError) as error:
+        raise Unavailable(f"{url} does not answer ({error}); is chowon serve running there?") from error
+    return {"accepted": told["accepted"], "rejected": told["rejected_count"], "problems": told["rejected"]}
+
+
+def _written(tables: Iterator[Any], output: Path | None) -> int:
+    import pyarrow.csv as pa_csv
+    import pyarrow.parquet as pq
+
+    if output is not None and output.suffix not in (".csv", ".parquet"):
+        raise BadInput(f"{output}: expected a name that ends in .csv or .parquet")
+    as_parquet = output is not None and output.suffix == ".parquet"
+    rows = 0
+    writer: Any = None
+    try:
+        for table in tables if as_parquet else map(_plain, tables):
+            if writer is None:
+                target = sys.stdout.buffer if output is None else str(output)
+                writer = (pq.ParquetWriter if as_parquet else pa_csv.CSVWriter)(target, table.schema)
+            writer.write_table(table)
+            rows += table.num_rows
+    finally:
+        if writer is not None:
+            writer.close()
+    return rows
+
+
+def _plain(table: Any) -> Any:
+    """Dictionaries as words: CSV has no dictionaries."""
+    import pyarrow as pa
+
+    words = [
+        pa.field(f.name, pa.string() if pa.types.is_dictionary(f.type) else f.type) for f in table.schema
+    ]
+    return table.cast(pa.schema(words))

@@ -35,7 +35,7 @@ ALIASES: Final = {
     "energy_wh": ("import_wh", 1.0),
     "export_kwh": ("export_wh", 1000.0),
 }
-"""Field name → (our field, factor): `energy` is the import counter in kWh. Of two for one, the last counts."""
+"""Field name → (our field, factor): `energy` is the import counter in kWh. The last of two counts."""
 
 PER_MS: Final = {
     "ns": (1, 1_000_000),

@@ -55,14 +55,14 @@ class Keys:
         found: list[Problem] = []
         for part, name, given in self._parts(names):
             if name is not None and not is_key(name):
-                found.append(Problem(f"{where}, {part}", shortened(name), KEY_RULE))
+                found.append(Problem(f"{where}.{part}", shortened(name), KEY_RULE))
             elif name is not None and given is not None and name != given:
                 expected = f"'{given}', as in the topic, or nothing"
-                found.append(Problem(f"{where}, {part}", shortened(name), expected))
+                found.append(Problem(f"{where}.{part}", shortened(name), expected))
             elif name is None and given is not None and not is_key(given):
                 found.append(Problem(f"topic, {part}", shortened(given), KEY_RULE))
             elif name is None and given is None and part == "site":
-                found.append(Problem(f"{where}, {part}", "nothing", f"the site's name: {KEY_RULE}"))
+                found.append(Problem(f"{where}.{part}", "nothing", f"the site's name: {KEY_RULE}"))
         return found
 
     def _key(self, names: Names) -> ChannelKey | None:

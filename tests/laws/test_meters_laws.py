@@ -1,0 +1,232 @@
+"""Laws that hold for every decoder by themselves: for each module of chowon.meters, and the blueprint.
+
+A new decoder needs one recording in tests/recordings/<its name>/: NAME.payload as it came, and
+NAME.expected.json with the envelope and what it means. Nothing here has to be changed for it.
+"""
+
+import importlib
+import json
+import pkgutil
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chowon import meters
+from chowon.domain.quantities import ABSENT_I32, ABSENT_I64
+from chowon.domain.sites import ChannelKey
+from chowon.errors import PayloadRejected
+from chowon.meters import arrow_stream, chowon_binary, chowon_json, influx_line, registry
+from chowon.meters.checks import AHEAD_MS, EARLIEST_MS
+from chowon.meters.decoded import MAX_PROBLEMS, Decoded, Decoder, Envelope
+from chowon.meters.fields import BY_COLUMN, FIELDS, is_key
+
+NOW_MS = 1_795_400_000_000
+RECORDINGS = Path(__file__).parents[1] / "recordings"
+
+
+def _modules() -> list[ModuleType]:
+    names = [f"chowon.meters.{m.name}" for m in pkgutil.iter_modules(meters.__path__)]
+    return [m for m in map(importlib.import_module, names) if hasattr(m, "DECODER")]
+
+
+DECODERS: list[Decoder] = [module.DECODER for module in _modules()]
+ENCODERS = [module for module in _modules() if hasattr(module, "encode")]
+every_decoder = pytest.mark.parametrize("decoder", DECODERS, ids=lambda d: d.name)
+every_encoder = pytest.mark.parametrize("module", ENCODERS, ids=lambda m: m.DECODER.name)
+
+
+def _recordings() -> list[tuple[Decoder, Path]]:
+    return [(d, p) for d in DECODERS for p in sorted((RECORDINGS / d.name).glob("*.payload"))]
+
+
+every_recording = pytest.mark.parametrize(
+    ("decoder", "path"), _recordings(), ids=[f"{d.name}/{p.stem}" for d, p in _recordings()]
+)
+
+
+def _expected(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.with_suffix(".expected.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _plain(decoded: Decoded) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(chowon_json.encode(decoded))["readings"]
+    return rows
+
+
+def _decode_any(decoder: Decoder, payload: bytes, envelope: Envelope) -> Decoded | None:
+    try:
+        decoded = decoder.decode(payload, envelope)
+    except PayloadRejected as error:
+        assert error.problems, "a payload is refused without a reason"
+        return None
+    _check(decoded)
+    return decoded
+
+
+def _check(decoded: Decoded) -> None:
+    """What every result keeps, whatever went in."""
+    n = len(decoded)
+    assert decoded.time_ms.dtype == np.int64
+    assert decoded.key_index.shape == (n,)
+    assert decoded.key_index.dtype == np.uint32
+    assert n == 0 or decoded.key_index.max() < len(decoded.keys)
+    assert len(set(decoded.keys)) == len(decoded.keys)
+    for key in decoded.keys:
+        assert is_key(key.site)
+        assert is_key(key.meter)
+        assert is_key(key.channel)
+    assert ((decoded.time_ms >= EARLIEST_MS) & (decoded.time_ms <= NOW_MS + AHEAD_MS)).all()
+    some = np.zeros(n, np.bool_)
+    for name, column in decoded.columns.items():
+        field = BY_COLUMN[name]
+        assert column.shape == (n,)
+        assert column.dtype == (np.int32 if field.is_i32 else np.int64)
+        here = column != (ABSENT_I32 if field.is_i32 else ABSENT_I64)
+        some |= here
+        assert (column[here] >= field.low * field.scale).all()
+        assert (column[here] <= field.high * field.scale).all()
+    assert some.all(), "a reading without any quantity"
+    assert len(decoded.problems) <= MAX_PROBLEMS + 1
+    assert bool(decoded.problems) == bool(decoded.rejected)
+
+
+_words = st.text("abcxyz019_.-", min_size=1, max_size=12)
+_keys = st.builds(ChannelKey, _words, _words, _words)
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> Decoded:
+    """Good readings of a few channels with any of the quantities, some of them absent."""
+    n = draw(st.integers(1, 12))
+    names = [f.name for f in FIELDS]
+    chosen = draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
+    columns = {}
+    some = np.zeros(n, np.bool_)
+    for field in FIELDS:
+        if field.name not in chosen:
+            continue
+        value = st.integers(field.low * field.scale, field.high * field.scale)
+        drawn = draw(st.lists(st.none() | value, min_size=n, max_size=n))
+        absent = ABSENT_I32 if field.is_i32 else ABSENT_I64
+        kind = np.int32 if field.is_i32 else np.int64
+        columns[field.column] = np.array([absent if v is None else v for v in drawn], kind)
+        some |= np.array([v is not None for v in drawn])
+    keys = tuple(draw(st.lists(_keys, min_size=1, max_size=3, unique=True)))
+    times = draw(st.lists(st.integers(EARLIEST_MS, NOW_MS + AHEAD_MS), min_size=n, max_size=n))
+    index = np.array(draw(st.lists(st.integers(0, len(keys) - 1), min_size=n, max_size=n)), np.uint32)
+    return Decoded(keys, index, np.array(times, np.int64), columns).where(some)
+
+
+@every_decoder
+def test_every_decoder_has_a_recording(decoder: Decoder) -> None:
+    assert list((RECORDINGS / decoder.name).glob("*.payload"))
+
+
+@every_recording
+def test_a_recording_means_what_stands_beside_it(decoder: Decoder, path: Path) -> None:
+    expected = _expected(path)
+    decoded = decoder.decode(path.read_bytes(), Envelope(**expected["envelope"]))
+    _check(decoded)
+    assert _plain(decoded) == expected["readings"]
+    assert [p.where for p in decoded.problems] == expected["problems"]
+
+
+@every_decoder
+@settings(deadline=None)
+@given(payload=st.binary(max_size=300))
+def test_random_bytes_give_a_reason_and_nothing_else(decoder: Decoder, payload: bytes) -> None:
+    _decode_any(decoder, payload, Envelope(NOW_MS))
+    _decode_any(decoder, decoder.magic + payload, Envelope(NOW_MS, "home", "main"))
+
+
+@every_recording
+@settings(deadline=None)
+@given(data=st.data())
+def test_a_damaged_recording_gives_a_reason_and_nothing_else(decoder: Decoder, path: Path, data: st.DataObject) -> None:
+    payload = bytearray(path.read_bytes())
+    envelope = Envelope(**_expected(path)["envelope"])
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(payload) - 1))
+        payload[at] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(payload)))
+    _decode_any(decoder, bytes(payload), envelope)
+    _decode_any(decoder, bytes(payload[:cut]), envelope)
+
+
+@every_recording
+def test_a_clock_far_ahead_is_told_and_not_stored(decoder: Decoder, path: Path) -> None:
+    envelope = _expected(path)["envelope"] | {"received_ms": EARLIEST_MS}
+    decoded = decoder.decode(path.read_bytes(), Envelope(**envelope))
+    stamps_itself = all(row["time"] == EARLIEST_MS for row in _plain(decoded))
+    assert stamps_itself, "a reading from the future was kept"
+    assert decoded.rejected
+    assert any("check the meter's clock" in p.expected for p in decoded.problems)
+
+
+@every_encoder
+@settings(deadline=None)
+@given(batch=batches())
+def test_what_is_encoded_comes_back_the_same(module: ModuleType, batch: Decoded) -> None:
+    if len(batch) == 0:
+        return
+    decoded = module.DECODER.decode(module.encode(batch), Envelope(NOW_MS))
+    assert decoded.problems == ()
+    assert decoded.rejected == 0
+    assert _plain(decoded) == _plain(batch)
+
+
+@every_encoder
+@settings(deadline=None)
+@given(batch=batches(), data=st.data())
+def test_the_good_part_is_kept_beside_a_bad_one(module: ModuleType, batch: Decoded, data: st.DataObject) -> None:
+    if len(batch) == 0:
+        return
+    spoiled = data.draw(st.integers(0, len(batch) - 1))
+    times = batch.time_ms.copy()
+    times[spoiled] = NOW_MS + AHEAD_MS + 1
+    mixed = Decoded(batch.keys, batch.key_index, times, batch.columns)
+    decoded = module.DECODER.decode(module.encode(mixed), Envelope(NOW_MS))
+    kept = np.arange(len(batch)) != spoiled
+    assert _plain(decoded) == _plain(batch.where(kept))
+    assert decoded.rejected == 1
+    assert len(decoded.problems) == 1
+
+
+@every_encoder
+def test_absent_stays_absent_and_zero_stays_zero(module: ModuleType) -> None:
+    columns = {
+        "power_dw": np.array([0, ABSENT_I32, 5], np.int32),
+        "import_milliwh": np.array([ABSENT_I64, 0, ABSENT_I64], np.int64),
+    }
+    times = np.array([NOW_MS - 2000, NOW_MS - 1000, NOW_MS], np.int64)
+    batch = Decoded((ChannelKey("home", "main", "main"),), np.zeros(3, np.uint32), times, columns)
+    decoded = module.DECODER.decode(module.encode(batch), Envelope(NOW_MS))
+    assert decoded.columns["power_dw"].tolist() == [0, ABSENT_I32, 5]
+    assert decoded.columns["import_milliwh"].tolist() == [ABSENT_I64, 0, ABSENT_I64]
+    assert set(decoded.columns) == {"power_dw", "import_milliwh"}
+
+
+@every_encoder
+def test_all_formats_say_the_same_in_the_same_units(module: ModuleType) -> None:
+    columns = {f.column: np.array([7 * f.scale], np.int32 if f.is_i32 else np.int64) for f in FIELDS}
+    batch = Decoded(
+        (ChannelKey("home", "m", "c"),), np.zeros(1, np.uint32), np.array([NOW_MS], np.int64), columns
+    )
+    decoded = module.DECODER.decode(module.encode(batch), Envelope(NOW_MS))
+    row = {"site": "home", "meter": "m", "channel": "c", "time": NOW_MS}
+    assert _plain(decoded) == [row | {f.name: 7.0 for f in FIELDS}]
+
+
+def test_all_four_bulk_formats_can_be_written_as_well_as_read() -> None:
+    assert set(ENCODERS) >= {chowon_json, chowon_binary, influx_line, arrow_stream}
+
+
+def test_the_registry_finds_every_decoder_but_the_blueprint() -> None:
+    names = {decoder.name for decoder in registry.found().decoders}
+    assert names == {decoder.name for decoder in DECODERS} - {"blueprint"}

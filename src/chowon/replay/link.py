@@ -46,6 +46,7 @@ class Link:
         self._client.username_pw_set(broker.username, broker.password)
         self._client.reconnect_delay_set(min_delay=1, max_delay=10)
         self._client.on_connect = self._on_connect
+        self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
         self._client.on_publish = self._on_publish
         self._loop = asyncio.get_running_loop()
@@ -112,6 +113,10 @@ class Link:
         self, _client: object, _data: object, _flags: object, reason: Any, _props: object
     ) -> None:
         self._loop.call_soon_threadsafe(self._connected, str(reason), reason.is_failure)
+
+    def _on_connect_fail(self, _client: object, _data: object) -> None:
+        where = f"{self._broker.host}:{self._broker.port}"
+        self._loop.call_soon_threadsafe(log.warning, "broker %s does not answer; trying again", where)
 
     def _on_disconnect(
         self, _client: object, _data: object, _flags: object, reason: Any, _props: object

@@ -1,8 +1,10 @@
 import json
 
 import numpy as np
+import pytest
 
 from chowon.domain.quantities import ABSENT_I32
+from chowon.errors import MeterMisconfigured
 from chowon.replay.meter import payloads, topic
 from chowon.replay.recording import Samples
 
@@ -52,3 +54,9 @@ def test_much_at_once_goes_out_in_several_messages_in_order():
 
 def test_the_topic_names_site_and_meter():
     assert topic("home", "main") == "chowon/v1/home/main"
+
+
+@pytest.mark.parametrize("name", ["", "우리집", "a/b", "#", "Home", "x" * 65])
+def test_a_name_that_no_server_takes_is_told_before_anything_is_sent(name):
+    with pytest.raises(MeterMisconfigured, match="expected 1–64"):
+        topic(name, "main")

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections import deque
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Final
 
 import paho.mqtt.client as mqtt
@@ -66,9 +65,7 @@ class Link:
         self._client.loop_start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._client.disconnect()
         await asyncio.to_thread(self._client.loop_stop)
         if self.refused.done() and not self.refused.cancelled():

@@ -14,6 +14,8 @@ import pytest
 
 MONDAY_MS = 1_341_187_200_000
 """2012-07-02 00:00 UTC, a Monday"""
+_CONNECT = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00"
+_CONNACK = b"\x20"
 
 
 def write(
@@ -46,10 +48,11 @@ class Mosquitto:
             self.port = probe.getsockname()[1]
         self._conf = folder / "mosquitto.conf"
         self._conf.write_text(
-            f"listener {self.port} 127.0.0.1\n{settings}\nmax_queued_messages 0\npersistence true\n"
-            f"persistence_location {folder}/\n" + ("user root\n" if os.geteuid() == 0 else "")
+            f"listener {self.port} 127.0.0.1\n{settings}\nmax_queued_messages 0\n"
+            f"connection_messages false\npersistence true\npersistence_location {folder}/\n"
+            + ("user root\n" if os.geteuid() == 0 else "")
         )
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> "Mosquitto":
         self.start()
@@ -59,14 +62,20 @@ class Mosquitto:
         self.stop()
 
     def start(self) -> None:
-        """Return as soon as it runs; clients try again until it listens."""
+        """Return when it answers."""
+        command = [self._program, "-c", str(self._conf)]
         self._process = subprocess.Popen(
-            [self._program, "-c", str(self._conf)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
+        assert self._process.stderr is not None
+        assert any(" running" in line for line in self._process.stderr), "Mosquitto ended at once"
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as client:
+            client.sendall(_CONNECT)
+            assert client.recv(1) == _CONNACK
 
     def stop(self, by: signal.Signals = signal.SIGTERM) -> None:
         """Return when it has ended; SIGTERM lets it write its messages to disk."""
         if self._process is not None:
             self._process.send_signal(by)
-            self._process.wait(10)
+            self._process.communicate(timeout=10)
             self._process = None

@@ -95,6 +95,13 @@ def test_every_problem_of_the_columns_is_told_at_once(tmp_path):
     assert "r.parquet" in caught.value.what
 
 
+@pytest.mark.parametrize("name", ["main", "Washing Machine", "a/b"])
+def test_a_column_that_cannot_be_a_channel_is_told(tmp_path, name):
+    path = write(tmp_path / "r.parquet", seconds(3), mains=np.ones(3), **{name: np.ones(3)})
+    with pytest.raises(RecordingInvalid, match="columns: found"):
+        Recording.open(path)
+
+
 def test_rows_out_of_order_and_powers_out_of_range_are_told_together(tmp_path):
     time_ms = MONDAY_MS + np.array([0, 1000, 1000, 500])
     path = write(tmp_path / "r.parquet", time_ms, rows_a_group=2, mains=[1, 1e12, 1, 1])

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -40,8 +41,10 @@ def replay(
     with_parent: Annotated[
         bool, typer.Option("--with-parent", help="Stop when standard input ends.", hidden=True)
     ] = False,
-    username: Annotated[str | None, typer.Option(envvar="CHOWON_MQTT_USERNAME")] = None,
-    password: Annotated[str | None, typer.Option(envvar="CHOWON_MQTT_PASSWORD", show_envvar=True)] = None,
+    username: Annotated[
+        str | None,
+        typer.Option(envvar="CHOWON_MQTT_USERNAME", help="Of the broker; password in CHOWON_MQTT_PASSWORD."),
+    ] = None,
 ) -> None:
     """Publish a recording over MQTT, a message a second, until interrupted."""
     from chowon.replay.link import Broker
@@ -54,7 +57,7 @@ def replay(
             asyncio.run(
                 _replay(
                     recording=opened,
-                    broker=Broker(host, port, username, password),
+                    broker=Broker(host, port, username, os.environ.get("CHOWON_MQTT_PASSWORD")),
                     zone=_zone(timezone),
                     clock=_clock(clock, speed),
                     published_on=topic(site, meter),

@@ -1,5 +1,6 @@
 """What must be true of a recording before it is played, and what is learnt on the way."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +17,9 @@ from chowon.errors import Problem, RecordingInvalid, shortened
 
 _MAX: Final = 200_000_000
 """W and V beyond ± this are no measurement (and would not fit 0.1 in an int32)."""
+
+
+_NAME: Final = re.compile(r"[a-z0-9_.-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,8 @@ def _of_columns(schema: Any) -> list[Problem]:
     problems = [Problem(n, "no such column", f"a column of {needed[n]}") for n in missing]
     doubled = sorted({n for n in schema.names if schema.names.count(n) > 1})
     problems += [Problem(n, "the name of several columns", "one column of each name") for n in doubled]
+    unusable = [n for n in schema.names if n == "main" or not _NAME.fullmatch(n)]
+    problems += [Problem("columns", shortened(n), "1–64 of a-z 0-9 _ . -, and not main") for n in unusable]
     for at in schema:
         kind = at.type
         if at.name == "timestamp":

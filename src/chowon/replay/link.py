@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections import deque
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Final
 
 import paho.mqtt.client as mqtt
@@ -46,6 +45,7 @@ class Link:
         self._client.username_pw_set(broker.username, broker.password)
         self._client.reconnect_delay_set(min_delay=1, max_delay=10)
         self._client.on_connect = self._on_connect
+        self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
         self._client.on_publish = self._on_publish
         self._loop = asyncio.get_running_loop()
@@ -65,9 +65,7 @@ class Link:
         self._client.loop_start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._client.disconnect()
         await asyncio.to_thread(self._client.loop_stop)
         if self.refused.done() and not self.refused.cancelled():
@@ -112,6 +110,10 @@ class Link:
         self, _client: object, _data: object, _flags: object, reason: Any, _props: object
     ) -> None:
         self._loop.call_soon_threadsafe(self._connected, str(reason), reason.is_failure)
+
+    def _on_connect_fail(self, _client: object, _data: object) -> None:
+        where = f"{self._broker.host}:{self._broker.port}"
+        self._loop.call_soon_threadsafe(log.warning, "broker %s does not answer; trying again", where)
 
     def _on_disconnect(
         self, _client: object, _data: object, _flags: object, reason: Any, _props: object

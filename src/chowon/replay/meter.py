@@ -6,12 +6,14 @@ docs/reference/api.md describes topic and payload.
 import asyncio
 import contextlib
 import logging
+import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 
 import msgspec
 
 from chowon.domain.quantities import ABSENT_I32
+from chowon.errors import MeterMisconfigured, shortened
 from chowon.replay.link import Link
 from chowon.replay.recording import MAIN, Samples
 
@@ -20,10 +22,14 @@ log = logging.getLogger(__name__)
 ROWS_A_MESSAGE: Final = 600
 """Catching up, a message carries at most this many instants."""
 _LAST_WAIT_S: Final = 5.0
+_KEY: Final = re.compile(r"[a-z0-9_.-]{1,64}")
 
 
 def topic(site: str, meter: str) -> str:
-    """The topic on which a meter's readings are published."""
+    """The topic on which a meter's readings are published. Errors: MeterMisconfigured."""
+    for name in (site, meter):
+        if not _KEY.fullmatch(name):
+            raise MeterMisconfigured(f"site or meter {shortened(name)}: expected 1–64 of a-z 0-9 _ . -")
     return f"chowon/v1/{site}/{meter}"
 
 

@@ -33,10 +33,6 @@ class Clock:
         """Virtual time when the machine's clock shows `wall_ms`."""
         return self.anchor_virtual_ms + (wall_ms - self.anchor_wall_ms) * self.speed
 
-    def wall_ms(self, virtual_ms: int) -> int:
-        """The first ms of the machine's clock at which virtual time has reached `virtual_ms`."""
-        return self.anchor_wall_ms - (self.anchor_virtual_ms - virtual_ms) // self.speed
-
     def to_json(self) -> str:
         """For a file that lets a restart continue."""
         return json.dumps(asdict(self))

@@ -1,0 +1,56 @@
+/** The HTTP side of the API: one function a question, three kinds of failure. */
+
+import { remembered } from "./remembered";
+import type { Bill, Day, NowState, Site } from "./types";
+
+const TIMEOUT_MS = 15_000;
+
+/** Nobody answered: server down, network gone, or too slow. */
+export class NoAnswer extends Error {}
+/** No token, or one that may not see this. */
+export class NotAllowed extends Error {}
+/** The server answered with an error of its own; its message is for people. */
+export class Refused extends Error {
+  constructor(readonly status: number, message: string) {
+    super(message);
+  }
+}
+
+export const token = {
+  get: (): string | null => remembered.get("token"),
+  set: (value: string | null): void => remembered.set("token", value),
+};
+
+export function apiUrl(path: string): URL {
+  return new URL(`api/v1/${path}`, document.baseURI);
+}
+
+async function ask<T>(path: string): Promise<T> {
+  const headers = new Headers({ Accept: "application/json" });
+  const held = token.get();
+  if (held) headers.set("Authorization", `Bearer ${held}`);
+  let response: Response;
+  let body: unknown;
+  try {
+    response = await fetch(apiUrl(path), { headers, signal: AbortSignal.timeout(TIMEOUT_MS), cache: "no-store" });
+    body = await response.json().catch(() => null);
+  } catch (error) {
+    throw new NoAnswer(String(error));
+  }
+  if (response.status === 401 || response.status === 403) throw new NotAllowed();
+  if (!response.ok) throw new Refused(response.status, messageOf(body) ?? `HTTP ${response.status}`);
+  if (body === null) throw new Refused(response.status, `${path}: not JSON`);
+  return body as T;
+}
+
+function messageOf(body: unknown): string | null {
+  const error = (body as { error?: { message?: unknown } } | null)?.error;
+  return typeof error?.message === "string" ? error.message : null;
+}
+
+export const api = {
+  sites: async (): Promise<Site[]> => (await ask<{ sites: Site[] }>("sites")).sites,
+  now: (site: number): Promise<NowState> => ask(`sites/${site}/now`),
+  bill: (site: number, day: Day | null): Promise<Bill> =>
+    ask(`sites/${site}/bill${day ? `?date=${encodeURIComponent(day)}` : ""}`),
+};

@@ -1,0 +1,145 @@
+/** Numbers, money, days and times as people read them. Money stays an exact decimal text until it is drawn. */
+
+export type Language = "ko" | "en";
+export type Figure = { value: string; unit: string };
+
+const MINUS = "−";
+const WIDE_W = 100_000;
+
+const formatters = new Map<string, Intl.NumberFormat>();
+
+function grouped(value: number | string, digits: number, least = digits): string {
+  const key = `${least}-${digits}`;
+  let format = formatters.get(key);
+  if (!format) {
+    format = new Intl.NumberFormat("en-US", { minimumFractionDigits: least, maximumFractionDigits: digits });
+    formatters.set(key, format);
+  }
+  // Decimal texts are formatted as they stand, not through a binary float.
+  const text = format.format(value as Intl.StringNumericLiteral);
+  return /^-[0.,]*$/.test(text) ? text.slice(1) : text.replace("-", MINUS);
+}
+
+/** Power: whole watts, from 100 kW on kilowatts with one decimal. */
+export function power(power_w: number | null): Figure {
+  if (power_w === null) return { value: "–", unit: "W" };
+  if (Math.abs(power_w) >= WIDE_W) return { value: grouped(power_w / 1000, 1), unit: "kW" };
+  return { value: grouped(power_w, 0), unit: "W" };
+}
+
+/** Energy: one decimal. */
+export function energy(kwh: number | string | null): Figure {
+  return { value: kwh === null ? "–" : grouped(kwh, 1), unit: "kWh" };
+}
+
+/** Energy as it was measured, up to three decimals: for explanations. */
+export function exact(amount: number | string): string {
+  return grouped(amount, 6, 0);
+}
+
+/** Won without decimals; other currencies with two. */
+export function money(amount: string | null, currency: string, language: Language): Figure {
+  const unit = currencyUnit(currency, language);
+  if (amount === null) return { value: "–", unit };
+  return { value: grouped(amount, currency === "KRW" ? 0 : 2), unit };
+}
+
+/** A price a kWh: one decimal where it has any. */
+export function price(amount: string | null, currency: string, language: Language): Figure {
+  const unit = currencyUnit(currency, language);
+  if (amount === null) return { value: "–", unit };
+  return currency === "KRW"
+    ? { value: grouped(amount, 1, 0), unit }
+    : { value: grouped(amount, 4, 2), unit };
+}
+
+function currencyUnit(currency: string, language: Language): string {
+  if (currency !== "KRW") return currency;
+  return language === "ko" ? "원" : "won";
+}
+
+/** Figure and unit in one text. Korean writes won without a space. */
+export function joined({ value, unit }: Figure): string {
+  return unit === "원" ? `${value}${unit}` : `${value} ${unit}`;
+}
+
+/** An amount that is one of several, with one decimal where it has any. */
+export function rounded(amount: string): string {
+  return grouped(amount, 1, 0);
+}
+
+/** A share as whole per cent, never rounded up to 100. */
+export function percent(share: number): string {
+  return `${share >= 1 ? 100 : Math.min(99, Math.floor(share * 100))} %`;
+}
+
+function parts(time_ms: number, timezone: string): Record<string, string> {
+  const format = new Intl.DateTimeFormat("en-US", {
+    timeZone: timezone, hourCycle: "h23", year: "numeric", month: "2-digit", day: "2-digit",
+    hour: "2-digit", minute: "2-digit", second: "2-digit",
+  });
+  return Object.fromEntries(format.formatToParts(time_ms).map(({ type, value }) => [type, value]));
+}
+
+/** Time of day in the site's zone: "14:02", or "14:02:11". */
+export function clock(time_ms: number, timezone: string, seconds = false): string {
+  const { hour, minute, second } = parts(time_ms, timezone);
+  return seconds ? `${hour}:${minute}:${second}` : `${hour}:${minute}`;
+}
+
+/** The day of an instant in the site's zone: "2026-11-23". */
+export function dayOf(time_ms: number, timezone: string): string {
+  const { year, month, day: dayOfMonth } = parts(time_ms, timezone);
+  return `${year}-${month}-${dayOfMonth}`;
+}
+
+/** "14:02:11" today, "11월 22일 14:02" before. */
+export function moment(time_ms: number, now_ms: number, timezone: string, language: Language): string {
+  const on = dayOf(time_ms, timezone);
+  return on === dayOf(now_ms, timezone)
+    ? clock(time_ms, timezone, true)
+    : `${day(on, language)} ${clock(time_ms, timezone)}`;
+}
+
+/** "11월 23일" / "Nov 23". */
+export function day(text: string, language: Language): string {
+  return written(text, language, { month: language === "ko" ? "long" : "short", day: "numeric" });
+}
+
+/** "23일" / "23". */
+export function dayOfMonth(text: string, language: Language): string {
+  return written(text, language, { day: "numeric" });
+}
+
+function written(text: string, language: Language, options: Intl.DateTimeFormatOptions): string {
+  const locale = language === "ko" ? "ko-KR" : "en-US";
+  return new Intl.DateTimeFormat(locale, { timeZone: "UTC", ...options }).format(Date.parse(`${text}T00:00:00Z`));
+}
+
+/** The day some days later. */
+export function shifted(text: string, days: number): string {
+  return new Date(Date.parse(`${text}T00:00:00Z`) + days * 86_400_000).toISOString().slice(0, 10);
+}
+
+/** A span in its two largest units: "1시간 32분", "2 d 3 h"; under a minute in seconds. */
+export function span(length_ms: number, language: Language): string {
+  const names = language === "ko" ? ["일", "시간", "분", "초"] : [" d", " h", " min", " s"];
+  const sizes = [86_400, 3_600, 60, 1];
+  let rest = Math.max(0, Math.round(length_ms / 1000));
+  const written: string[] = [];
+  for (const [i, size] of sizes.entries()) {
+    const count = Math.floor(rest / size);
+    rest -= count * size;
+    if (count > 0 && written.length < 2 && !(size === 1 && written.length > 0)) written.push(`${count}${names[i]}`);
+  }
+  return written.length ? written.join(" ") : `0${names[3]}`;
+}
+
+/** A half-open range of days: "2026년 11월 1일~30일" / "Nov 1 – 30, 2026". */
+export function dayRange(start: string, end: string, language: Language): string {
+  const format = new Intl.DateTimeFormat(language === "ko" ? "ko-KR" : "en-US", {
+    timeZone: "UTC", year: "numeric", month: language === "ko" ? "long" : "short", day: "numeric",
+  });
+  const last = shifted(end, -1);
+  return format.formatRange(Date.parse(`${start}T00:00:00Z`), Date.parse(`${last}T00:00:00Z`));
+}

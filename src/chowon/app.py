@@ -13,7 +13,7 @@ from typing import Any
 
 import uvicorn
 
-from chowon.api.access import LOOPBACK_NAMES, Access
+from chowon.api.access import LOOPBACK_NAMES, Access, RememberedTokens
 from chowon.api.parts import Limits, Parts, Pulse
 from chowon.api.server import create_app
 from chowon.config import Config
@@ -110,7 +110,7 @@ async def _serve(
                     history=store.history,
                     sites=store.sites,
                     door=door,
-                    access=Access(store.tokens, config.server.token),
+                    access=Access(RememberedTokens(store.tokens, now_ms), config.server.token),
                     tariff=pricing.tariffs.load,
                     prepare=lambda site, period: pricing(site, period).prepared,
                     now_ms=now_ms,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chowon.api.access import Access
+from chowon.api.access import REMEMBERED_MS, Access, RememberedTokens
 from chowon.errors import NotAllowed
 
 LOCAL = {"host": "127.0.0.1:8420"}
@@ -77,3 +77,26 @@ def test_no_message_repeats_a_token():
             Access(Tokens(), SECRET).check(LOCAL | headers, "read")
         assert "guess" not in str(error.value)
         assert SECRET not in str(error.value)
+
+
+def test_a_revoked_token_stops_working_after_a_moment():
+    book, now = Tokens(meter={"write"}, other={"read"}), [0]
+    access = Access(RememberedTokens(book, lambda: now[0]), None)
+    headers = LOCAL | {"authorization": "Bearer meter"}
+    access.check(headers, "write")
+    del book.known["meter"]
+    now[0] = REMEMBERED_MS - 1
+    access.check(headers, "write")
+    now[0] = REMEMBERED_MS
+    with pytest.raises(NotAllowed, match="unknown or revoked"):
+        access.check(headers, "write")
+
+
+def test_the_first_token_closes_the_door_after_a_moment():
+    book, now = Tokens(), [0]
+    access = Access(RememberedTokens(book, lambda: now[0]), None)
+    access.check(LOCAL, "read")
+    book.known["new"] = frozenset({"read"})
+    now[0] = REMEMBERED_MS
+    with pytest.raises(NotAllowed, match="a token is needed"):
+        access.check(LOCAL, "read")

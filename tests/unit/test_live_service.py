@@ -50,7 +50,9 @@ class House:
     def measure(self, power_w: float, channel: int = MAIN.id, at_ms: int | None = None) -> None:
         at = self.now_ms if at_ms is None else at_ms
         readings = Readings(
-            np.array([channel], np.uint32), np.array([at], np.int64), np.array([round(power_w * 10)], np.int32)
+            np.array([channel], np.uint32),
+            np.array([at], np.int64),
+            np.array([round(power_w * 10)], np.int32),
         )
         self.history.append(readings)
         self.live.on_durable(readings)
@@ -79,7 +81,9 @@ async def test_energy_and_cost_follow_the_power(house):
     prepared = prepare(TARIFF, Period(date(2026, 11, 1), date(2026, 12, 1)))
     one = Usage(Decimal(1))
     assert now.period.cost == prepared.bill(one).total
-    assert now.today.cost == (prepared.accrued(one) - prepared.accrued(Usage(Decimal(0)))).quantize(Decimal(1))
+    assert now.today.cost == (prepared.accrued(one) - prepared.accrued(Usage(Decimal(0)))).quantize(
+        Decimal(1)
+    )
     assert now.marginal_price == prepared.next_kwh(one).marginal_price
     assert now.cost_per_hour == (now.marginal_price * Decimal("3.6")).quantize(Decimal("0.1"))
     assert (now.tier.index, now.tier.to_kwh, now.tier.distance_kwh) == (1, 200, 199)

@@ -5,9 +5,9 @@ visits cannot reach in, neither by name (Host) nor from its own origin (Origin).
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 from urllib.parse import urlsplit
 
 from chowon.errors import NotAllowed
@@ -17,14 +17,60 @@ Scope = Literal["read", "write", "admin"]
 ALL_SCOPES: Final = frozenset[str](("read", "write", "admin"))
 LOOPBACK_NAMES: Final = frozenset(("localhost", "127.0.0.1", "::1"))
 SUBPROTOCOL: Final = "chowon.v1"
+REMEMBERED_MS: Final = 2000
+REMEMBERED_TOKENS: Final = 1000
 _CARRIES = "chowon.token."
+
+
+class RememberedTokens:
+    """A token book's answers, remembered for a moment: a request costs no look into the catalog.
+
+    A token that is revoked works for at most `REMEMBERED_MS` more.
+    """
+
+    def __init__(self, book: TokenBook, now_ms: Callable[[], int]) -> None:
+        self._book, self._now_ms = book, now_ms
+        self._since_ms = now_ms()
+        self._names: list[str] | None = None
+        self._scopes: dict[str, frozenset[str] | None] = {}
+
+    def names(self) -> list[str]:
+        """As TokenBook.names."""
+        self._forget()
+        if self._names is None:
+            self._names = self._book.names()
+        return self._names
+
+    def scopes(self, token: str) -> frozenset[str] | None:
+        """As TokenBook.scopes."""
+        self._forget()
+        if token not in self._scopes:
+            if len(self._scopes) >= REMEMBERED_TOKENS:
+                self._scopes.clear()
+            self._scopes[token] = self._book.scopes(token)
+        return self._scopes[token]
+
+    def _forget(self) -> None:
+        if not 0 <= self._now_ms() - self._since_ms < REMEMBERED_MS:
+            self._since_ms, self._names = self._now_ms(), None
+            self._scopes.clear()
+
+
+class KnownTokens(Protocol):
+    """What access must know of tokens."""
+
+    def names(self) -> list[str]:
+        """Names of the tokens in force."""
+
+    def scopes(self, token: str) -> frozenset[str] | None:
+        """What this token may do, None if it is unknown or revoked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
     """The one place that decides."""
 
-    tokens: TokenBook
+    tokens: KnownTokens
     server_token: str | None
     """from the configuration; may do everything"""
 

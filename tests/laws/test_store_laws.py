@@ -50,7 +50,7 @@ def batches(draw: st.DrawFn) -> Readings:
 actions = st.lists(
     st.one_of(
         st.lists(batches(), min_size=1, max_size=3),
-        st.sampled_from(["seal", "seal", "later", "reopen", "ask", "again"]),
+        st.sampled_from(["seal", "seal", "later", "reopen", "ask", "again", "silence"]),
     ),
     min_size=3,
     max_size=16,
@@ -74,6 +74,10 @@ class Run:
         elif action == "again" and self.appended:
             self.store.journal.append(self.appended[-2:])
             self.appended += self.appended[-2:]
+        elif action == "silence" and self.appended:
+            keys = self.appended[-1]
+            self.appended.append(Readings(keys.channel, keys.time_ms))
+            self.store.journal.append(self.appended[-1:])
         elif action in ("seal", "later"):
             self.now_ms += 60_000 if action == "seal" else 50 * DAY_MS
             Sealer(self.store, seal_rows=7, small_files=2).run(self.now_ms)

@@ -43,7 +43,7 @@ class Lake:
     """Files below one folder. `origin`: id of the journal that is sealed into it, part of every name."""
 
     def __init__(self, folder: Path, origin: str) -> None:
-        self._folder = folder
+        self.folder = folder
         self._origin = origin[:12]
         self._retired: list[tuple[int, str]] = []
         self._footer = lru_cache(FOOTERS)(self._read_footer)
@@ -54,7 +54,7 @@ class Lake:
         Errors: StoreUnavailable; no file of this name is left then.
         """
         path = f"{kind}/{span}/s{shard}-{self._origin}-{uuid.uuid4().hex}.parquet"
-        final = self._folder / path
+        final = self.folder / path
         temporary = final.with_suffix(_TEMPORARY)
         limits = _Limits(_TIME_COLUMN[kind])
         try:
@@ -83,7 +83,7 @@ class Lake:
         columns: only these, if any are named. Errors: FileNotFoundError if the file was replaced meanwhile;
         Damaged.
         """
-        path = self._folder / file.path
+        path = self.folder / file.path
         try:
             footer = self._footer(file.path)
             groups = _groups(footer, channels, start_ms, end_ms)
@@ -112,7 +112,7 @@ class Lake:
     def exists(self, file: LakeFile) -> bool:
         """Whether the file is there with the size that the catalog says."""
         try:
-            return (self._folder / file.path).stat().st_size == file.bytes
+            return (self.folder / file.path).stat().st_size == file.bytes
         except FileNotFoundError:
             return False
 
@@ -126,13 +126,13 @@ class Lake:
         due = [path for at, path in self._retired if at < retired_before_ms and path not in known]
         for path in due:
             with contextlib.suppress(FileNotFoundError):
-                (self._folder / path).unlink()
+                (self.folder / path).unlink()
         self._retired = [(at, path) for at, path in self._retired if at >= retired_before_ms]
         return len(due)
 
     def unlisted(self, listed: Iterable[LakeFile]) -> tuple[list[Path], list[Path]]:
         """Files that the catalog does not list: (what a crash of this journal's writer left, others)."""
-        known = {self._folder / file.path for file in listed}
+        known = {self.folder / file.path for file in listed}
         ours: list[Path] = []
         foreign: list[Path] = []
         for path in self._files():
@@ -142,7 +142,7 @@ class Lake:
 
     def _files(self) -> Iterator[Path]:
         for pattern in ("*.parquet", f"*{_TEMPORARY}"):
-            yield from sorted(self._folder.glob(f"*/*/{pattern}"))
+            yield from sorted(self.folder.glob(f"*/*/{pattern}"))
 
     def _make_folder(self, folder: Path) -> None:
         if folder.is_dir():
@@ -152,7 +152,7 @@ class Lake:
         _sync_folder(folder.parent)
 
     def _read_footer(self, path: str) -> Footer:
-        metadata = pq.read_metadata(self._folder / path)
+        metadata = pq.read_metadata(self.folder / path)
         limits = np.zeros((5, metadata.num_row_groups), np.int64)
         for n in range(metadata.num_row_groups):
             group = metadata.row_group(n)

@@ -74,11 +74,13 @@ def test_explain_ends_with_2_on_unusable_input(arguments: list[str], said: str) 
 
 def test_check_counts_what_is_exact_and_what_it_cannot_compute(tmp_path: Path) -> None:
     file = tmp_path / "cases.csv"
-    rows = "A,x,350,2025-10-01,2025-11-01,low,,56190,0,70640\nB,x,100,2021-03-01,2021-04-01,low,,8830,4000,6780\n"
-    rows += (
-        "C,x,350,2025-10-01,2025-11-01,low,near_poor,56190,0,61640\nD,x,9,2010-01-01,2010-02-01,low,,1,0,1\n"
+    rows = (
+        "A,x,350,2025-10-01,2025-11-01,low,,56190,0,70640",
+        "B,x,100,2021-03-01,2021-04-01,low,,8830,4000,6780",
+        "C,x,350,2025-10-01,2025-11-01,low,near_poor,56190,0,61640",
+        "D,x,9,2010-01-01,2010-02-01,low,,1,0,1",
     )
-    file.write_text(HEAD + rows, encoding="utf-8")
+    file.write_text(HEAD + "\n".join(rows), encoding="utf-8")
     answer = RUN.invoke(APP, ["bill", "check", str(file)])
     assert answer.exit_code == 0
     assert answer.stdout == "exact 2 of 2\n"

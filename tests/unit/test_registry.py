@@ -44,7 +44,7 @@ def test_a_file_whose_id_is_not_its_path_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_not_toml_says_where(tmp_path: Path) -> None:
     file = tmp_path / "x.toml"
     file.write_text("id = ", encoding="utf-8")
-    with pytest.raises(TariffInvalid, match="x.toml is not TOML"):
+    with pytest.raises(TariffInvalid, match=r"x\.toml is not TOML"):
         read_tariff(file, "x.toml")
     file.write_bytes(b"id = '\xff'")
     with pytest.raises(TariffInvalid, match="byte 6"):

@@ -160,12 +160,8 @@ WRONG: list[tuple[str, Change, str, str]] = [
         "tiers.home.set",
         "without a season",
     ),
-    (
-        "a sum of a line below",
-        lambda d: _line(d, 1).update(of=["vat"]),
-        "line 'climate'.of",
-        "an unknown key",
-    ),
+    ("a key of another kind", lambda d: _line(d, 1).update(of=["energy"]), "line 'climate'.of", "one of"),
+    ("a sum with itself", lambda d: _line(d, 2).update(of=["vat"]), "line 'vat'.of", "above this one"),
     (
         "a percentage of nothing",
         lambda d: _line(d, 2).update(of=["enrgy"]),

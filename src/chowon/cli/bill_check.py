@@ -149,6 +149,8 @@ def _differences(row: Row, tariff: Tariff, bill: Bill) -> list[Difference]:
     for column, text in row.expected.items():
         if column not in ids and column != "total":
             continue
+        if not _is_number(text):
+            raise BadInput(f"{row.name}: {column}: found {shortened(text)}; expected an amount")
         expected = Decimal(text)
         computed = bill.total if column == "total" else bill.amount(column)
         computed = -computed if column in deductions else computed

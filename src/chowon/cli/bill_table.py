@@ -29,7 +29,7 @@ def print_bill(bill: Bill, next_kwh: NextKwh, standing: TierStanding | None, lan
     period = f"{bill.period.start} – {bill.period.end}"
     table = Table(title=f"{bill.tariff_name.to(language)}, {number_text(bill.usage.kwh)} kWh, {period}")
     for head in _HEADS:
-        table.add_column(head.to(language), justify="right" if head is _HEADS[2] else "left")
+        table.add_column(head.to(language), justify="right" if head is _HEADS[2] else "left", no_wrap=True)
     for n, line in enumerate(bill.lines):
         _add_line(table, line, bill, sources, language)
         for subtotal in (s for s in bill.subtotals if s.after == n + 1):
@@ -48,7 +48,7 @@ def wide_console() -> Console:
     """A console on stdout. A pipe has no width of its own: 80 columns would break the lines of a bill."""
     console = Console()
     if not console.is_terminal:
-        console.width = 120
+        console.width = 140
     return console
 
 

@@ -55,10 +55,12 @@ def chosen_options(tariff: Tariff, options: Mapping[str, str]) -> dict[str, str]
     for name, value in options.items():
         option = tariff.options.get(name)
         if option is None:
-            known = close_match(name, list(tariff.options)) if tariff.options else "it has none"
-            raise UsageInvalid(f"option {name!r}: {tariff.id} has no such option; {known}")
+            known = close_match(name, list(tariff.options))
+            raise UsageInvalid(f"option {name!r}: {tariff.id} has no such option; expected {known}")
         if value not in option.values:
-            raise UsageInvalid(f"option {name!r}: found {value!r}; {close_match(value, list(option.values))}")
+            raise UsageInvalid(
+                f"option {name!r}: found {value!r}; expected {close_match(value, list(option.values))}"
+            )
     return {name: options.get(name, option.default) for name, option in tariff.options.items()}
 
 
@@ -94,6 +96,9 @@ class Prepared:
     options: dict[str, str]
     _over_bounds: tuple[Decimal, ...]
     _plans: tuple[Plan, ...]
+
+    def __repr__(self) -> str:
+        return f"<Prepared {self.tariff.id} {self.period.start} {self.period.end} {self.options}>"
 
     def bill(self, usage: Usage) -> Bill:
         """The bill with every line explained."""

@@ -186,10 +186,9 @@ class PerKwh(Line):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deduction(Line):
-    """Takes off up to a dated limit from the sum of the lines `of`, which keeps at least `keep`."""
+    """Takes off up to the reading month's limit from the sum of the lines `of`, which keeps `keep`."""
 
     of: tuple[str, ...]
-    by: PriceDay
     upto_kwh: Decimal | None
     keep: Decimal
     prices: tuple[Price, ...]
@@ -197,7 +196,7 @@ class Deduction(Line):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Minimum(Line):
-    """Adds what the sum of the lines `of` lacks to a dated least amount."""
+    """Adds what the sum of the lines `of` lacks to the reading month's least amount."""
 
     of: tuple[str, ...]
     prices: tuple[Price, ...]
@@ -268,6 +267,9 @@ class Tariff:
     options: dict[str, Option]
     lines: tuple[Line, ...]
     cases: tuple[Case, ...]
+
+    def __repr__(self) -> str:
+        return f"<Tariff {self.id}>"
 
     def tiers_on(self, name: str, day: date) -> TierSet:
         """The bounds in force: a set of the season that holds the day comes before one of the whole year."""

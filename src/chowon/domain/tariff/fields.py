@@ -17,9 +17,10 @@ _NOTHING: Final = date(1, 1, 1)
 
 
 def close_match(word: str, known: Sequence[str]) -> str:
-    """A "did you mean" to append to a message, or the list of what there is."""
+    """What there is, with a "did you mean" where the word is close to one of it."""
     close = difflib.get_close_matches(word, known, 1, 0.6)
-    return f"did you mean {close[0]!r}?" if close else "one of " + ", ".join(sorted(known))
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return (f"one of {', '.join(sorted(known))}" if known else "nothing: there is none") + hint
 
 
 class Table:

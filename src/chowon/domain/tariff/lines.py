@@ -96,7 +96,7 @@ def _with_choices(
         option, value = entry.text("option"), entry.text("value")
         known = context.options.get(option)
         if known is None:
-            entry.note("option", "an option of this file; " + close_match(option, list(context.options)))
+            entry.note("option", close_match(option, list(context.options)))
         elif value not in known.values:
             entry.note("value", close_match(value, list(known.values)))
         changes = entry.table("set")
@@ -143,7 +143,7 @@ def _tiers_and_prices(
     name = table.text("tiers")
     sets = context.tiers.get(name)
     if sets is None:
-        table.note("tiers", close_match(name, list(context.tiers)) if context.tiers else "tiers of this file")
+        table.note("tiers", close_match(name, list(context.tiers)))
     prices: list[TierPrice] = []
     for entry in table.tables("price", required=True):
         per_tier = entry.numbers("per_tier")
@@ -173,12 +173,8 @@ def _per_kwh(table: Table, _context: Context, common: dict[str, Any]) -> Line:
 
 
 def _deduction(table: Table, context: Context, common: dict[str, Any]) -> Line:
-    by = table.one_of("by", _PRICE_DAYS)
-    if by == "usage_day":
-        table.note("by", '"reading_month": a deduction by usage day is not a kind that exists yet')
     return Deduction(
         **common,
-        by=by,
         of=_of(table, context),
         upto_kwh=table.number("upto_kwh", ZERO) if table.has("upto_kwh") else None,
         keep=table.number("keep", ZERO, ZERO),

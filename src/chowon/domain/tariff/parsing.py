@@ -46,7 +46,8 @@ def parse(document: Mapping[str, object], where: str) -> Tariff:
         cases=tuple(_case(t, context) for t in top.tables("case")),
     )
     top.finish()
-    _every_option_is_used(top, context)
+    if not problems:
+        _every_option_is_used(top, context)
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise TariffInvalid(f"{where} cannot be used: {count}", problems)
@@ -98,7 +99,7 @@ def _tier_sets(table: Table, since: date, seasons: Mapping[str, Season]) -> tupl
     for entry in table.tables("set", required=True):
         season = entry.text("season") if entry.has("season") else None
         if season is not None and season not in seasons:
-            entry.note("season", close_match(season, list(seasons)) if seasons else "a season of this file")
+            entry.note("season", close_match(season, list(seasons)))
         upto = entry.numbers("upto")
         if any(a >= b for a, b in zip((Decimal(0), *upto), upto, strict=False)):
             entry.note("upto", "bounds in kWh, each above the one before it, e.g. [200, 400]")
@@ -139,7 +140,7 @@ def _case(table: Table, context: Context) -> Case:
     for name in chosen.content if chosen is not None else ():
         assert chosen is not None
         if name not in context.options:
-            chosen.note(name, "an option of this file" + (": " + close_match(name, list(context.options))))
+            chosen.note(name, close_match(name, list(context.options)))
             continue
         options[name] = chosen.one_of(name, tuple(context.options[name].values) or ("",))
     expect: dict[str, Decimal] = {}

@@ -1,0 +1,62 @@
+"""The pages on tariffs say what the code does."""
+
+import re
+import tomllib
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+from chowon.domain.bill import Usage, bill
+from chowon.domain.bill.cases import wrong_amounts
+from chowon.domain.clock import Period
+from chowon.domain.tariff import parse
+from chowon.domain.tariff.lines import KINDS
+from chowon.registry import TariffBook
+
+DOCS = Path(__file__).parents[2] / "docs" / "reference"
+LANGUAGE = (DOCS / "tariff-language.md").read_text(encoding="utf-8")
+KEPCO = (DOCS / "kepco-residential.md").read_text(encoding="utf-8")
+BLOCKS = "\n".join(re.findall(r"```toml\n(.*?)```", LANGUAGE, re.DOTALL))
+PACKAGE = Path(__file__).parents[2] / "src" / "chowon" / "tariffs"
+
+
+def _keys(content: object) -> set[str]:
+    if isinstance(content, dict):
+        return set(content) | {key for value in content.values() for key in _keys(value)}
+    return {key for value in content for key in _keys(value)} if isinstance(content, list) else set()
+
+
+def test_the_blocks_of_the_page_are_a_tariff_whose_case_comes_out() -> None:
+    tariff = parse(tomllib.loads(BLOCKS, parse_float=Decimal), "tariff-language.md")
+    assert len(tariff.cases) == 1
+    assert [str(w) for w in wrong_amounts(tariff)] == []
+
+
+def test_every_kind_of_line_has_its_heading_and_example() -> None:
+    for kind in KINDS:
+        assert f"### `{kind}`" in LANGUAGE
+        assert f'kind = "{kind}"' in BLOCKS
+
+
+def test_every_key_that_a_tariff_of_the_package_uses_is_on_the_page() -> None:
+    shown = _keys(tomllib.loads(BLOCKS))
+    for file in PACKAGE.rglob("*.toml"):
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+        own = {"total", *document["season"], *document["tiers"], *(line["id"] for line in document["line"])}
+        for name, option in document["option"].items():
+            own |= {name, *option["values"]}
+        assert _keys(document) - own <= shown
+
+
+def test_every_option_and_default_of_kepco_residential_is_on_its_page() -> None:
+    for tariff_id in ("kr.kepco.residential.low", "kr.kepco.residential.high"):
+        for name, option in TariffBook().load(tariff_id).options.items():
+            (other,) = set(option.values) - {option.default}
+            assert f"| `{name}` | `{option.default}` | `{other}` |" in KEPCO
+
+
+def test_the_worked_bill_of_the_page_comes_out() -> None:
+    tariff = TariffBook().load("kr.kepco.residential.low")
+    found = bill(tariff, Period(date(2021, 6, 21), date(2021, 7, 21)), Usage(Decimal(500)))
+    assert "91,810 won" in KEPCO
+    assert found.total == 91_810

@@ -1,0 +1,77 @@
+"""Published bills and computed cases of KEPCO residential, exact to the won on every line."""
+
+import csv
+import os
+from collections import Counter
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from chowon.domain.bill import Bill, Usage, prepare
+from chowon.domain.bill.cases import wrong_amounts
+from chowon.domain.clock import Period
+from chowon.registry import TariffBook
+
+SHARED = Path(__file__).parents[3] / "shared" / "tariff"
+BOOK = TariffBook()
+KINDS = ("full_month_current", "full_month_history", "season_straddle", "rate_change_straddle")
+LINES = ("base", "energy", "climate", "fuel", "subtotal", "vat", "fund")
+
+needs_shared = pytest.mark.skipif(
+    not SHARED.exists() and os.environ.get("CI") != "true", reason="the shared tariff facts are not here"
+)
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with (SHARED / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _bill(voltage: str, kwh: str, start: str, end: str) -> Bill:
+    period = Period(date.fromisoformat(start), date.fromisoformat(end))
+    return prepare(BOOK.load(f"kr.kepco.residential.{voltage}"), period).bill(Usage(Decimal(kwh)))
+
+
+@needs_shared
+@pytest.mark.parametrize(("kind", "count"), list(zip(KINDS, (154, 157, 523, 96), strict=True)))
+def test_every_case_without_a_discount_is_exact_on_every_line(kind: str, count: int) -> None:
+    rows = [row for row in _rows("kepco_residential_cases.csv") if row["kind"] == kind]
+    assert len(rows) >= count
+    differences = []
+    for row in rows:
+        bill = _bill(row["voltage"], row["kwh"], row["start"], row["end"])
+        found = {line: bill.amount(line) for line in LINES} | {
+            "essential_deduction": -bill.amount("essential_deduction"),
+            "total": bill.total,
+        }
+        differences += [(row["case"], k, row[k], v) for k, v in found.items() if Decimal(row[k]) != v]
+    assert differences == []
+
+
+@needs_shared
+def test_every_published_bill_without_a_discount_is_exact() -> None:
+    compared = Counter[str]()
+    for row in _rows("published_bills.csv"):
+        if row["voltage"] not in {"low", "high"} or row["bigfam"] != "0" or row["start"] < "2016-12-01":
+            continue
+        bill = _bill(row["voltage"], row["kwh"], row["start"], row["end_exclusive"])
+        published = {
+            "total": (row["published_total"], bill.total),
+            "subtotal": (row["published_elec_sum"], bill.amount("subtotal")),
+            "vat": (row["published_vat"], bill.amount("vat")),
+            "fund": (row["published_fund"], bill.amount("fund")),
+        }
+        for name, (text, computed) in published.items():
+            if text:
+                assert (row["id"], name, computed) == (row["id"], name, Decimal(text))
+                compared[name] += 1
+    assert compared["total"] >= 9
+
+
+@pytest.mark.parametrize("tariff_id", BOOK.ids())
+def test_a_tariffs_own_cases_come_out_as_its_file_says(tariff_id: str) -> None:
+    tariff = BOOK.load(tariff_id)
+    assert len(tariff.cases) >= 10
+    assert [str(w) for w in wrong_amounts(tariff)] == []

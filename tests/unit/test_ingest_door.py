@@ -6,6 +6,7 @@ import json
 import zlib
 
 import pytest
+from tests.ingest_fakes import NOW_MS, Intake, MemorySites, disk_full
 
 from chowon.domain.sites import ChannelKey
 from chowon.errors import PayloadRejected, PayloadTooLarge
@@ -15,7 +16,6 @@ from chowon.ingest.naming import NamingPolicy
 from chowon.ingest.pipeline import QueueLimits
 from chowon.meters import arrow_stream, chowon_json
 from chowon.meters.decoded import Envelope
-from tests.ingest_fakes import NOW_MS, Intake, MemorySites, disk_full
 
 LINE = f"meter,site=home power=812.5 {NOW_MS}000000\n"
 BAD_LINE = "meter,site=home power=lots\n"
@@ -162,9 +162,7 @@ def test_a_zip_bomb_is_refused_without_being_unpacked() -> None:
     bomb = gzip.compress(bytes(200_000_000), 9)
 
     async def scene(intake: Intake) -> None:
-        answer = await write_lines(
-            intake.door, bomb, dialect="v2", content_encoding="gzip", now_ms=NOW_MS
-        )
+        answer = await write_lines(intake.door, bomb, dialect="v2", content_encoding="gzip", now_ms=NOW_MS)
         assert answer.status == 413
         assert (await _post(intake, bomb, content_encoding="gzip")).status == 413
 
@@ -184,7 +182,9 @@ def test_several_gzip_members_are_one_body_but_not_any_number_of_them() -> None:
         inflated(gzip.compress(b"") * 100_000, "gzip")
 
 
-@pytest.mark.parametrize("body", [b"not gzip", gzip.compress(LINE.encode())[:-9], gzip.compress(b"x") + b"rest"])
+@pytest.mark.parametrize(
+    "body", [b"not gzip", gzip.compress(LINE.encode())[:-9], gzip.compress(b"x") + b"rest"]
+)
 def test_broken_compression_is_refused_with_a_reason(body: bytes) -> None:
     with pytest.raises(PayloadRejected, match="decompressed"):
         inflated(body, "gzip")

@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from tests.ingest_fakes import NOW_MS
 
 from chowon.domain.quantities import ABSENT_I64
 from chowon.domain.sites import ChannelKey
@@ -10,7 +11,6 @@ from chowon.errors import Misconfigured, NotFound, PayloadRejected
 from chowon.meters import arrow_stream, chowon_binary, chowon_json, influx_line
 from chowon.meters.decoded import MAX_PROBLEMS, Decoded, Envelope, joined
 from chowon.meters.registry import Registry, found
-from tests.ingest_fakes import NOW_MS
 
 HTTP = Envelope(NOW_MS)
 MQTT = Envelope(NOW_MS, "home", "main")
@@ -151,7 +151,9 @@ def test_an_unclosed_quote_costs_only_its_line() -> None:
 
 
 def test_escapes_in_tags_fields_and_texts_are_read() -> None:
-    line = r'my\,meter,site=a,note=x\ y\=z,channel=c-1 odd\ field="a \"b\", c=d \\",power=1i 1795400000000000000'
+    line = (
+        r'my\,meter,site=a,note=x\ y\=z,channel=c-1 odd\ field="a \"b\", c=d \\",power=1i 1795400000000000000'
+    )
     decoded = _lines(line + "\n" + r"meter,site=a,channel=c\ 1 power=1")
     assert decoded.problems[0].where == "line 1.meter"
     assert decoded.problems[0].found == "'my,meter'"
@@ -190,7 +192,9 @@ def test_arrow_names_may_be_plain_texts_or_dictionaries() -> None:
     names = pa.array(["a", "b", "a"])
     columns = {"time": pa.array([NOW_MS] * 3), "power_w": pa.array([1, 2, 3], pa.int16())}
     plain = arrow_stream.DECODER.decode(_arrow(pa.table({**columns, "site": names})), HTTP)
-    coded = arrow_stream.DECODER.decode(_arrow(pa.table({**columns, "site": names.dictionary_encode()})), HTTP)
+    coded = arrow_stream.DECODER.decode(
+        _arrow(pa.table({**columns, "site": names.dictionary_encode()})), HTTP
+    )
     assert plain.keys == coded.keys == (ChannelKey("a", "main", "main"), ChannelKey("b", "main", "main"))
     assert plain.key_index.tolist() == coded.key_index.tolist() == [0, 1, 0]
 
@@ -198,7 +202,9 @@ def test_arrow_names_may_be_plain_texts_or_dictionaries() -> None:
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_arrow_stamps_of_every_unit_are_read(unit: str) -> None:
     time = pa.array([NOW_MS], pa.timestamp("ms")).cast(pa.timestamp(unit, "Asia/Seoul"))
-    decoded = arrow_stream.DECODER.decode(_arrow(pa.table({"time": time, "power_w": [1.0], "site": ["a"]})), HTTP)
+    decoded = arrow_stream.DECODER.decode(
+        _arrow(pa.table({"time": time, "power_w": [1.0], "site": ["a"]})), HTTP
+    )
     assert decoded.time_ms.tolist() == [NOW_MS]
 
 
@@ -214,7 +220,9 @@ def test_arrow_columns_that_cannot_be_used_are_all_named() -> None:
 @pytest.mark.parametrize("coded", [False, True])
 def test_arrow_buffers_that_could_be_a_bomb_are_refused_unopened(codec: str, coded: bool) -> None:
     site = pa.array(["a" * 60] * 1000)
-    table = pa.table({"time": [NOW_MS] * 1000, "site": site.dictionary_encode() if coded else site, "power_w": [1] * 1000})
+    table = pa.table(
+        {"time": [NOW_MS] * 1000, "site": site.dictionary_encode() if coded else site, "power_w": [1] * 1000}
+    )
     with pytest.raises(PayloadRejected, match="compressed buffers"):
         arrow_stream.DECODER.decode(_arrow(table, compression=codec), HTTP)
 

@@ -59,14 +59,12 @@ def _plain(decoded: Decoded) -> list[dict[str, Any]]:
     return rows
 
 
-def _decode_any(decoder: Decoder, payload: bytes, envelope: Envelope) -> Decoded | None:
+def _decode_any(decoder: Decoder, payload: bytes, envelope: Envelope) -> None:
     try:
-        decoded = decoder.decode(payload, envelope)
-    except PayloadRejected as error:
-        assert error.problems, "a payload is refused without a reason"
-        return None
-    _check(decoded)
-    return decoded
+        _check(decoder.decode(payload, envelope))
+    except PayloadRejected as refused:
+        if not refused.problems:
+            pytest.fail("a payload is refused without a reason")
 
 
 def _check(decoded: Decoded) -> None:

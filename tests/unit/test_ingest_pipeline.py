@@ -1,14 +1,14 @@
-"""The queue before the journal: who is told what, and when. No test sleeps; a gate holds the journal still."""
+"""The queue before the journal: who is told what, and when. A gate holds the journal still."""
 
 import asyncio
 
 import numpy as np
 import pytest
+from tests.ingest_fakes import NOW_MS, Intake, disk_full
 
 from chowon.domain.readings import Readings
 from chowon.errors import Overloaded, StoreUnavailable
 from chowon.ingest.pipeline import QueueLimits
-from tests.ingest_fakes import NOW_MS, Intake, disk_full
 
 
 def _readings(n: int, channel: int = 1) -> Readings:

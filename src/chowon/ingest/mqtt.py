@@ -29,6 +29,8 @@ from chowon.meters.decoded import Decoded, joined
 
 log: Final = logging.getLogger(__name__)
 
+_REFUSED: Final = "the broker refused the connection"
+
 
 @dataclass(frozen=True, slots=True)
 class MqttSettings:
@@ -55,17 +57,19 @@ class MqttSettings:
     max_held_bytes: int = 16 * 1024 * 1024
     """Most bytes in the inbox; one message always fits."""
     first_pause_s: float = 0.1
-    """First wait before a batch is offered to the store again; doubles up to `longest_pause_s`."""
+    """First wait before broker or store are tried again; doubles up to `longest_pause_s`."""
     longest_pause_s: float = 30.0
-    """Longest wait between attempts to reach the broker or the store."""
+    """Longest wait between two attempts."""
 
 
 @dataclass(frozen=True, slots=True)
 class MqttStats:
     """The state of the listener at one moment."""
 
-    connected: bool
+    listening: bool
+    """Connected and subscribed."""
     connection_problem: str | None
+    """Why not, with what to do; None while all is well."""
     received: int
     acknowledged: int
     poison: int
@@ -152,9 +156,11 @@ class _Link:
         self._lock = threading.Lock()
         self._connection = 0
         """Counts connects and disconnects: a message id is worth something only on its own connection."""
-        self.connected = False
+        self.listening = False
+        self._accepted = False
         self.problem: str | None = "not connected yet"
         self.received = self.acknowledged = 0
+        self._changed: Callable[[], object] = lambda: None
         self._client = _client(settings)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
@@ -162,8 +168,9 @@ class _Link:
         self._client.on_message = self._on_message
         self._client.on_connect_fail = self._on_connect_fail
 
-    def start(self, settings: MqttSettings) -> None:
-        """Connects in the background and keeps trying."""
+    def start(self, settings: MqttSettings, changed: Callable[[], object]) -> None:
+        """Connects in the background and keeps trying. changed: called from the network thread."""
+        self._changed = changed
         more: dict[str, Any] = {}
         if settings.protocol == "5":
             wishes = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
@@ -186,28 +193,35 @@ class _Link:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def _turn(self, connected: bool, problem: str | None) -> None:
+    def _turn(self, problem: str | None) -> None:
         with self._lock:
             self._connection += 1
-            self.connected, self.problem = connected, problem
+            self.listening, self.problem = False, problem
+        self._changed()
 
     def _on_connect(
         self, client: Client, _u: object, _f: ConnectFlags, reason: ReasonCode, _p: object
     ) -> None:
         if reason.is_failure:
-            self._turn(False, f"the broker refuses us: {reason}; check user name, password and client id")
+            self._turn(f"{_REFUSED}: {reason}; check user name, password and client id")
             log.warning("mqtt: %s", self.problem)
             return
-        self._turn(True, None)
+        self._accepted = True
+        self._turn(None)
         client.subscribe(self._filters)
 
     def _on_connect_fail(self, _client: Client, _u: object) -> None:
         self.problem = "the broker cannot be reached; check its address and that it runs"
+        self._changed()
 
     def _on_disconnect(
         self, _client: Client, _u: object, _f: DisconnectFlags, reason: ReasonCode, _p: object
     ) -> None:
-        self._turn(False, self.problem or f"disconnected: {reason}")
+        if self._accepted:
+            self._turn(f"the connection was lost ({reason}); trying again")
+        elif not (self.problem or "").startswith(_REFUSED):  # some brokers just hang up
+            self._turn(f"{_REFUSED} before it said why; check user name, password and client id")
+        self._accepted = False
 
     def _on_subscribe(
         self, _client: Client, _u: object, _mid: int, reasons: list[ReasonCode], _p: object
@@ -218,6 +232,8 @@ class _Link:
         if refused:
             self.problem = f"the broker refuses to let us read {', '.join(refused)}; check its access rules"
             log.error("mqtt: %s", self.problem)
+        self.listening = not refused
+        self._changed()
 
     def _on_message(self, _client: Client, _u: object, message: MQTTMessage) -> None:
         try:
@@ -234,12 +250,23 @@ class _Link:
 class MqttListener:
     """Reads all topics that the decoders know, through one persistent session."""
 
-    def __init__(self, door: Door, settings: MqttSettings, *, now_ms: Callable[[], int]) -> None:
-        """Errors: MeterMisconfigured — certificates that cannot be read."""
+    def __init__(
+        self,
+        door: Door,
+        settings: MqttSettings,
+        *,
+        now_ms: Callable[[], int],
+        on_state: Callable[[MqttStats], None] = lambda _: None,
+    ) -> None:
+        """on_state: called in the event loop whenever the connection changes.
+
+        Errors: MeterMisconfigured — certificates that cannot be read.
+        """
         self._door = door
         self._settings = settings
         self._inbox = _Inbox(settings.max_inflight, settings.max_held_bytes)
         self._link = _Link(settings, door.registry.topic_filters, self._inbox, now_ms)
+        self._on_state = on_state
         self._stopping = asyncio.Event()
         self._in_hand = self._poison = self._store_waits = 0
 
@@ -251,7 +278,9 @@ class MqttListener:
         loop = asyncio.get_running_loop()
         news = asyncio.Event()
         self._inbox.attach(lambda: loop.call_soon_threadsafe(news.set))
-        self._link.start(self._settings)
+        self._link.start(
+            self._settings, lambda: loop.call_soon_threadsafe(lambda: self._on_state(self.stats()))
+        )
         stopping = asyncio.create_task(self._stopping.wait())
         try:
             while not self._stopping.is_set():
@@ -272,7 +301,7 @@ class MqttListener:
     def stats(self) -> MqttStats:
         """Counts at this moment."""
         return MqttStats(
-            connected=self._link.connected,
+            listening=self._link.listening,
             connection_problem=self._link.problem,
             received=self._link.received,
             acknowledged=self._link.acknowledged,
@@ -356,7 +385,7 @@ def _client(settings: MqttSettings) -> Client:
         protocol=MQTTv5 if modern else MQTTv311,
         manual_ack=True,
     )
-    client.reconnect_delay_set(1, max(1, round(settings.longest_pause_s)))
+    client.reconnect_delay_set(settings.first_pause_s, settings.longest_pause_s)  # type: ignore[arg-type]
     if settings.username is not None:
         client.username_pw_set(settings.username, settings.password)
     if settings.tls:

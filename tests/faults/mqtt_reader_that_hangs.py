@@ -1,0 +1,29 @@
+"""Run as a process that a test kills: reads from a broker into a journal that never becomes durable.
+
+Prints "held" once a message is inside `append`.
+"""
+
+import asyncio
+import sys
+
+from tests.ingest_fakes import NOW_MS, Intake
+
+from chowon.ingest.mqtt import MqttListener, MqttSettings
+
+
+async def _scene(intake: Intake) -> None:
+    settings = MqttSettings(port=int(sys.argv[1]), client_id=sys.argv[2])
+    intake.journal.hold()
+    listener = MqttListener(
+        intake.door,
+        settings,
+        now_ms=lambda: NOW_MS,
+        on_state=lambda stats: print("listening", flush=True) if stats.listening else None,
+    )
+    reading = asyncio.create_task(listener.run())
+    await intake.written()
+    print("held", flush=True)
+    await reading
+
+
+Intake().run(_scene)

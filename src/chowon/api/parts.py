@@ -39,7 +39,7 @@ class Pulse:
     @property
     def healthy(self) -> bool:
         """Whether readings are taken in and kept."""
-        mqtt_well = self.mqtt is None or self.mqtt.connected
+        mqtt_well = self.mqtt is None or self.mqtt.listening
         return (
             mqtt_well
             and self.broker_running is not False

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from chowon import __version__
-from chowon.cli import bill, configuration, demo, doctor, replay, serve, tariff, token, transfer
+from chowon.cli import bench, bill, configuration, demo, doctor, replay, serve, tariff, token, transfer
 from chowon.errors import BadInput, ChowonError, Misconfigured, NotFound
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command()(replay.replay)
 app.add_typer(bill.app, name="bill")
 app.add_typer(tariff.app, name="tariff")
 app.add_typer(token.app, name="token")
+app.add_typer(bench.app, name="bench")
 app.command()(doctor.doctor)
 app.command("config")(configuration.config)
 

@@ -4,6 +4,7 @@ Everything here runs on one event loop; only store queries go to threads.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
@@ -25,8 +26,10 @@ from chowon.live.state import ChannelStates, Window
 from chowon.live.view import Frame, Now, view
 from chowon.ports import History, SiteBook
 
-TICK_S = 0.1
-"""How often changes are sent out and late data is worked in."""
+PAUSE_S = 0.1
+"""The least time between two rounds: a client gets at most ten deltas a second."""
+IDLE_S = 0.5
+"""The longest time between two rounds: silence and midnight are noticed without a reading."""
 RECENT_MS = 15 * MINUTE_MS
 """What a client sees of the past when it connects."""
 _log = logging.getLogger(__name__)
@@ -54,6 +57,7 @@ class Live:
         self._slots: dict[int, I64] = {}
         self._frames: dict[int, Frame] = {}
         self._yesterday: dict[int, tuple[int, float | None]] = {}
+        self._news = asyncio.Event()
         self._new_names = False
         self._in_flight: list[Readings] | None = None
         self._fresh: list[Readings] = []
@@ -64,13 +68,18 @@ class Live:
         await self._reconcile()
 
     async def run(self) -> None:
-        """Tick until cancelled."""
+        """Tick as soon as something is durable, and now and then without; until cancelled."""
         while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(IDLE_S):
+                    await self._news.wait()
+            self._news.clear()
             await self.tick()
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(PAUSE_S)
 
     def on_durable(self, readings: Readings) -> None:
         """Take in a batch that the journal holds."""
+        self._news.set()
         self.states.apply(readings)
         if self._in_flight is not None:
             self._in_flight.append(readings)

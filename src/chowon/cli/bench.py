@@ -1,0 +1,100 @@
+"""`chowon bench`: figures that anyone can repeat. On a shared machine only the ratios mean much."""
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from chowon.cli.output import AsJson, emit, note, table
+from chowon.errors import ExtraMissing
+
+app = typer.Typer(no_args_is_help=True, help="Measure this machine: store, ingest, live, bill.")
+
+
+@app.command()
+def store(
+    homes: Annotated[int, typer.Option(min=1, help="homes with a reading a second")] = 200,
+    seconds: Annotated[int, typer.Option(min=60, help="length of the stream")] = 21_600,
+    as_json: AsJson = False,
+) -> None:
+    """Durable appends, sealing, bytes a reading, queries; beside SQLite with a row a reading."""
+    from chowon.bench.store import measure_store
+
+    figures = asdict(measure_store(homes, seconds))
+    emit(figures, as_json, lambda: _figures(figures))
+
+
+@app.command()
+def ingest(as_json: AsJson = False) -> None:
+    """Readings a second of each format: decoded, and all the way to the disk."""
+    from chowon.bench.ingest import measure_decoding, measure_to_durable
+    from chowon.store.opening import open_store
+
+    found = measure_decoding()
+    with tempfile.TemporaryDirectory(prefix="chowon-bench-") as folder:
+        opened = open_store(Path(folder))
+        try:
+            found += measure_to_durable(opened.journal, opened.sites)
+            found += measure_to_durable(opened.journal, opened.sites, seconds=60, payloads=50)
+        finally:
+            opened.close()
+    rows = [asdict(f) for f in found]
+    emit(rows, as_json, lambda: _rows(rows))
+
+
+@app.command()
+def live(
+    homes: Annotated[int, typer.Option(min=1, help="homes that send a reading a second")] = 200,
+    clients: Annotated[int, typer.Option(min=1, help="live clients")] = 20,
+    samples: Annotated[int, typer.Option(min=5, help="seconds to measure")] = 60,
+    as_json: AsJson = False,
+) -> None:
+    """Time from a reading to the disk and to a client's socket, start, memory; on a real server."""
+    try:
+        from chowon.bench.latency import measure
+    except ModuleNotFoundError as error:
+        raise ExtraMissing("chowon bench live", "bench") from error
+    figures = asdict(asyncio.run(measure(homes, clients, samples)))
+    emit(figures, as_json, lambda: _figures(figures))
+
+
+@app.command()
+def bill(as_json: AsJson = False) -> None:
+    """Bills a second on one core, and the time to load all tariffs."""
+    from chowon.bench.bill import measure
+
+    load_ms, found = measure()
+    rows = [asdict(f) for f in found]
+    note(f"all tariffs loaded in {load_ms:.0f} ms")
+    emit({"load_all_tariffs_ms": round(load_ms, 1), "periods": rows}, as_json, lambda: _rows(rows))
+
+
+@app.command("all")
+def all_(as_json: AsJson = False) -> None:
+    """Everything, one after the other."""
+    note("chowon bench bill")
+    bill(as_json)
+    note("chowon bench ingest")
+    ingest(as_json)
+    note("chowon bench store")
+    store(200, 21_600, as_json)
+    note("chowon bench live")
+    live(200, 20, 60, as_json)
+
+
+def _figures(figures: dict[str, Any]) -> Any:
+    return table(("figure", "value"), [(name, _short(value)) for name, value in figures.items()])
+
+
+def _rows(rows: Sequence[dict[str, Any]]) -> Any:
+    return table(list(rows[0]), [[_short(v) for v in row.values()] for row in rows])
+
+
+def _short(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return "–" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

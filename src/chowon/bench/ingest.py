@@ -80,6 +80,7 @@ def measure_decoding(homes: int = 200, seconds: int = 60, at_least_s: float = 1.
 def measure_to_durable(
     journal: Journal,
     book: SiteBook,
+    *,
     homes: int = 200,
     seconds: int = 1,
     payloads: int = 200,
@@ -90,7 +91,9 @@ def measure_to_durable(
     The journal is filled, not emptied: hand over one in a temporary folder.
     """
     return [
-        asyncio.run(_durable(module, journal, book, sample(homes, seconds), payloads, at_once))
+        asyncio.run(
+            _durable(module, journal, book, sample(homes, seconds), payloads=payloads, at_once=at_once)
+        )
         for module in FORMATS
     ]
 
@@ -106,11 +109,13 @@ async def measure_sink(sink: Sink, readings: Readings, batches: int = 500, at_on
 
     took_s, waits_ms = await _in_parallel(hand_over, batches, at_once)
     n = len(readings)
-    return _figure("submit", n, 0.0, batches * n / took_s, 0, waits_ms)
+    return _figure(
+        "submit", n, waits_ms, bytes_per_reading=0.0, readings_per_s=batches * n / took_s, commits=0
+    )
 
 
 async def _durable(
-    module: ModuleType, journal: Journal, book: SiteBook, readings: Decoded, payloads: int, at_once: int
+    module: ModuleType, journal: Journal, book: SiteBook, readings: Decoded, *, payloads: int, at_once: int
 ) -> IngestFigure:
     limits = QueueLimits()
     pipeline = Pipeline(journal, lambda _: None, limits)
@@ -131,7 +136,10 @@ async def _durable(
     n = len(readings)
     what = f"{decoder.name}: to durable"
     commits = pipeline.stats().commits
-    return _figure(what, n, len(payload) / n, payloads * n / took_s, commits, waits_ms)
+    per_s = payloads * n / took_s
+    return _figure(
+        what, n, waits_ms, bytes_per_reading=len(payload) / n, readings_per_s=per_s, commits=commits
+    )
 
 
 async def _in_parallel(
@@ -155,7 +163,7 @@ async def _in_parallel(
 
 
 def _figure(
-    what: str, n: int, bytes_per_reading: float, readings_per_s: float, commits: int, waits_ms: list[float]
+    what: str, n: int, waits_ms: list[float], *, bytes_per_reading: float, readings_per_s: float, commits: int
 ) -> IngestFigure:
     p50, p99 = np.percentile(waits_ms, [50, 99])
     return IngestFigure(what, n, bytes_per_reading, readings_per_s, commits, float(p50), float(p99))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chowon.domain.quantities import DEFAULT_HOLD_MS
+from chowon.domain.quantities import DEFAULT_HOLD_MS, I64
 from chowon.domain.readings import Readings
 from chowon.domain.sites import ChannelKey
 from chowon.errors import Problem
@@ -50,11 +50,12 @@ class Naming:
 
     async def resolve(self, decoded: Decoded) -> Resolved:
         """The same readings by id. Names that are not in the cache are asked for in a worker thread."""
-        missing = [key for key in decoded.keys if key not in self._ids]
-        if missing:
+        ids = self._known(decoded.keys)
+        if (ids == _UNKNOWN).any():
+            missing = [key for key, found in zip(decoded.keys, ids, strict=True) if found == _UNKNOWN]
             async with self._learning:
                 await asyncio.to_thread(self._learn, missing)
-        ids = np.array([self._ids.get(key, _UNKNOWN) for key in decoded.keys], np.int64)
+            ids = self._known(decoded.keys)
         unknown = ids == _UNKNOWN
         if not unknown.any():
             return Resolved(decoded.readings(ids.astype(np.uint32)), (), 0)
@@ -68,6 +69,9 @@ class Naming:
         """Ask for all names again, after somebody changed the site book."""
         self._ids.clear()
         self._known_channels = None
+
+    def _known(self, keys: Sequence[ChannelKey]) -> I64:
+        return np.array([self._ids.get(key, _UNKNOWN) for key in keys], np.int64)
 
     def _learn(self, keys: Sequence[ChannelKey]) -> None:
         for key, channel in zip(keys, self._book.resolve(keys), strict=True):

@@ -38,7 +38,10 @@ class Journal(Protocol):
         """
 
     def read(self, after: int) -> Iterator[Entry]:
-        """Entries with a sequence above `after`, in order."""
+        """Entries with a sequence above `after`, in order, as they stood when the first one was asked for.
+
+        Errors: NotFound — some of them were trimmed already, the lake holds them; Damaged.
+        """
 
     def trim(self, through: int) -> None:
         """Forget entries up to this sequence: they stand in the lake now."""
@@ -62,7 +65,10 @@ class History(Protocol):
         """Rollup rows whose bucket starts in [start, end); days are local to `timezone`."""
 
     def gaps(self, channels: Sequence[int], start_ms: int, end_ms: int) -> tuple[U32, I64, I64]:
-        """(channel, start, end) of the silences longer than the channel's hold that touch [start, end)."""
+        """(channel, start, end) of the spans in [start, end) for which no sample of power stands.
+
+        Looked for between a channel's first and newest reading.
+        """
 
     def last_times(self, channels: Sequence[int]) -> dict[int, int]:
         """The newest reading's time, ms UTC, of each channel that has one."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.store_samples import NOON_MS, one, seconds
 
 from chowon.domain.energy import held
 from chowon.domain.quantities import DAY_MS, HOUR_MS, MINUTE_MS
@@ -28,7 +29,6 @@ from chowon.store.catalog.files import FileList
 from chowon.store.journal import SqliteJournal
 from chowon.store.lake import Lake
 from chowon.store.opening import Reader, Store, open_reader, open_store
-from tests.store_samples import NOON_MS, one, seconds
 
 
 class Crash(BaseException):

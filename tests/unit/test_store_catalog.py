@@ -1,5 +1,6 @@
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,6 +92,14 @@ def test_the_first_reading_of_an_unknown_key_makes_site_meter_and_channel(book: 
     assert (site.key, site.timezone, site.reading_day) == ("home", "Asia/Seoul", 1)
     assert site.channels == (channel, second)
     assert book.site(site.id) == site
+
+
+def test_two_threads_that_register_the_same_key_get_the_same_channel(catalog: Catalog) -> None:
+    books = [CatalogSites(catalog, SiteDefaults()) for _ in range(4)]
+    keys = [ChannelKey("home", "m", f"c{n}") for n in range(5)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda book: [book.register(key, 10_000) for key in keys], books))
+    assert all(channels == found[0] for channels in found)
 
 
 def test_another_book_on_the_same_catalog_knows_new_channels(catalog: Catalog, book: CatalogSites) -> None:

@@ -59,13 +59,13 @@ class Sealer:
         Errors: StoreUnavailable (try again later), Damaged; what was done before them counts.
         """
         with self._lock:
+            deleted = self._store.lake.collect(now_ms - GRACE_MS, self._files().files)
             readings = added = 0
             while (done := self._seal_once(now_ms)) is not None:
                 readings += done[0]
                 added += done[1]
             due = merges(self._files(), now_ms, self._small_files)
             files_merged = sum(self._merge(merge, now_ms) for merge in due)
-            deleted = self._store.lake.collect(now_ms - GRACE_MS, self._files().files)
             return Sealed(readings, added, files_merged, deleted)
 
     def _files(self) -> Snapshot:

@@ -124,11 +124,17 @@ class Lake:
         """Delete files that were retired before this instant and are not listed after all; how many."""
         known = {file.path for file in listed}
         due = [path for at, path in self._retired if at < retired_before_ms and path not in known]
-        for path in due:
-            with contextlib.suppress(FileNotFoundError):
-                (self.folder / path).unlink()
+        self.delete(self.folder / path for path in due)
         self._retired = [(at, path) for at, path in self._retired if at >= retired_before_ms]
         return len(due)
+
+    def delete(self, paths: Iterable[Path]) -> None:
+        """Delete files that nobody lists. Errors: StoreUnavailable."""
+        for path in paths:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise StoreUnavailable(f"{path}: {error}; check that the folder is writable") from error
 
     def unlisted(self, listed: Iterable[LakeFile]) -> tuple[list[Path], list[Path]]:
         """Files that the catalog does not list: (what a crash of this journal's writer left, others)."""

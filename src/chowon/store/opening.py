@@ -129,8 +129,7 @@ def _recover(journal: SqliteJournal, lake: Lake, files: FileList) -> None:
     if bounds.trimmed_through < snapshot.sealed_through:
         journal.trim(snapshot.sealed_through)
     left_over, _ = lake.unlisted(snapshot.files)
-    for path in left_over:
-        path.unlink()
+    lake.delete(left_over)
 
 
 def _history(lake: Lake, files: FileList, journal: Unsealed, sites: CatalogSites) -> LakeHistory:

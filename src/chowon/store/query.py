@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 
 from chowon.domain.clock import day_starts_ms, local_day, midnight_ms
-from chowon.domain.energy import held
 from chowon.domain.quantities import HOUR_MS, I64, MINUTE_MS, QUARTER_MS, U32
 from chowon.domain.readings import Readings, latest
 from chowon.domain.rollups import Rollup, regroup
@@ -21,6 +20,7 @@ from chowon.errors import BadInput, Damaged, shortened
 from chowon.ports import Resolution
 from chowon.store.columns import NO_ROW_MS, joined, newest, rows_where
 from chowon.store.recompute import Holds, recomputed, touched
+from chowon.store.silence import Spans, silences
 from chowon.store.view import ATTEMPTS, View, Views
 
 _BUCKET_MS: Final[dict[Resolution, int]] = {"1min": MINUTE_MS, "15min": QUARTER_MS, "1h": HOUR_MS}
@@ -73,7 +73,7 @@ class LakeHistory:
         heard = self._ask(lambda v: self._heard(v, ids)).values()
         return (min(f for f, _ in heard), max(n for _, n in heard)) if heard else None
 
-    def gaps(self, channels: Sequence[int], start_ms: int, end_ms: int) -> tuple[U32, I64, I64]:
+    def gaps(self, channels: Sequence[int], start_ms: int, end_ms: int) -> Spans:
         """(channel, start, end) of the spans in [start, end) for which no sample of power stands.
 
         Looked for between a channel's first and newest reading; a sample without a successor in reach
@@ -85,7 +85,7 @@ class LakeHistory:
             return ids, none, none
         return self._ask(lambda view: self._gaps(view, ids, start_ms, end_ms))
 
-    def _gaps(self, view: View, ids: U32, start_ms: int, end_ms: int) -> tuple[U32, I64, I64]:
+    def _gaps(self, view: View, ids: U32, start_ms: int, end_ms: int) -> Spans:
         heard = self._heard(view, ids)
         begin = {c: max(start_ms, first) for c, (first, last) in heard.items()}
         end = {c: min(end_ms, last) for c, (first, last) in heard.items() if begin[c] < min(end_ms, last)}
@@ -93,21 +93,11 @@ class LakeHistory:
         if not len(asked):
             none = np.zeros(0, np.int64)
             return asked, none, none
-        margin_ms = int(self._holds(asked).max())
-        raw = view.raw(asked, start_ms - margin_ms, end_ms + margin_ms)
-        pieces = held(raw, self._holds(raw.channel))
         begins = np.array([begin[c] for c in asked.tolist()], np.int64)
         ends = np.array([end[c] for c in asked.tolist()], np.int64)
-        of = np.searchsorted(asked, pieces.channel)
-        starts_at = np.clip(pieces.time_ms, begins[of], ends[of])
-        ends_at = np.clip(pieces.time_ms + pieces.held_ms, begins[of], ends[of])
-        channel = np.concatenate([asked, pieces.channel, asked])
-        start = np.concatenate([begins, starts_at, ends])
-        stop = np.concatenate([begins, ends_at, ends])
-        order = np.lexsort((stop, start, channel))
-        channel, start, stop = channel[order], start[order], stop[order]
-        silent = (channel[1:] == channel[:-1]) & (start[1:] > stop[:-1])
-        return channel[1:][silent], stop[:-1][silent], start[1:][silent]
+        first, last = int(begins.min()) // MINUTE_MS * MINUTE_MS, int(ends.max())
+        minutes = self._minutes(view, asked, first, last)
+        return silences(asked, begins, ends, minutes, view.raw, self._holds)
 
     def _minutes(self, view: View, ids: U32, start_ms: int, end_ms: int) -> Rollup:
         """Minute rows in [start, end): the lake's, but recomputed wherever the tail touches them."""

@@ -7,7 +7,7 @@ from sqlite3 import Connection as SqliteConnection
 from typing import Any, Final, NoReturn
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from chowon.errors import Misconfigured, StoreUnavailable
 
@@ -44,6 +44,8 @@ class Catalog:
     def _as_ours(self) -> Iterator[None]:
         try:
             yield
+        except IntegrityError:
+            raise  # the caller knows what was not unique
         except DBAPIError as error:
             where = self.engine.url.render_as_string(hide_password=True)
             raise StoreUnavailable(

@@ -1,9 +1,9 @@
 """Which files of the lake count, how far the journal is sealed, and when each channel was heard."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from sqlalchemy import Connection, Select, delete, insert, select, update
@@ -14,6 +14,7 @@ from chowon.store.catalog.engine import Catalog
 from chowon.store.catalog.tables import channel_times, lake_files, lake_state
 
 Kind = Literal["raw", "minute"]
+PARAMETERS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +126,8 @@ class FileList:
             )
             if changed.rowcount != 1:
                 raise Damaged("the list of lake files was changed by another process; only one may seal")
-            if remove:
-                connection.execute(delete(lake_files).where(lake_files.c.id.in_([f.id for f in remove])))
+            for some in _chunks([f.id for f in remove]):
+                connection.execute(delete(lake_files).where(lake_files.c.id.in_(some)))
             if add:
                 added_ms = self._now_ms()
                 connection.execute(insert(lake_files), [_values(f) | {"added_ms": added_ms} for f in add])
@@ -136,10 +137,7 @@ class FileList:
     def times(self, channels: U32) -> dict[int, tuple[int, int]]:
         """The first and last time in the lake of each of these channels that has one."""
         with self._catalog.reading() as connection:
-            rows = connection.execute(
-                select(channel_times).where(channel_times.c.channel.in_(channels.tolist()))
-            )
-            return {row.channel: (row.first_ms, row.last_ms) for row in rows}
+            return _times(connection, channels.tolist())
 
     def _state(self) -> Select[Any]:
         return select(lake_state).where(lake_state.c.journal_id == self._journal_id)
@@ -149,20 +147,28 @@ def _values(file: NewFile) -> dict[str, object]:
     return {name: getattr(file, name) for name in NewFile.__slots__}
 
 
+def _times(connection: Connection, channels: Sequence[int]) -> dict[int, tuple[int, int]]:
+    found = {}
+    for some in _chunks(channels):
+        for row in connection.execute(select(channel_times).where(channel_times.c.channel.in_(some))):
+            found[row.channel] = (row.first_ms, row.last_ms)
+    return found
+
+
 def _widen(connection: Connection, heard: Heard) -> None:
     """Note when these channels were heard, keeping what was known."""
     ids = heard.channel.tolist()
-    known = {
-        row.channel: row
-        for row in connection.execute(select(channel_times).where(channel_times.c.channel.in_(ids)))
-    }
-    rows = [
-        {
-            "channel": channel,
-            "first_ms": min(first, known[channel].first_ms) if channel in known else first,
-            "last_ms": max(last, known[channel].last_ms) if channel in known else last,
-        }
-        for channel, first, last in zip(ids, heard.first_ms.tolist(), heard.last_ms.tolist(), strict=True)
-    ]
-    connection.execute(delete(channel_times).where(channel_times.c.channel.in_(list(known))))
+    known = _times(connection, ids)
+    rows = []
+    for channel, first, last in zip(ids, heard.first_ms.tolist(), heard.last_ms.tolist(), strict=True):
+        earlier, later = known.get(channel, (first, last))
+        rows.append({"channel": channel, "first_ms": min(first, earlier), "last_ms": max(last, later)})
+    for some in _chunks(list(known)):
+        connection.execute(delete(channel_times).where(channel_times.c.channel.in_(some)))
     connection.execute(insert(channel_times), rows)
+
+
+def _chunks(values: Sequence[int]) -> Iterator[Sequence[int]]:
+    """A few at a time: databases limit the parameters of one statement."""
+    for start in range(0, len(values), PARAMETERS):
+        yield values[start : start + PARAMETERS]

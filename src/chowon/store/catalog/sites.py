@@ -135,8 +135,10 @@ class CatalogSites:
         if meter_id is None:
             row = {"site_id": site_id, "key": key.meter}
             meter_id = connection.execute(insert(meters).values(row).returning(meters.c.id)).scalar_one()
-        row = {"meter_id": meter_id, "key": key.channel, "role": role_of(key), "hold_ms": hold_ms}
-        connection.execute(insert(channels).values(row))
+        of_meter = (channels.c.meter_id == meter_id, channels.c.key == key.channel)
+        if connection.execute(select(channels.c.id).where(*of_meter)).scalar() is None:
+            row = {"meter_id": meter_id, "key": key.channel, "role": role_of(key), "hold_ms": hold_ms}
+            connection.execute(insert(channels).values(row))
 
     def _remember(self, found: Iterable[Channel]) -> None:
         with self._lock:

@@ -19,6 +19,8 @@ class Row:
     """A segment with its full-month bounds and the price of each block between them."""
 
     segment: Segment
+    place: int
+    """Which of the period's segments it is, from 0."""
     bounds: tuple[Decimal, ...]
     prices: tuple[Decimal, ...]
     labels: tuple[Text, ...]
@@ -40,7 +42,7 @@ def energy_step(line: TieredEnergy, setting: Setting) -> "EnergyStep":
 def _rows(line: TieredFixed | TieredEnergy, setting: Setting) -> tuple[Row, ...]:
     """The segments on which the line exists."""
     rows = []
-    for segment in setting.split.segments:
+    for place, segment in enumerate(setting.split.segments):
         version = in_force(line.prices, segment.start)
         if version is None or not line.exists_on(segment.start):
             continue
@@ -54,7 +56,7 @@ def _rows(line: TieredFixed | TieredEnergy, setting: Setting) -> tuple[Row, ...]
             labels.append(over.label)
         widths = [b - a for a, b in pairwise((ZERO, *bounds))]
         blocks = tuple(setting.split.share(w, segment.days) for w in widths)
-        rows.append(Row(segment, bounds, prices, tuple(labels), version, blocks))
+        rows.append(Row(segment, place, bounds, prices, tuple(labels), version, blocks))
     return tuple(rows)
 
 
@@ -162,16 +164,11 @@ class EnergyStep:
         return sum_ / self.split.days
 
     def _blocks(self, run: Run) -> Iterator[tuple[Row, int, Decimal]]:
-        by_segment = dict(zip(self.split.segments, run.segment_kwh, strict=True)) if self._partial else None
-        for i, row in enumerate(self.rows):
-            left = run.segment_kwh[i] if by_segment is None else by_segment[row.segment]
+        for row in self.rows:
+            left = run.segment_kwh[row.place]
             last = bisect_left(row.bounds, run.kwh)
             for n in range(last):
                 kwh = min(row.blocks[n], left)
                 left -= kwh
                 yield row, n, kwh
             yield row, last, left
-
-    @property
-    def _partial(self) -> bool:
-        return len(self.rows) != len(self.split.segments)

@@ -11,7 +11,7 @@ from chowon.domain.bill.outcome import Part, Segment
 from chowon.domain.bill.split import Run, Split
 from chowon.domain.bill.steps import Setting
 from chowon.domain.bill.wording import tier_label
-from chowon.domain.tariff.definition import ZERO, Text, TieredEnergy, TieredFixed, TierPrice, in_force
+from chowon.domain.tariff.definition import ZERO, Over, Text, TieredEnergy, TieredFixed, TierPrice, in_force
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,7 @@ def _rows(line: TieredFixed | TieredEnergy, setting: Setting) -> tuple[Row, ...]
         prices = version.per_tier
         labels = [tier_label(n + 1) for n in range(len(prices))]
         over = line.over if isinstance(line, TieredEnergy) else None
-        reached = over is not None and over.above_kwh in setting.reached
-        if reached and over and version.over and setting.tariff.seasons[over.season].holds(segment.start):
+        if over is not None and version.over is not None and _over_holds(over, setting, segment.start):
             bounds, prices = (*bounds, over.above_kwh), (*prices, version.over)
             labels.append(over.label)
         widths = [b - a for a, b in pairwise((ZERO, *bounds))]
@@ -67,9 +66,13 @@ def cut_key(line: TieredFixed | TieredEnergy, setting: Setting, day: date) -> tu
         return None
     bounds = setting.tariff.tiers_on(line.tiers, day).upto_kwh
     over = line.over if isinstance(line, TieredEnergy) else None
-    if over is None or over.above_kwh not in setting.reached:
-        return bounds, version.per_tier
-    return bounds, version.per_tier, setting.tariff.seasons[over.season].holds(day) and version.over
+    over_price = version.over if over is not None and _over_holds(over, setting, day) else None
+    return bounds, version.per_tier, over_price
+
+
+def _over_holds(over: Over, setting: Setting, day: date) -> bool:
+    """Whether the dearer block is reached and its season holds the day."""
+    return over.above_kwh in setting.reached and setting.tariff.seasons[over.season].holds(day)
 
 
 @dataclass(frozen=True, slots=True)

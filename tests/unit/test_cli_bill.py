@@ -83,7 +83,7 @@ def test_check_counts_what_is_exact_and_what_it_cannot_compute(tmp_path: Path) -
     file.write_text(HEAD + "\n".join(rows), encoding="utf-8")
     answer = RUN.invoke(APP, ["bill", "check", str(file)])
     assert answer.exit_code == 0
-    assert answer.stdout == "exact 2 of 2\n"
+    assert answer.stdout == "exact 2 of 2\nnot computed 2\n"
     assert "not computed 1: no line for welfare_discount=near_poor" in answer.stderr
     assert "known from 2016-12-01" in answer.stderr
     document = json.loads(RUN.invoke(APP, ["bill", "check", str(file), "--json"]).stdout)

@@ -209,6 +209,7 @@ WRONG: list[tuple[str, Change, str, str]] = [
         "'whole'?",
     ),
     ("a season with a 13th month", lambda d: d["season"]["summer"].update(months=[13]), ".months", "1 to 12"),
+    ("half a month", lambda d: d["season"]["summer"].update(months=[Decimal("7.5")]), ".months", "1 to 12"),
     (
         "a rounding by nothing",
         lambda d: _line(d, 0).update(round={"unit": 0, "mode": "floor"}),
@@ -232,6 +233,12 @@ WRONG: list[tuple[str, Change, str, str]] = [
         lambda d: d["case"][0].update(end=date(2020, 1, 31)),
         "case[0].start",
         "before",
+    ),
+    (
+        "a first day mid-month",
+        lambda d: d.update({"from": date(2020, 1, 2)}),
+        "x.toml: from",
+        "first day of a month",
     ),
     ("no lines", lambda d: d.update(line=[]), "x.toml: line", "at least one"),
     ("a date in quotes", lambda d: d.update({"from": "2020-01-01"}), "x.toml: from", "without quotes"),
@@ -260,6 +267,14 @@ def test_all_problems_are_told_at_once() -> None:
         "x.toml: season.summer.source",
         "x.toml: line 'climate'.by",
     }
+
+
+def test_a_missing_first_day_is_told_once_not_at_every_price() -> None:
+    document = deepcopy(SMALL)
+    document.pop("from")
+    with pytest.raises(TariffInvalid, match="1 problem") as caught:
+        parse(document, "x.toml")
+    assert [p.where for p in caught.value.problems] == ["x.toml: from"]
 
 
 def test_a_right_file_is_read_whole() -> None:

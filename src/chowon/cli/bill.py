@@ -80,6 +80,8 @@ def check(
         for difference in result.differences:
             typer.echo(str(difference))
         typer.echo(f"exact {result.exact} of {result.compared}")
+        if result.not_computed:
+            typer.echo(f"not computed {result.not_computed.total()}")
         for reason, count in sorted(result.not_computed.items()):
             typer.echo(f"not computed {count}: {reason}", err=True)
     if result.differences:

@@ -6,7 +6,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
 from chowon.domain.bill import per_kwh, sums, tiered
@@ -165,8 +165,7 @@ class Prepared:
                 energy += slope
             if not isinstance(step.line, definition.Subtotal):
                 run.total += slope
-        step_ = self.tariff.price_step
-        return NextKwh(energy.quantize(step_), run.total.quantize(step_))
+        return NextKwh(*(p.quantize(self.tariff.price_step, ROUND_HALF_UP) for p in (energy, run.total)))
 
     def standing(self, usage: Usage) -> TierStanding | None:
         """Where the use stands among the tiers; None for a tariff without tiers."""

@@ -6,23 +6,29 @@ Money is Decimal in the tariff's currency.
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Final
 
 from chowon.domain.clock import Period
 from chowon.domain.tariff.definition import ZERO, Text
 from chowon.errors import UsageInvalid, shortened
 
+_TOO_MUCH_KWH: Final = Decimal(10**12)
+"""Below it every amount fits exactly into Decimal's 28 digits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What was used in a period. Errors: UsageInvalid for a float, a negative or an endless number."""
+    """What was used in a period. Errors: UsageInvalid for a float, a negative or an impossible number."""
 
     kwh: Decimal
     """Energy taken from the grid; whole for a meter that was read, with decimals while the period is open."""
 
     def __post_init__(self) -> None:
         kwh: object = self.kwh  # a caller without type checking may hand in anything
-        if not isinstance(kwh, Decimal) or not kwh.is_finite() or kwh < 0:
-            raise UsageInvalid(f"usage: found {shortened(kwh)}; expected kWh as a Decimal of 0 or more")
+        if not isinstance(kwh, Decimal) or not kwh.is_finite() or not 0 <= kwh < _TOO_MUCH_KWH:
+            raise UsageInvalid(
+                f"usage: found {shortened(kwh)}; expected kWh as a Decimal, 0 or more, below 10^12"
+            )
 
 
 @dataclass(frozen=True, slots=True)

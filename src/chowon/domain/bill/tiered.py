@@ -11,7 +11,7 @@ from chowon.domain.bill.outcome import Part, Segment
 from chowon.domain.bill.split import Run, Split
 from chowon.domain.bill.steps import Setting
 from chowon.domain.bill.wording import tier_label
-from chowon.domain.tariff.definition import ZERO, Text, TieredEnergy, TieredFixed, TierPrice, in_force
+from chowon.domain.tariff.definition import ZERO, Over, Text, TieredEnergy, TieredFixed, TierPrice, in_force
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,8 @@ class Row:
     """A segment with its full-month bounds and the price of each block between them."""
 
     segment: Segment
+    place: int
+    """Which of the period's segments it is, from 0."""
     bounds: tuple[Decimal, ...]
     prices: tuple[Decimal, ...]
     labels: tuple[Text, ...]
@@ -40,7 +42,7 @@ def energy_step(line: TieredEnergy, setting: Setting) -> "EnergyStep":
 def _rows(line: TieredFixed | TieredEnergy, setting: Setting) -> tuple[Row, ...]:
     """The segments on which the line exists."""
     rows = []
-    for segment in setting.split.segments:
+    for place, segment in enumerate(setting.split.segments):
         version = in_force(line.prices, segment.start)
         if version is None or not line.exists_on(segment.start):
             continue
@@ -48,13 +50,12 @@ def _rows(line: TieredFixed | TieredEnergy, setting: Setting) -> tuple[Row, ...]
         prices = version.per_tier
         labels = [tier_label(n + 1) for n in range(len(prices))]
         over = line.over if isinstance(line, TieredEnergy) else None
-        reached = over is not None and over.above_kwh in setting.reached
-        if reached and over and version.over and setting.tariff.seasons[over.season].holds(segment.start):
+        if over is not None and version.over is not None and _over_holds(over, setting, segment.start):
             bounds, prices = (*bounds, over.above_kwh), (*prices, version.over)
             labels.append(over.label)
         widths = [b - a for a, b in pairwise((ZERO, *bounds))]
         blocks = tuple(setting.split.share(w, segment.days) for w in widths)
-        rows.append(Row(segment, bounds, prices, tuple(labels), version, blocks))
+        rows.append(Row(segment, place, bounds, prices, tuple(labels), version, blocks))
     return tuple(rows)
 
 
@@ -65,9 +66,13 @@ def cut_key(line: TieredFixed | TieredEnergy, setting: Setting, day: date) -> tu
         return None
     bounds = setting.tariff.tiers_on(line.tiers, day).upto_kwh
     over = line.over if isinstance(line, TieredEnergy) else None
-    if over is None or over.above_kwh not in setting.reached:
-        return bounds, version.per_tier
-    return bounds, version.per_tier, setting.tariff.seasons[over.season].holds(day) and version.over
+    over_price = version.over if over is not None and _over_holds(over, setting, day) else None
+    return bounds, version.per_tier, over_price
+
+
+def _over_holds(over: Over, setting: Setting, day: date) -> bool:
+    """Whether the dearer block is reached and its season holds the day."""
+    return over.above_kwh in setting.reached and setting.tariff.seasons[over.season].holds(day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,16 +167,11 @@ class EnergyStep:
         return sum_ / self.split.days
 
     def _blocks(self, run: Run) -> Iterator[tuple[Row, int, Decimal]]:
-        by_segment = dict(zip(self.split.segments, run.segment_kwh, strict=True)) if self._partial else None
-        for i, row in enumerate(self.rows):
-            left = run.segment_kwh[i] if by_segment is None else by_segment[row.segment]
+        for row in self.rows:
+            left = run.segment_kwh[row.place]
             last = bisect_left(row.bounds, run.kwh)
             for n in range(last):
                 kwh = min(row.blocks[n], left)
                 left -= kwh
                 yield row, n, kwh
             yield row, last, left
-
-    @property
-    def _partial(self) -> bool:
-        return len(self.rows) != len(self.split.segments)

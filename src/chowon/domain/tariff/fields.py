@@ -13,7 +13,8 @@ from chowon.domain.tariff.definition import ZERO, Rounding, Text
 from chowon.errors import Problem, shortened
 
 _S = TypeVar("_S", bound=str)
-_NOTHING: Final = date(1, 1, 1)
+NO_DAY: Final = date.min
+"""Stands in for a date that is missing or wrong; nothing more is said about days that follow from it."""
 
 
 def close_match(word: str, known: Sequence[str]) -> str:
@@ -90,7 +91,7 @@ class Table:
         if isinstance(value, date) and not isinstance(value, datetime):
             return value
         self.note(key, "a date like 2023-05-16, without quotes")
-        return _NOTHING
+        return NO_DAY
 
     def one_of(self, key: str, allowed: Sequence[_S], default: _S | None = None) -> _S:
         """One of these words."""
@@ -100,9 +101,7 @@ class Table:
         for word in allowed:
             if value == word:
                 return word
-        self.note(
-            key, close_match(value, allowed) if isinstance(value, str) else "one of " + ", ".join(allowed)
-        )
+        self.note(key, close_match(str(value), allowed))
         return allowed[0]
 
     def flag(self, key: str, default: bool) -> bool:

@@ -29,7 +29,7 @@ from chowon.domain.tariff.definition import (
     TierSet,
     Weight,
 )
-from chowon.domain.tariff.fields import Table, as_decimal, close_match
+from chowon.domain.tariff.fields import NO_DAY, Table, as_decimal, close_match
 from chowon.errors import Problem
 
 _D = TypeVar("_D", bound=Dated)
@@ -256,5 +256,5 @@ def _in_order(entry: Table, prices: Sequence[_D]) -> None:
 
 
 def _from_the_start(table: Table, prices: Sequence[_D], since: date) -> None:
-    if prices and prices[0].since > since:
+    if prices and prices[0].since > since > NO_DAY:
         table.note("price", f"a price in force on {since}, the line's first day: set from <= {since}")

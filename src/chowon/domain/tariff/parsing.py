@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 
 from chowon.domain.tariff.definition import Case, Option, Rounding, Season, Tariff, TierSet
-from chowon.domain.tariff.fields import Table, close_match
+from chowon.domain.tariff.fields import NO_DAY, Table, close_match
 from chowon.domain.tariff.lines import Context, line_of
 from chowon.errors import Problem, TariffInvalid
 
@@ -19,6 +19,8 @@ def parse(document: Mapping[str, object], where: str) -> Tariff:
     problems: list[Problem] = []
     top = Table(document, f"{where}: ", problems)
     since = top.day("from")
+    if since.day != 1:
+        top.note("from", "the first day of a month, so that reading months begin with it")
     seasons = {name: _season(name, table, since) for name, table in top.named("season")}
     tiers = {name: _tier_sets(table, since, seasons) for name, table in top.named("tiers")}
     options = {name: _option(name, table) for name, table in top.named("option")}
@@ -69,7 +71,7 @@ def _season(name: str, table: Table, tariff_since: date) -> Season:
     elif table.has("months"):
         numbers = table.numbers("months")
         months = frozenset(int(n) for n in numbers)
-        if not months <= set(range(1, 13)):
+        if not set(numbers) <= set(range(1, 13)):
             table.note("months", "months of the year, 1 to 12")
     else:
         first_last = [_month_day(t) for t in table.texts("days")]
@@ -112,7 +114,7 @@ def _tier_sets(table: Table, since: date, seasons: Mapping[str, Season]) -> tupl
             entry.note("from", "another date: there is a set for this season and date already")
         sets.append(found)
         entry.finish()
-    if sets and not any(s.season is None and s.since <= since for s in sets):
+    if sets and since > NO_DAY and not any(s.season is None and s.since <= since for s in sets):
         table.note("set", f"a set without a season whose from is {since} or earlier")
     table.finish()
     return tuple(sets)

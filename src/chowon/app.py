@@ -36,6 +36,8 @@ from chowon.registry import TariffBook
 from chowon.store.catalog.sites import SiteDefaults
 from chowon.store.opening import Store, open_store
 
+HEARD_WITHIN_S = 5.0
+"""How long a start waits for the MQTT broker."""
 DASHBOARD = Path(__file__).parent / "web"
 _log = logging.getLogger(__name__)
 
@@ -232,11 +234,27 @@ async def _mqtt(config: Config, door: Door, now_ms: Callable[[], int]) -> AsyncI
             password=mqtt.password,
             tls=mqtt.tls,
         )
-        listener = MqttListener(door, settings, now_ms=now_ms)
+        heard = asyncio.Event()
+        listener = MqttListener(
+            door, settings, now_ms=now_ms, on_state=lambda s: heard.set() if s.listening else None
+        )
         async with _background(listener.run(), listener.close):
+            await _listening_by(heard, listener)
             yield _Mqtt(broker, address, listener)
     finally:
         await asyncio.to_thread(broker.stop)
+
+
+async def _listening_by(heard: asyncio.Event, listener: MqttListener) -> None:
+    """Wait until what meters publish is heard, so that nothing sent after the start is missed.
+
+    A broker that does not let us in yet is tried further, beside everything else.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(HEARD_WITHIN_S):
+            await heard.wait()
+    if not heard.is_set():
+        _log.warning("mqtt: not listening yet: %s", listener.stats().connection_problem)
 
 
 def _door(config: Config, store: Store, pipeline: Pipeline, hold_ms: int | None = None) -> Door:

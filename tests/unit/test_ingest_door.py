@@ -34,7 +34,10 @@ async def _post(intake: Intake, body: bytes, **how: str) -> Answer:
 def test_readings_are_answered_with_their_number_once_durable() -> None:
     async def scene(intake: Intake) -> None:
         answer = await _post(intake, _body(1, 2, 3))
-        assert (answer.status, json.loads(answer.body)) == (200, {"accepted": 3, "rejected_count": 0, "rejected": []})
+        assert (answer.status, json.loads(answer.body)) == (
+            200,
+            {"accepted": 3, "rejected_count": 0, "rejected": []},
+        )
         assert intake.journal.readings.power_dw is not None
         assert intake.journal.readings.power_dw.tolist() == [10, 20, 30]
 

@@ -65,7 +65,10 @@ async def write_readings(
     now_ms: int,
     limit: int = MAX_BODY_BYTES,
 ) -> Answer:
-    """`POST /api/v1/readings`, at most `limit` bytes unpacked: 200 once durable, 422 with nothing good, 413, 415 or 503."""
+    """`POST /api/v1/readings`: 200 once durable, 422 with nothing good, 413, 415 or 503.
+
+    limit: most bytes of the body after decompression.
+    """
     try:
         plain = await _plain(body, content_encoding, limit)
         outcome = await door.take(plain, content_type, Envelope(now_ms), "http")

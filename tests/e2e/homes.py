@@ -1,0 +1,68 @@
+"""Homes to look at in the browser: their past, and what they measure now."""
+
+import json
+import time
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from chowon.domain.bill import Usage, prepare
+from chowon.domain.clock import local_day, midnight_ms, period_of
+from chowon.domain.energy import between, held, import_dwms
+from chowon.domain.quantities import DWMS_PER_WH, HOUR_MS
+from chowon.domain.readings import Readings
+from chowon.domain.sites import ChannelKey
+from chowon.registry import TariffBook
+from chowon.store.opening import open_reader, open_store
+from tests.system.programs import Server
+
+SEOUL = ZoneInfo("Asia/Seoul")
+STEP_MS = 5000
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def fill(folder: Path, until_ms: int, power_w: int = 650) -> None:
+    """The present period up to an instant: 5-s samples around a power, two hours of them missing."""
+    start_ms = midnight_ms(period_of(local_day(until_ms, SEOUL), 1).start, SEOUL)
+    time_ms = np.arange(start_ms, until_ms, STEP_MS, dtype=np.int64)
+    gap_ms = start_ms + (until_ms - start_ms) // 3
+    time_ms = time_ms[(time_ms < gap_ms) | (time_ms > gap_ms + 2 * HOUR_MS)]
+    power = np.random.default_rng(7).integers(0, 20 * power_w, len(time_ms)).astype(np.int32)
+    store = open_store(folder)
+    channel = store.sites.register(ChannelKey("home", "main", "main"), 10_000)
+    store.journal.append([Readings(np.full(len(time_ms), channel.id, np.uint32), time_ms, power)])
+    store.close()
+
+
+def measure(server: Server, power_w: float, at_ms: int | None = None) -> None:
+    """One reading, durable when this returns."""
+    reading = {"site": "home", "time": now_ms() if at_ms is None else at_ms, "power_w": power_w}
+    status, answer = server.post(json.dumps({"readings": [reading]}).encode())
+    assert (status, answer["accepted"]) == (200, 1), answer
+
+
+def reference_bill(folder: Path) -> tuple[Decimal, dict[str, Decimal], Decimal]:
+    """(total, amount by line, kWh) of the present period: the raw readings through the domain's own sums."""
+    reader = open_reader(folder)
+    try:
+        site = reader.sites.sites()[0]
+        last_ms = max(reader.history.last_times([c.id for c in site.channels]).values())
+        period = period_of(local_day(last_ms, SEOUL), site.reading_day)
+        start_ms, end_ms = midnight_ms(period.start, SEOUL), midnight_ms(period.end, SEOUL)
+        raw = reader.history.readings([c.id for c in site.channels], start_ms - HOUR_MS, end_ms)
+    finally:
+        reader.close()
+    pieces = between(held(raw, 10_000), start_ms, end_ms)
+    kwh = Decimal(int(import_dwms(pieces).sum())) / (DWMS_PER_WH * 1000)
+    bill = prepare(TariffBook().load(site.tariff), period).bill(Usage(kwh))
+    return bill.total, {line.id: line.amount for line in bill.lines}, kwh
+
+
+def today() -> date:
+    return local_day(now_ms(), SEOUL)

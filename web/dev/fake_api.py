@@ -114,11 +114,11 @@ def lines_of(kwh: Decimal, segment: dict) -> list[dict]:
         quantity = min(kwh, upto or kwh) - low
         low = upto or low
         parts.append({"label": {"ko": f"{i + 1}단계", "en": f"Tier {i + 1}"}, "quantity": str(quantity), "unit": "kWh", "price": price,
-                      "amount": str(quantity * Decimal(price)), "from": "2023-05-16", "source": SOURCE, "tier": i + 1})
+                      "amount": str(quantity * Decimal(price)), "from": "2023-05-16", "source": SOURCE})
 
     def part(ko: str, en: str, quantity: Decimal, unit: str, price: str, since: str) -> dict:
         return {"label": {"ko": ko, "en": en}, "quantity": str(quantity), "unit": unit, "price": price,
-                "amount": str(quantity * Decimal(price)), "from": since, "source": SOURCE, "tier": None}
+                "amount": str(quantity * Decimal(price) / (100 if unit == "%" else 1)), "from": since, "source": SOURCE}
 
     down = {"ko": "원 미만 버림", "en": "down to 1 won"}
     half = {"ko": "원 미만 반올림", "en": "to the nearest won"}
@@ -135,8 +135,8 @@ def lines_of(kwh: Decimal, segment: dict) -> list[dict]:
         ("energy", "전력량요금", "Energy charge", sums[1], down, parts),
         ("climate", "기후환경요금", "Climate and environment", sums[2], down, [part("기후환경", "Climate", kwh, "kWh", "9", "2023-01-01")]),
         ("fuel", "연료비조정액", "Fuel adjustment", sums[3], down, [part("연료비조정", "Fuel", kwh, "kWh", "5", "2026-10-01")]),
-        ("vat", "부가가치세", "VAT", vat, half, [part("부가가치세", "VAT", subtotal, "KRW", "0.1", "1977-07-01")]),
-        ("fund", "전력산업기반기금", "Electricity industry fund", fund, tens, [part("기금", "Fund", subtotal, "KRW", "0.027", "2025-07-01")]),
+        ("vat", "부가가치세", "VAT", vat, half, [part("부가가치세", "VAT", subtotal, "%", "10", "1977-07-01")]),
+        ("fund", "전력산업기반기금", "Electricity industry fund", fund, tens, [part("기금", "Fund", subtotal, "%", "2.7", "2025-07-01")]),
         ("rounding", "10원 미만 버림", "Rounding to 10 won", cut, None, []),
     ]
     return [{"id": i, "label": {"ko": ko, "en": en}, "amount": str(amount), "rounding": rounding,
@@ -180,6 +180,7 @@ def tier_state(kwh: Decimal) -> dict:
     upto = BLOCKS[index][0]
     return {"index": index + 1, "count": 3, "from_kwh": float(low), "to_kwh": None if upto is None else float(upto),
             "distance_kwh": None if upto is None else float(upto - kwh),
+            "base_jump": None if upto is None else str(BLOCKS[index + 1][2] - BLOCKS[index][2]),
             "tiers": [{"upto_kwh": None if u is None else float(u), "energy_price": p} for u, p, _ in BLOCKS]}
 
 
@@ -234,7 +235,9 @@ def bill_of(home: Home, day: date) -> dict:
         "usage": {"kwh": float(measured), "billed_kwh": str(kwh), "coverage": round(1 - missing / passed, 4), "missing_ms": missing,
                   "until_ms": min(now_ms, midnight_ms(end))},
         "total": str(total_of(kwh)), "marginal_price": None if closed else marginal(kwh),
-        "lines": lines_of(kwh, {"start": str(start), "end": str(end), "days": length}),
+        "lines": (lines := lines_of(kwh, {"start": str(start), "end": str(end), "days": length})),
+        "subtotals": [{"id": "subtotal", "label": {"ko": "전기요금계", "en": "Electricity charges"}, "after": 4,
+                       "amount": str(sum(Decimal(line["amount"]) for line in lines[:4]))}],
         "tier": tier_state(kwh), "days": rows,
     }
 

@@ -51,12 +51,10 @@ SHOTS |= {
 
 
 def act(page, what: str | None) -> None:
-    if what == "open":
-        for button in page.locator("button[aria-expanded=false]").all():
-            button.click()
-    elif what == "table":
-        for button in page.locator("button[aria-pressed=false]").all():
-            button.click()
+    closed = {"open": "button[aria-expanded=false]", "table": "button[aria-pressed=false]"}.get(what or "")
+    if closed:
+        while page.locator(closed).count():
+            page.locator(closed).first.click()
     elif what == "kwh":
         page.get_by_text("kWh로 보기").click()
     elif what == "print":

@@ -32,9 +32,9 @@ export function energy(kwh: number | string | null): Figure {
   return { value: kwh === null ? "–" : grouped(kwh, 1), unit: "kWh" };
 }
 
-/** Energy as it was measured, up to three decimals: for explanations. */
+/** A number with what decimals it has, up to four: for explanations. */
 export function exact(amount: number | string): string {
-  return grouped(amount, 6, 0);
+  return grouped(amount, 4, 0);
 }
 
 /** Won without decimals; other currencies with two. */
@@ -58,9 +58,14 @@ function currencyUnit(currency: string, language: Language): string {
   return language === "ko" ? "원" : "won";
 }
 
-/** Figure and unit in one text. Korean writes won without a space. */
+/** Figure and unit in one text that is never broken between them. Korean writes won without a space. */
 export function joined({ value, unit }: Figure): string {
-  return unit === "원" ? `${value}${unit}` : `${value} ${unit}`;
+  return unit === "원" ? `${value}${unit}` : `${value}\u00a0${unit}`;
+}
+
+/** A text in which no number is parted from its unit at the end of a line. */
+export function unparted(text: string): string {
+  return text.replace(/(\d) (?=(?:kWh|kW|W|V|won|%)(?!\w))/g, "$1\u00a0");
 }
 
 /** An amount that is one of several, with one decimal where it has any. */
@@ -70,7 +75,7 @@ export function rounded(amount: string): string {
 
 /** A share as whole per cent, never rounded up to 100. */
 export function percent(share: number): string {
-  return `${share >= 1 ? 100 : Math.min(99, Math.floor(share * 100))} %`;
+  return `${share >= 1 ? 100 : Math.min(99, Math.floor(share * 100))}\u00a0%`;
 }
 
 function parts(time_ms: number, timezone: string): Record<string, string> {

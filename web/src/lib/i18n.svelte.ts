@@ -2,7 +2,7 @@
 
 import en from "$texts/en.json";
 import ko from "$texts/ko.json";
-import type { Language } from "./format";
+import { unparted, type Language } from "./format";
 import { remembered } from "./remembered";
 import type { Text } from "./types";
 
@@ -30,7 +30,8 @@ export const i18n = {
 
 /** The text of this key with its {places} filled in. */
 export function t(key: Key, places: Record<string, string | number> = {}): string {
-  return texts[language][key].replace(/\{(\w+)\}/g, (whole, name: string) => String(places[name] ?? whole));
+  const text = texts[language][key].replace(/\{(\w+)\}/g, (whole, name: string) => String(places[name] ?? whole));
+  return unparted(text);
 }
 
 /** A text that the API gives in both languages. */

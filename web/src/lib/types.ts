@@ -25,6 +25,8 @@ export type TierState = {
   from_kwh: number;
   to_kwh: number | null;
   distance_kwh: number | null;
+  /** What entering the next tier adds to the fixed charge at once, before taxes. */
+  base_jump: Decimal | null;
   tiers: Tier[];
 };
 
@@ -84,7 +86,6 @@ export type BillPart = {
   amount: Decimal;
   from: Day | null;
   source: string | null;
-  tier?: number | null;
   segment: { start: Day; end: Day; days: number } | null;
 };
 
@@ -95,6 +96,9 @@ export type BillLine = {
   rounding: Text | null;
   parts: BillPart[];
 };
+
+/** A named sum of the first `after` lines; it is not added again. */
+export type Subtotal = { id: string; label: Text; amount: Decimal; after: number };
 
 export type BillDay = {
   day: Day;
@@ -113,6 +117,7 @@ export type Bill = {
   total: Decimal;
   marginal_price: Decimal | null;
   lines: BillLine[];
+  subtotals: Subtotal[];
   tier: TierState | null;
   days: BillDay[];
 };

@@ -8,6 +8,8 @@ import { holdOf, staleSince } from "./staleness";
 
 export type Trouble = "no-answer" | "not-allowed" | "refused";
 
+const LOST_MS = 1500;
+
 export class Live {
   now = $state.raw<NowState | null>(null);
   link = $state<Link>("connecting");
@@ -26,11 +28,12 @@ export class Live {
   readonly #ticker: ReturnType<typeof setInterval>;
   #skew_ms = 0;
   #asked = 0;
+  #losing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(readonly site: Site) {
     this.hold_ms = holdOf(site);
     this.#socket = new LiveSocket(site.id, {
-      link: (link) => (this.link = link),
+      link: (link) => this.#setLink(link),
       attempt: () => void this.#ask(),
       snapshot: (now, samples) => {
         this.samples.clear();
@@ -60,8 +63,20 @@ export class Live {
   close(): void {
     this.#socket.close();
     clearInterval(this.#ticker);
+    clearTimeout(this.#losing);
     removeEventListener("online", this.#hurry);
     document.removeEventListener("visibilitychange", this.#hurry);
+  }
+
+  /** A connection that comes back at once was never worth a word. */
+  #setLink(link: Link): void {
+    if (link === "lost" && this.link !== "lost") {
+      this.#losing ??= setTimeout(() => (this.link = "lost"), LOST_MS);
+      return;
+    }
+    clearTimeout(this.#losing);
+    this.#losing = undefined;
+    this.link = link;
   }
 
   readonly #hurry = () => {

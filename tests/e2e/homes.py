@@ -2,7 +2,6 @@
 
 import json
 import time
-from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -62,7 +61,3 @@ def reference_bill(folder: Path) -> tuple[Decimal, dict[str, Decimal], Decimal]:
     kwh = Decimal(int(import_dwms(pieces).sum())) / (DWMS_PER_WH * 1000)
     bill = prepare(TariffBook().load(site.tariff), period).bill(Usage(kwh))
     return bill.total, {line.id: line.amount for line in bill.lines}, kwh
-
-
-def today() -> date:
-    return local_day(now_ms(), SEOUL)

@@ -25,7 +25,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from chowon.errors import MeterMisconfigured, NotFound, Overloaded, PayloadRejected, StoreUnavailable
-from chowon.ingest.door import IN_THREAD_BYTES, Door
+from chowon.ingest.door import IN_THREAD_BYTES, Door, decoded
 from chowon.meters.decoded import Decoded, joined
 
 log: Final = logging.getLogger(__name__)
@@ -269,7 +269,7 @@ class MqttListener:
         self._inbox = _Inbox(settings.max_inflight, settings.max_held_bytes)
         self._link = _Link(settings, door.registry.topic_filters, self._inbox, now_ms)
         self._on_state = on_state
-        self._stopping = asyncio.Event()
+        self._news, self._stopping = asyncio.Event(), asyncio.Event()
         self._in_hand = self._poison = self._store_waits = 0
 
     async def run(self) -> None:
@@ -278,27 +278,23 @@ class MqttListener:
         What is not acknowledged when it ends, the broker sends again to the next one.
         """
         loop = asyncio.get_running_loop()
-        news = asyncio.Event()
-        self._inbox.attach(lambda: loop.call_soon_threadsafe(news.set))
+        self._inbox.attach(lambda: loop.call_soon_threadsafe(self._news.set))
         self._link.start(
             self._settings, lambda: loop.call_soon_threadsafe(lambda: self._on_state(self.stats()))
         )
-        stopping = asyncio.create_task(self._stopping.wait())
         try:
             while not self._stopping.is_set():
-                some = asyncio.create_task(news.wait())
-                await asyncio.wait([some, stopping], return_when=asyncio.FIRST_COMPLETED)
-                some.cancel()
-                news.clear()
+                await self._news.wait()
+                self._news.clear()
                 await self._handle(self._inbox.take())
         finally:
-            stopping.cancel()
             self._inbox.close()
             await asyncio.to_thread(self._link.stop)
 
     def close(self) -> None:
         """`run` finishes what it has in hand, disconnects and returns."""
         self._stopping.set()
+        self._news.set()
 
     def stats(self) -> MqttStats:
         """Counts at this moment."""
@@ -350,7 +346,7 @@ class MqttListener:
                 decoder, envelope = self._door.registry.of_message(
                     message.topic, message.payload, message.received_ms
                 )
-                results.append(decoder.decode(message.payload, envelope))
+                results.append(decoded(decoder, message.payload, envelope))
             except (PayloadRejected, NotFound) as error:
                 results.append(error)
         return results

@@ -354,6 +354,13 @@ def test_the_embedded_broker_keeps_no_password_on_disk(
     assert not broker.is_running()
 
 
+def test_the_embedded_broker_listens_on_loopback_and_nowhere_else() -> None:
+    with embedded() as address:
+        ours = [child for child in psutil.Process().children() if "iotcore" in " ".join(child.cmdline())]
+        heard = [c.laddr for child in ours for c in child.net_connections() if c.status == psutil.CONN_LISTEN]
+    assert [(place.ip, place.port) for place in heard] == [("127.0.0.1", address.port)]
+
+
 def test_an_open_broker_on_the_network_is_refused() -> None:
     with pytest.raises(Misconfigured, match="set users"):
         EmbeddedBroker(EmbeddedSettings(host="0.0.0.0"))

@@ -33,7 +33,13 @@ def mosquitto(folder: Path, port: int | None = None) -> Iterator[Address]:
     assert MOSQUITTO is not None, "CI must install mosquitto"
     port = port or free_port()
     config = folder / "mosquitto.conf"
-    lines = [f"listener {port} 127.0.0.1", "allow_anonymous true", "log_dest stderr", "log_type all"]
+    lines = [
+        f"listener {port} 127.0.0.1",
+        "allow_anonymous true",
+        "max_queued_messages 0",
+        "log_dest stderr",
+        "log_type all",
+    ]
     user = ["user root"] if os.geteuid() == 0 else []
     persistence = ["persistence true", f"persistence_location {folder}/"]
     config.write_text("\n".join([*lines, *user, *persistence]) + "\n")

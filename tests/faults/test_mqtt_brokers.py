@@ -271,6 +271,36 @@ def test_a_broker_that_restarts_is_found_again(tmp_path: Path) -> None:
     Intake().run(scene)
 
 
+def test_a_connection_lost_before_the_journal_answers_is_not_acknowledged_on_the_next(tmp_path: Path) -> None:
+    port = free_port()
+
+    async def scene(intake: Intake) -> None:
+        with mosquitto(tmp_path, port) as address:
+            it = Reader(intake, address)
+            await it.until(lambda: it.stats.listening)
+            intake.journal.hold()
+            await _publish(address, TOPIC, _reading(1))
+            await intake.written()
+        await it.until(lambda: not it.stats.listening)
+        with mosquitto(tmp_path, port):
+            await it.until(lambda: it.stats.listening)
+            intake.journal.release()
+            await it.until(lambda: it.stored == [1, 1])  # the same key again: it replaces
+            it.listener.close()
+            await it.task
+            assert (it.stats.received, it.stats.acknowledged) == (2, 1)
+
+            async def later(other: Intake) -> None:
+                async with reader(other, address) as again:
+                    await _publish(address, TOPIC, _reading(9))
+                    await again.until(lambda: again.stored != [])
+                    assert again.stored == [9]
+
+            await asyncio.to_thread(Intake().run, later)
+
+    Intake().run(scene)
+
+
 def test_a_wrong_password_is_told_and_tried_again_later() -> None:
     users = {"Meter-1": 'p"\\ä', "other": "x"}
     broker = EmbeddedBroker(EmbeddedSettings(port=0, users=users))
@@ -322,6 +352,13 @@ def test_the_embedded_broker_keeps_no_password_on_disk(
     finally:
         broker.stop()
     assert not broker.is_running()
+
+
+def test_the_embedded_broker_listens_on_loopback_and_nowhere_else() -> None:
+    with embedded() as address:
+        ours = [child for child in psutil.Process().children() if "iotcore" in " ".join(child.cmdline())]
+        heard = [c.laddr for child in ours for c in child.net_connections() if c.status == psutil.CONN_LISTEN]
+    assert [(place.ip, place.port) for place in heard] == [("127.0.0.1", address.port)]
 
 
 def test_an_open_broker_on_the_network_is_refused() -> None:

@@ -10,12 +10,13 @@ from tests.ingest_fakes import NOW_MS, Intake, MemorySites, disk_full
 
 from chowon.domain.sites import ChannelKey
 from chowon.errors import PayloadRejected, PayloadTooLarge
+from chowon.ingest.door import decoded
 from chowon.ingest.http_writes import Answer, inflated, write_lines, write_readings
 from chowon.ingest.ledger import MAX_SOURCES, OTHERS, PER_PAYLOAD, RECENT, Ledger
 from chowon.ingest.naming import NamingPolicy
 from chowon.ingest.pipeline import QueueLimits
 from chowon.meters import arrow_stream, chowon_json
-from chowon.meters.decoded import Envelope
+from chowon.meters.decoded import Decoded, Envelope
 
 LINE = f"meter,site=home power=812.5 {NOW_MS}000000\n"
 BAD_LINE = "meter,site=home power=lots\n"
@@ -85,8 +86,8 @@ def test_an_unknown_content_type_is_415_and_says_what_is_known() -> None:
 
 def test_arrow_and_json_bodies_end_in_the_same_readings() -> None:
     async def scene(intake: Intake) -> None:
-        decoded = chowon_json.DECODER.decode(_body(1, 2), Envelope(NOW_MS))
-        answer = await _post(intake, arrow_stream.encode(decoded), content_type=arrow_stream.CONTENT_TYPE)
+        readings = chowon_json.DECODER.decode(_body(1, 2), Envelope(NOW_MS))
+        answer = await _post(intake, arrow_stream.encode(readings), content_type=arrow_stream.CONTENT_TYPE)
         assert answer.status == 200
         assert intake.journal.readings.power_dw is not None
         assert intake.journal.readings.power_dw.tolist() == [10, 20]
@@ -261,11 +262,21 @@ def test_accepted_readings_are_counted_by_channel() -> None:
 
 
 def test_the_ledger_stays_small_whatever_comes() -> None:
-    decoded = chowon_json.DECODER.decode(b"[" + b",".join([b"1"] * 500) + b"]", Envelope(NOW_MS))
+    bad = chowon_json.DECODER.decode(b"[" + b",".join([b"1"] * 500) + b"]", Envelope(NOW_MS))
     ledger = Ledger()
     for n in range(MAX_SOURCES + 50):
-        ledger.rejected(f"topic/{n}", decoded.problems, 1, NOW_MS)
+        ledger.rejected(f"topic/{n}", bad.problems, 1, NOW_MS)
     assert len(ledger.recent_problems()) == RECENT
     assert len({p.source for p in ledger.recent_problems()}) == RECENT // PER_PAYLOAD
     assert len(ledger.rejected_by_source()) == MAX_SOURCES + 1
     assert ledger.rejected_by_source()[OTHERS] == 50
+
+
+def test_a_decoder_with_a_bug_costs_only_its_payload(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(chowon_json.ChowonJson):
+        def decode(self, payload: bytes, envelope: Envelope) -> Decoded:
+            raise ZeroDivisionError
+
+    with pytest.raises(PayloadRejected, match="ZeroDivisionError in decoder 'chowon-json'"):
+        decoded(Broken(), b"{}", Envelope(NOW_MS))
+    assert "failed on a payload of 2 bytes" in caplog.text

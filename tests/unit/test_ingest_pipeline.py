@@ -1,13 +1,16 @@
 """The queue before the journal: who is told what, and when. A gate holds the journal still."""
 
 import asyncio
+import queue
+import threading
 
 import numpy as np
 import pytest
-from tests.ingest_fakes import NOW_MS, Intake, disk_full
+from tests.ingest_fakes import NOW_MS, TIMEOUT_S, Intake, disk_full
 
 from chowon.domain.readings import Readings
 from chowon.errors import Overloaded, StoreUnavailable
+from chowon.ingest.mqtt_inbox import Arrived, Inbox
 from chowon.ingest.pipeline import QueueLimits
 
 
@@ -209,3 +212,42 @@ def test_a_fault_in_the_live_state_does_not_undo_the_acknowledgement() -> None:
         assert intake.pipeline.stats().accepted_readings == 2
 
     Intake().run(scene)
+
+
+def _message(n: int, size: int = 10) -> Arrived:
+    return Arrived("t", bytes(size), n, 1, 1, NOW_MS)
+
+
+@pytest.mark.parametrize(("sizes", "fits"), [([10, 10, 10], 2), ([90, 20, 20], 1), ([500, 1], 1)])
+def test_a_full_inbox_holds_the_network_thread_until_there_is_room(sizes: list[int], fits: int) -> None:
+    inbox = Inbox(max_messages=2, max_bytes=100)
+    inside: queue.Queue[int] = queue.Queue()
+    inbox.attach(lambda: inside.put(1))
+
+    def network() -> None:
+        for n, size in enumerate(sizes):
+            inbox.put(_message(n, size))
+
+    thread = threading.Thread(target=network)
+    thread.start()
+    taken: list[int] = []
+    for _ in range(fits):
+        inside.get(timeout=TIMEOUT_S)
+    assert len(inbox) == fits
+    taken += [message.mid for message in inbox.take()]
+    for _ in sizes[fits:]:
+        inside.get(timeout=TIMEOUT_S)
+        taken += [message.mid for message in inbox.take()]
+    thread.join(TIMEOUT_S)
+    assert taken == list(range(len(sizes)))
+
+
+def test_closing_the_inbox_frees_the_network_thread_and_keeps_nothing() -> None:
+    inbox = Inbox(max_messages=1, max_bytes=100)
+    inbox.put(_message(1))
+    thread = threading.Thread(target=inbox.put, args=(_message(2),))
+    thread.start()
+    inbox.close()
+    thread.join(TIMEOUT_S)
+    assert not thread.is_alive()
+    assert inbox.take() == []

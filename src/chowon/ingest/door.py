@@ -1,6 +1,7 @@
 """The one way in for all transports: bytes → decode → names → durable → outcome."""
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +11,8 @@ from chowon.ingest.naming import Naming
 from chowon.meters.decoded import Decoded, Decoder, Envelope
 from chowon.meters.registry import Registry
 from chowon.ports import Sink
+
+log: Final = logging.getLogger(__name__)
 
 IN_THREAD_BYTES: Final = 64 * 1024
 """Larger payloads are decoded in a worker thread, so that the live sockets are not kept waiting."""
@@ -22,6 +25,23 @@ class Outcome:
     accepted: int
     rejected: int
     problems: tuple[Problem, ...]
+
+
+def decoded(decoder: Decoder, payload: bytes, envelope: Envelope) -> Decoded:
+    """As decoder.decode; a decoder that breaks its promise costs its payload only, not the others behind it.
+
+    Errors: PayloadRejected.
+    """
+    try:
+        return decoder.decode(payload, envelope)
+    except PayloadRejected:
+        raise
+    except Exception as error:
+        log.exception("decoder '%s' failed on a payload of %d bytes", decoder.name, len(payload))
+        problem = Problem(
+            "payload", f"{type(error).__name__} in decoder '{decoder.name}'", "a report of this bug"
+        )
+        raise PayloadRejected("the decoder failed", [problem]) from error
 
 
 class Door:
@@ -41,17 +61,17 @@ class Door:
         """
         decoder = self.registry.of_content_type(content_type)
         try:
-            decoded = await self._decoded(decoder, payload, envelope)
+            readings = await self._decoded(decoder, payload, envelope)
         except PayloadRejected as error:
             self.refused(error, source, envelope.received_ms)
             raise
-        return await self.take_decoded(decoded, envelope.received_ms, source)
+        return await self.take_decoded(readings, envelope.received_ms, source)
 
-    async def take_decoded(self, decoded: Decoded, received_ms: int, source: str) -> Outcome:
+    async def take_decoded(self, readings: Decoded, received_ms: int, source: str) -> Outcome:
         """The second half of `take`, for transports that decode by themselves."""
-        resolved = await self._naming.resolve(decoded)
-        problems = (*decoded.problems, *resolved.problems)
-        rejected = decoded.rejected + resolved.rejected
+        resolved = await self._naming.resolve(readings)
+        problems = (*readings.problems, *resolved.problems)
+        rejected = readings.rejected + resolved.rejected
         if len(resolved.readings) == 0 and rejected:
             nothing_good = PayloadRejected(f"none of {rejected} readings can be used", problems)
             self.refused(nothing_good, source, received_ms, rejected)
@@ -73,5 +93,5 @@ class Door:
 
     async def _decoded(self, decoder: Decoder, payload: bytes, envelope: Envelope) -> Decoded:
         if len(payload) <= IN_THREAD_BYTES:
-            return decoder.decode(payload, envelope)
-        return await asyncio.to_thread(decoder.decode, payload, envelope)
+            return decoded(decoder, payload, envelope)
+        return await asyncio.to_thread(decoded, decoder, payload, envelope)

@@ -9,9 +9,9 @@ decoded is noted in the ledger and acknowledged, for the broker would send it ag
 import asyncio
 import contextlib
 import logging
+import socket
 import ssl
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,7 +24,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from chowon.errors import MeterMisconfigured, NotFound, Overloaded, PayloadRejected, StoreUnavailable
-from chowon.ingest.door import IN_THREAD_BYTES, Door
+from chowon.ingest.door import IN_THREAD_BYTES, Door, decoded
+from chowon.ingest.mqtt_inbox import Arrived, Inbox
 from chowon.meters.decoded import Decoded, joined
 
 log: Final = logging.getLogger(__name__)
@@ -80,75 +81,11 @@ class MqttStats:
     """How often a batch had to be offered again because queue or store did not take it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Arrived:
-    topic: str
-    payload: bytes
-    mid: int
-    qos: int
-    connection: int
-    received_ms: int
-
-
-class _Inbox:
-    """Bounded, from the network thread to the event loop. Full: the network thread waits."""
-
-    def __init__(self, max_messages: int, max_bytes: int) -> None:
-        self._max_messages = max_messages
-        self._max_bytes = max_bytes
-        self._messages: deque[_Arrived] = deque()
-        self._bytes = 0
-        self._changed = threading.Condition()
-        self._open = True
-        self._wake: Callable[[], object] | None = None
-
-    def attach(self, wake: Callable[[], object]) -> None:
-        """wake: called from the network thread when there is something to take."""
-        self._wake = wake
-
-    def put(self, message: _Arrived) -> None:
-        """Blocks while full; after `close` the message is left to the broker."""
-        with self._changed:
-            while self._open and self._is_full(len(message.payload)):
-                self._changed.wait()
-            if not self._open:
-                return
-            self._messages.append(message)
-            self._bytes += len(message.payload)
-            if self._wake is not None:
-                self._wake()
-
-    def take(self) -> list[_Arrived]:
-        """Everything in it, oldest first."""
-        with self._changed:
-            taken = list(self._messages)
-            self._empty()
-            return taken
-
-    def close(self) -> None:
-        """Frees the network thread; what is inside is left to the broker."""
-        with self._changed:
-            self._open = False
-            self._empty()
-
-    def __len__(self) -> int:
-        return len(self._messages)
-
-    def _is_full(self, further_bytes: int) -> bool:
-        many = len(self._messages) >= self._max_messages
-        return bool(self._messages) and (many or self._bytes + further_bytes > self._max_bytes)
-
-    def _empty(self) -> None:
-        self._messages.clear()
-        self._bytes = 0
-        self._changed.notify_all()
-
-
 class _Link:
     """The client in its network thread: brings messages to the inbox, takes acknowledgements back."""
 
     def __init__(
-        self, settings: MqttSettings, filters: Sequence[str], inbox: _Inbox, now_ms: Callable[[], int]
+        self, settings: MqttSettings, filters: Sequence[str], inbox: Inbox, now_ms: Callable[[], int]
     ) -> None:
         self._filters = [(topic, 1) for topic in filters]
         self._inbox = inbox
@@ -162,6 +99,7 @@ class _Link:
         self.received = self.acknowledged = 0
         self._changed: Callable[[], object] = lambda: None
         self._client = _client(settings)
+        self._client.on_socket_open = _send_at_once
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_subscribe = self._on_subscribe
@@ -180,7 +118,7 @@ class _Link:
         self._client.connect_async(settings.host, settings.port, settings.keepalive_s, **more)
         self._client.loop_start()
 
-    def acknowledge(self, messages: Sequence[_Arrived]) -> None:
+    def acknowledge(self, messages: Sequence[Arrived]) -> None:
         """Tells the broker, in the order of arrival; those of a lost connection come again by themselves."""
         with self._lock:
             for message in messages:
@@ -241,7 +179,7 @@ class _Link:
         except UnicodeDecodeError:
             topic = "(not UTF-8)"
         self.received += 1
-        arrived = _Arrived(
+        arrived = Arrived(
             topic, bytes(message.payload), message.mid, message.qos, self._connection, self._now_ms()
         )
         self._inbox.put(arrived)
@@ -264,10 +202,10 @@ class MqttListener:
         """
         self._door = door
         self._settings = settings
-        self._inbox = _Inbox(settings.max_inflight, settings.max_held_bytes)
+        self._inbox = Inbox(settings.max_inflight, settings.max_held_bytes)
         self._link = _Link(settings, door.registry.topic_filters, self._inbox, now_ms)
         self._on_state = on_state
-        self._stopping = asyncio.Event()
+        self._news, self._stopping = asyncio.Event(), asyncio.Event()
         self._in_hand = self._poison = self._store_waits = 0
 
     async def run(self) -> None:
@@ -276,27 +214,23 @@ class MqttListener:
         What is not acknowledged when it ends, the broker sends again to the next one.
         """
         loop = asyncio.get_running_loop()
-        news = asyncio.Event()
-        self._inbox.attach(lambda: loop.call_soon_threadsafe(news.set))
+        self._inbox.attach(lambda: loop.call_soon_threadsafe(self._news.set))
         self._link.start(
             self._settings, lambda: loop.call_soon_threadsafe(lambda: self._on_state(self.stats()))
         )
-        stopping = asyncio.create_task(self._stopping.wait())
         try:
             while not self._stopping.is_set():
-                some = asyncio.create_task(news.wait())
-                await asyncio.wait([some, stopping], return_when=asyncio.FIRST_COMPLETED)
-                some.cancel()
-                news.clear()
+                await self._news.wait()
+                self._news.clear()
                 await self._handle(self._inbox.take())
         finally:
-            stopping.cancel()
             self._inbox.close()
             await asyncio.to_thread(self._link.stop)
 
     def close(self) -> None:
         """`run` finishes what it has in hand, disconnects and returns."""
         self._stopping.set()
+        self._news.set()
 
     def stats(self) -> MqttStats:
         """Counts at this moment."""
@@ -310,7 +244,7 @@ class MqttListener:
             store_waits=self._store_waits,
         )
 
-    async def _handle(self, messages: list[_Arrived]) -> None:
+    async def _handle(self, messages: list[Arrived]) -> None:
         if not messages:
             return
         self._in_hand = len(messages)
@@ -320,7 +254,7 @@ class MqttListener:
         finally:
             self._in_hand = 0
 
-    async def _good_parts(self, messages: list[_Arrived]) -> list[Decoded]:
+    async def _good_parts(self, messages: list[Arrived]) -> list[Decoded]:
         """What can be used of the messages; all else is noted."""
         if sum(len(message.payload) for message in messages) <= IN_THREAD_BYTES:
             results = self._decoded(messages)
@@ -341,14 +275,14 @@ class MqttListener:
                 good.append(replace(result, problems=(), rejected=0))
         return good
 
-    def _decoded(self, messages: list[_Arrived]) -> list[Decoded | PayloadRejected | NotFound]:
+    def _decoded(self, messages: list[Arrived]) -> list[Decoded | PayloadRejected | NotFound]:
         results: list[Decoded | PayloadRejected | NotFound] = []
         for message in messages:
             try:
                 decoder, envelope = self._door.registry.of_message(
                     message.topic, message.payload, message.received_ms
                 )
-                results.append(decoder.decode(message.payload, envelope))
+                results.append(decoded(decoder, message.payload, envelope))
             except (PayloadRejected, NotFound) as error:
                 results.append(error)
         return results
@@ -373,6 +307,11 @@ class MqttListener:
                 pause_s = min(2 * pause_s, self._settings.longest_pause_s)
             else:
                 return True
+
+
+def _send_at_once(_client: object, _u: object, connection: Any) -> None:
+    """Acknowledgements are many and small: waiting to fill packets (Nagle) costs up to 40 ms a window."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _client(settings: MqttSettings) -> Client:

@@ -102,7 +102,7 @@ STEPS = [
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize(("owner", "name", "nth", "what"), STEPS, ids=[s[3] for s in STEPS])
 def test_a_crash_around_any_step_of_sealing_loses_nothing_and_shows_nothing_twice(
-    tmp_path: Path, owner: object, name: str, nth: int, what: str, when: str
+    tmp_path: Path, *, owner: object, name: str, nth: int, what: str, when: str
 ) -> None:
     folder = tmp_path / "data"
     store = opened(folder)
@@ -116,11 +116,15 @@ def test_a_crash_around_any_step_of_sealing_loses_nothing_and_shows_nothing_twic
     appended += fresh
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(owner, name, failing(getattr(owner, name), when, nth, Crash()))
-        with pytest.raises(Crash):
+
+        def go_on() -> None:
             for round_ in range(4):
                 sealer.run(NOON_MS + round_ * (GRACE_MS + 1))
                 store.journal.append([one(NOON_MS + 90_000 + round_, 7)])
                 appended.append(one(NOON_MS + 90_000 + round_, 7))
+
+        with pytest.raises(Crash):
+            go_on()
     reader = open_reader(folder)
     check(reader, appended)
     reader.close()
@@ -262,7 +266,7 @@ def test_a_full_disk_acknowledges_nothing_and_goes_on_once_there_is_space(store:
     assert store.journal._db is not None
     (pages,) = store.journal._db.execute("PRAGMA page_count").fetchone()
     store.journal._db.execute(f"PRAGMA max_page_count = {pages + 4}")
-    with pytest.raises(StoreUnavailable, match="full.*SQLITE_FULL"):
+    with pytest.raises(StoreUnavailable, match=r"full.*SQLITE_FULL"):
         store.journal.append([seconds(NOON_MS, 5000)])
     check(store, [seconds(NOON_MS, 10)])
     assert store.journal.append([one(NOON_MS + HOUR_MS, 5)]) == 2

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -146,8 +147,6 @@ def check(run: Run) -> None:
 
 def check_days(run: Run, minutes: Rollup) -> None:
     zone_name = "Asia/Seoul"
-    from zoneinfo import ZoneInfo
-
     zone = ZoneInfo(zone_name)
     first, end = (local_day(MONTH_END_MS + n * DAY_MS, zone) for n in (-42, 3))
     days = day_starts_ms(first, end, zone)

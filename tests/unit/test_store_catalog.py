@@ -76,7 +76,7 @@ def test_the_migrations_go_down_to_nothing_and_up_again(catalog: Catalog) -> Non
 def test_a_catalog_of_a_newer_chowon_is_left_alone(catalog: Catalog, url: str) -> None:
     with catalog.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(Misconfigured, match="9999.*newer chowon"):
+    with pytest.raises(Misconfigured, match=r"9999.*newer chowon"):
         open_catalog(url)
 
 

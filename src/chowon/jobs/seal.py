@@ -13,6 +13,7 @@ So a reading is in the journal after the watermark or in a listed file, never in
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,14 +55,16 @@ class Sealer:
         self._lock = threading.Lock()
 
     def run(self, now_ms: int) -> Sealed:
-        """Seal all that the journal holds, merge what is due at `now_ms`, delete what was replaced.
+        """Seal all that the journal holds now, merge what is due at `now_ms`, delete what was replaced.
 
         Errors: StoreUnavailable (try again later), Damaged; what was done before them counts.
         """
         with self._lock:
             deleted = self._store.lake.collect(now_ms - GRACE_MS, self._files().files)
             readings = added = 0
-            while (done := self._seal_once(now_ms)) is not None:
+            last = self._store.journal.bounds().last
+            while self._files().sealed_through < last:
+                done = self._seal_once(now_ms)
                 readings += done[0]
                 added += done[1]
             due = merges(self._files(), now_ms, self._small_files)
@@ -71,13 +74,11 @@ class Sealer:
     def _files(self) -> Snapshot:
         return self._store.files.snapshot()
 
-    def _seal_once(self, now_ms: int) -> tuple[int, int] | None:
-        """(readings, files) of one seal, None if the journal holds nothing unsealed."""
+    def _seal_once(self, now_ms: int) -> tuple[int, int]:
+        """Seal the journal's first unsealed entries; (readings, files)."""
         store = self._store
         snapshot = store.files.snapshot()
         through, fresh = self._unsealed(snapshot.sealed_through)
-        if through == snapshot.sealed_through:
-            return None
         added: list[NewFile] = []
         try:
             self._write(View(store.lake, snapshot, fresh), fresh, added)
@@ -93,12 +94,13 @@ class Sealer:
         parts: list[Readings] = []
         through = after
         rows = 0
-        for entry in self._store.journal.read(after):
-            through = entry.sequence
-            parts.append(entry.readings)
-            rows += len(entry.readings)
-            if rows >= self._seal_rows:
-                break
+        with closing(self._store.journal.read(after)) as entries:
+            for entry in entries:
+                through = entry.sequence
+                parts.append(entry.readings)
+                rows += len(entry.readings)
+                if rows >= self._seal_rows:
+                    break
         return through, latest(concat(parts))
 
     def _write(self, view: View, fresh: Readings, added: list[NewFile]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final, NoReturn
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from chowon.errors import Misconfigured, StoreUnavailable
 
@@ -46,10 +47,10 @@ class Catalog:
             yield
         except IntegrityError:
             raise  # the caller knows what was not unique
-        except DBAPIError as error:
+        except (DBAPIError, PoolTimeoutError) as error:
             where = self.engine.url.render_as_string(hide_password=True)
             raise StoreUnavailable(
-                f"catalog {where}: {error.orig}; nothing was changed: "
+                f"catalog {where}: {getattr(error, 'orig', error)}; nothing was changed: "
                 "check that the database runs, takes writes and has free space"
             ) from error
 

@@ -49,8 +49,9 @@ class Catalog:
             raise  # the caller knows what was not unique
         except (DBAPIError, PoolTimeoutError) as error:
             where = self.engine.url.render_as_string(hide_password=True)
+            reason = getattr(error, "orig", error)
             raise StoreUnavailable(
-                f"catalog {where}: {getattr(error, 'orig', error)}; nothing was changed: "
+                f"catalog {where}: {reason}; nothing was changed: "
                 "check that the database runs, takes writes and has free space"
             ) from error
 

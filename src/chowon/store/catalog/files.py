@@ -126,7 +126,7 @@ class FileList:
             )
             if changed.rowcount != 1:
                 raise Misconfigured(
-                    "another process has changed the list of lake files; stop it, only one may write to a lake"
+                    "another process has changed the list of lake files; stop it, only one may write"
                 )
             for some in _chunks([f.id for f in remove]):
                 connection.execute(delete(lake_files).where(lake_files.c.id.in_(some)))

@@ -255,6 +255,17 @@ def test_a_batch_with_a_wrong_checksum_is_named_and_read_past_only_once_it_is_se
     assert [u.sequence for u in store.journal.quarantined()] == [2]
 
 
+def test_sealing_ends_also_when_the_last_batch_was_set_aside(store: Store) -> None:
+    store.journal.append([seconds(NOON_MS, 10), one(NOON_MS + HOUR_MS, 5)])
+    damage(store, 2)
+    store.journal.quarantine(2)
+    assert Sealer(store).run(NOON_MS).readings == 10
+    assert Sealer(store).run(NOON_MS).readings == 0
+    assert store.journal.append([one(NOON_MS + HOUR_MS, 5)]) == 3
+    assert Sealer(store).run(NOON_MS).readings == 1
+    check(store, [seconds(NOON_MS, 10), one(NOON_MS + HOUR_MS, 5)])
+
+
 def test_a_sound_batch_is_not_set_aside(store: Store) -> None:
     store.journal.append([one(NOON_MS, 5)])
     with pytest.raises(ChowonError, match="no unreadable batch 1"):

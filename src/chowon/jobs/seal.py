@@ -31,6 +31,8 @@ from chowon.store.view import View
 
 SEAL_ROWS: Final = 4_000_000
 """One seal takes about so many readings, so that memory stays bounded; then comes the next one."""
+MERGES: Final = 16
+"""One run merges at most so often, so that sealing has its turn after a large import; the rest waits."""
 GRACE_MS: Final = 60_000
 """A replaced file stays for so long for readers that still hold the older list."""
 
@@ -63,22 +65,25 @@ class Sealer:
             deleted = self._store.lake.collect(now_ms - GRACE_MS, self._files().files)
             readings = added = 0
             last = self._store.journal.bounds().last
-            while self._files().sealed_through < last:
-                done = self._seal_once(now_ms)
+            while (done := self._seal_once(last, now_ms)) is not None:
                 readings += done[0]
                 added += done[1]
-            due = merges(self._files(), now_ms, self._small_files)
+            due = merges(self._files(), now_ms, self._small_files)[:MERGES]
             files_merged = sum(self._merge(merge, now_ms) for merge in due)
             return Sealed(readings, added, files_merged, deleted)
 
     def _files(self) -> Snapshot:
         return self._store.files.snapshot()
 
-    def _seal_once(self, now_ms: int) -> tuple[int, int]:
-        """Seal the journal's first unsealed entries; (readings, files)."""
+    def _seal_once(self, last: int, now_ms: int) -> tuple[int, int] | None:
+        """Seal the first unsealed entries; (readings, files), None if there is nothing left up to `last`."""
         store = self._store
         snapshot = store.files.snapshot()
+        if snapshot.sealed_through >= last:
+            return None
         through, fresh = self._unsealed(snapshot.sealed_through)
+        if through == snapshot.sealed_through:
+            return None
         added: list[NewFile] = []
         try:
             self._write(View(store.lake, snapshot, fresh), fresh, added)

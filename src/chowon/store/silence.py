@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from chowon.domain.energy import Held, held
+from chowon.domain.energy import cut, held
 from chowon.domain.quantities import I64, MINUTE_MS, U32
 from chowon.domain.rollups import Rollup
 from chowon.store.recompute import TIME_BITS, Fetch, Holds, Windows
@@ -26,7 +26,7 @@ def silences(spans: Spans, minutes: Rollup, fetch: Fetch, holds: Holds) -> Spans
     parts = [
         (channel, begin_ms, begin_ms),
         (minutes.channel[full], minutes.start_ms[full], minutes.start_ms[full] + MINUTE_MS),
-        *((p.channel, p.time_ms, p.time_ms + p.held_ms) for p in _pieces(partial, fetch, holds)),
+        *((who, at, at + held_ms) for who, at, held_ms in _pieces(partial, fetch, holds)),
         (channel, end_ms, end_ms),
     ]
     whose, start, stop = (np.concatenate([part[n] for part in parts]) for n in range(3))
@@ -35,14 +35,16 @@ def silences(spans: Spans, minutes: Rollup, fetch: Fetch, holds: Holds) -> Spans
     return _between(channel, rank, start, stop)
 
 
-def _pieces(windows: Windows, fetch: Fetch, holds: Holds) -> Sequence[Held]:
-    """Whatever stands in these minutes."""
+def _pieces(windows: Windows, fetch: Fetch, holds: Holds) -> Sequence[Spans]:
+    """(channel, start, length) of whatever stands in these minutes."""
     found = []
     for day in windows.days():
         channels = np.unique(day.channel)
         margin_ms = int(holds(channels).max())
         raw = fetch(channels, int(day.start_ms.min()) - margin_ms, int(day.end_ms.max()) + margin_ms)
-        found.append(held(raw, holds(raw.channel)))
+        pieces = cut(held(raw, holds(raw.channel)), MINUTE_MS)
+        inside = day.contain(pieces.channel, pieces.time_ms)
+        found.append((pieces.channel[inside], pieces.time_ms[inside], pieces.held_ms[inside]))
     return found
 
 

@@ -132,6 +132,12 @@ def test_a_key_outside_the_alphabet_is_refused_and_makes_nothing(book: CatalogSi
     assert book.sites() == []
 
 
+@pytest.mark.parametrize("hold_ms", [0, -5, 32 * 86_400_000])
+def test_a_hold_that_no_meter_needs_is_refused(book: CatalogSites, hold_ms: int) -> None:
+    with pytest.raises(BadInput, match="hold_ms"):
+        book.register(ChannelKey("home", "m", "main"), hold_ms)
+
+
 def test_a_site_is_configured_and_an_unknown_one_is_not_found(book: CatalogSites) -> None:
     book.register(ChannelKey("home", "m", "main"), 10_000)
     (site,) = book.sites()

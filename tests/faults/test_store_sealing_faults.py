@@ -1,4 +1,4 @@
-"""Sealing and merging, interrupted at every step, on failing disks, under readers: nothing lost or doubled."""
+"""Sealing and merging, interrupted at every step, on failing disks, under readers: nothing lost or twice."""
 
 import errno
 import io

@@ -187,6 +187,17 @@ def test_questions_about_nothing_are_answered_with_nothing(store: Store) -> None
     assert len(store.history.rollup([1], NOON_MS, NOON_MS, "1day", "Asia/Seoul")) == 0
 
 
+def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "초원 100%25?a=b#c"
+    for _ in range(2):
+        store = open_store(folder)
+        store.journal.append([seconds(NOON_MS, 5)])
+        Sealer(store).run(NOON_MS)
+        assert len(store.history.readings([1], 0, 2**42)) == 5
+        store.close()
+    assert {p.name for p in folder.iterdir()} == {"catalog.sqlite", "chowon.lock", "journal.sqlite", "lake"}
+
+
 def test_an_unknown_timezone_is_named(store: Store) -> None:
     with pytest.raises(BadInput, match="Asia/Seul"):
         store.history.rollup([1], 0, DAY_MS, "1day", "Asia/Seul")

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import URL
+
 from chowon.errors import Damaged, Misconfigured, NotFound
 from chowon.store.catalog.engine import Catalog, open_catalog
 from chowon.store.catalog.files import FileList
@@ -135,5 +137,5 @@ def _history(lake: Lake, files: FileList, journal: Unsealed, sites: CatalogSites
     return LakeHistory(Views(lake, files, journal), sites.holds, files.times)
 
 
-def _catalog_in(folder: Path) -> str:
-    return f"sqlite:///{folder.resolve() / 'catalog.sqlite'}"
+def _catalog_in(folder: Path) -> URL:
+    return URL.create("sqlite", database=str(folder.resolve() / "catalog.sqlite"))

@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from typing import Any, Final, NoReturn
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -56,7 +56,7 @@ class Catalog:
             ) from error
 
 
-def open_catalog(url: str, *, migrate: bool = True) -> Catalog:
+def open_catalog(url: str | URL, *, migrate: bool = True) -> Catalog:
     """The catalog behind an SQLAlchemy URL, with this version's tables.
 
     Errors: StoreUnavailable; Misconfigured if its tables are those of a newer chowon, or of an older one and

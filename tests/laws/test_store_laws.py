@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -47,8 +48,22 @@ def batches(draw: st.DrawFn) -> Readings:
     )
 
 
+@st.composite
+def steady(draw: st.DrawFn) -> list[Readings]:
+    """A sample every five seconds for some minutes, so that there are minutes without a gap."""
+    count = draw(st.integers(20, 60))
+    return [
+        Readings(
+            np.full(count, draw(st.sampled_from([1, 2, 3])), np.uint32),
+            draw(moments) + 5_000 * np.arange(count),
+            power_dw=np.arange(count, dtype=np.int32),
+        )
+    ]
+
+
 actions = st.lists(
     st.one_of(
+        steady(),
         st.lists(batches(), min_size=1, max_size=3),
         st.sampled_from(["seal", "seal", "later", "reopen", "ask", "again", "silence"]),
     ),
@@ -146,8 +161,6 @@ def check(run: Run) -> None:
 
 def check_days(run: Run, minutes: Rollup) -> None:
     zone_name = "Asia/Seoul"
-    from zoneinfo import ZoneInfo
-
     zone = ZoneInfo(zone_name)
     first, end = (local_day(MONTH_END_MS + n * DAY_MS, zone) for n in (-42, 3))
     days = day_starts_ms(first, end, zone)

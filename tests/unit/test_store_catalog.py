@@ -76,7 +76,7 @@ def test_the_migrations_go_down_to_nothing_and_up_again(catalog: Catalog) -> Non
 def test_a_catalog_of_a_newer_chowon_is_left_alone(catalog: Catalog, url: str) -> None:
     with catalog.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(Misconfigured, match="9999.*newer chowon"):
+    with pytest.raises(Misconfigured, match=r"9999.*newer chowon"):
         open_catalog(url)
 
 
@@ -130,6 +130,12 @@ def test_a_key_outside_the_alphabet_is_refused_and_makes_nothing(book: CatalogSi
         with pytest.raises(BadInput, match="a–z"):
             book.register(wrong, 10_000)
     assert book.sites() == []
+
+
+@pytest.mark.parametrize("hold_ms", [0, -5, 32 * 86_400_000])
+def test_a_hold_that_no_meter_needs_is_refused(book: CatalogSites, hold_ms: int) -> None:
+    with pytest.raises(BadInput, match="hold_ms"):
+        book.register(ChannelKey("home", "m", "main"), hold_ms)
 
 
 def test_a_site_is_configured_and_an_unknown_one_is_not_found(book: CatalogSites) -> None:

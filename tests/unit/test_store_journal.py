@@ -74,8 +74,7 @@ def test_threads_append_without_losing_or_doubling_a_sequence(journal: SqliteJou
     given: list[int] = []
 
     def append_some() -> None:
-        for _ in range(20):
-            given.append(journal.append([seconds(NOON_MS, 2)]))
+        given.extend(journal.append([seconds(NOON_MS, 2)]) for _ in range(20))
 
     threads = [threading.Thread(target=append_some) for _ in range(4)]
     for thread in threads:
@@ -93,5 +92,5 @@ def test_a_closed_journal_acknowledges_nothing(journal: SqliteJournal) -> None:
 
 
 def test_a_reader_without_a_journal_is_told_where_it_looked(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="nowhere.sqlite"):
+    with pytest.raises(NotFound, match=r"nowhere\.sqlite"):
         JournalReader(tmp_path / "nowhere.sqlite")

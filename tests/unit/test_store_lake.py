@@ -126,6 +126,8 @@ def test_rows_that_are_gone_stay_gone_while_an_older_file_may_still_have_them(st
     sealer.run(NOON_MS)
     for n in (5, 6, 7, 8):
         store.journal.append([one(NOON_MS + n * MINUTE_MS, None)])
+        before_sealing = store.history.rollup([1], NOON_MS, NOON_MS + HOUR_MS, "1min", "UTC")
+        assert NOON_MS + n * MINUTE_MS not in before_sealing.start_ms
         sealer.run(NOON_MS)
     minutes = [f for f in store.files.snapshot().files if f.kind == "minute"]
     assert len(minutes) < 5
@@ -185,6 +187,17 @@ def test_questions_about_nothing_are_answered_with_nothing(store: Store) -> None
     assert len(store.history.rollup([1], NOON_MS, NOON_MS, "1day", "Asia/Seoul")) == 0
 
 
+def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "초원 100%25?a=b#c"
+    for _ in range(2):
+        store = open_store(folder)
+        store.journal.append([seconds(NOON_MS, 5)])
+        Sealer(store).run(NOON_MS)
+        assert len(store.history.readings([1], 0, 2**42)) == 5
+        store.close()
+    assert {p.name for p in folder.iterdir()} == {"catalog.sqlite", "chowon.lock", "journal.sqlite", "lake"}
+
+
 def test_an_unknown_timezone_is_named(store: Store) -> None:
     with pytest.raises(BadInput, match="Asia/Seul"):
         store.history.rollup([1], 0, DAY_MS, "1day", "Asia/Seul")
@@ -214,6 +227,15 @@ def test_the_tail_is_decoded_once_however_often_it_is_asked(
         assert len(store.history.readings([1], 0, 2**42)) == n + 1
     assert len(decoded) == 40
     assert len(concat([store.history.readings([1], 0, 2**42)])) == 40
+
+
+def test_full_minutes_that_begin_and_end_within_a_minute_are_no_gap(store: Store) -> None:
+    store.journal.append([seconds(NOON_MS + 30_500, 300), seconds(NOON_MS + 400_250, 300)])
+    for _ in range(2):
+        _, begin, stop = store.history.gaps([1], 0, 2**42)
+        assert begin.tolist() == [NOON_MS + 30_500 + 299_000]
+        assert stop.tolist() == [NOON_MS + 400_250]
+        Sealer(store).run(NOON_MS)
 
 
 def test_a_gap_is_cut_to_the_span_that_was_asked_for(store: Store) -> None:

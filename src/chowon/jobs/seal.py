@@ -13,6 +13,7 @@ So a reading is in the journal after the watermark or in a listed file, never in
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,6 +31,8 @@ from chowon.store.view import View
 
 SEAL_ROWS: Final = 4_000_000
 """One seal takes about so many readings, so that memory stays bounded; then comes the next one."""
+MERGES: Final = 16
+"""One run merges at most so often, so that sealing has its turn after a large import; the rest waits."""
 GRACE_MS: Final = 60_000
 """A replaced file stays for so long for readers that still hold the older list."""
 
@@ -54,27 +57,30 @@ class Sealer:
         self._lock = threading.Lock()
 
     def run(self, now_ms: int) -> Sealed:
-        """Seal all that the journal holds, merge what is due at `now_ms`, delete what was replaced.
+        """Seal all that the journal holds now, merge what is due at `now_ms`, delete what was replaced.
 
         Errors: StoreUnavailable (try again later), Damaged; what was done before them counts.
         """
         with self._lock:
             deleted = self._store.lake.collect(now_ms - GRACE_MS, self._files().files)
             readings = added = 0
-            while (done := self._seal_once(now_ms)) is not None:
+            last = self._store.journal.bounds().last
+            while (done := self._seal_once(last, now_ms)) is not None:
                 readings += done[0]
                 added += done[1]
-            due = merges(self._files(), now_ms, self._small_files)
+            due = merges(self._files(), now_ms, self._small_files)[:MERGES]
             files_merged = sum(self._merge(merge, now_ms) for merge in due)
             return Sealed(readings, added, files_merged, deleted)
 
     def _files(self) -> Snapshot:
         return self._store.files.snapshot()
 
-    def _seal_once(self, now_ms: int) -> tuple[int, int] | None:
-        """(readings, files) of one seal, None if the journal holds nothing unsealed."""
+    def _seal_once(self, last: int, now_ms: int) -> tuple[int, int] | None:
+        """Seal the first unsealed entries; (readings, files), None if there is nothing left up to `last`."""
         store = self._store
         snapshot = store.files.snapshot()
+        if snapshot.sealed_through >= last:
+            return None
         through, fresh = self._unsealed(snapshot.sealed_through)
         if through == snapshot.sealed_through:
             return None
@@ -93,12 +99,13 @@ class Sealer:
         parts: list[Readings] = []
         through = after
         rows = 0
-        for entry in self._store.journal.read(after):
-            through = entry.sequence
-            parts.append(entry.readings)
-            rows += len(entry.readings)
-            if rows >= self._seal_rows:
-                break
+        with closing(self._store.journal.read(after)) as entries:
+            for entry in entries:
+                through = entry.sequence
+                parts.append(entry.readings)
+                rows += len(entry.readings)
+                if rows >= self._seal_rows:
+                    break
         return through, latest(concat(parts))
 
     def _write(self, view: View, fresh: Readings, added: list[NewFile]) -> None:

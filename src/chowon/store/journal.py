@@ -14,7 +14,7 @@ import struct
 import threading
 import uuid
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +60,7 @@ class JournalReader:
             self.id = _about(db, "journal_id")
             _check_format(path, _about(db, "format"))
 
-    def read(self, after: int) -> Iterator[Entry]:
+    def read(self, after: int) -> Generator[Entry, None, None]:
         """Entries with a sequence above `after`, in order, as they stood when the first one was asked for.
 
         Errors: NotFound if some of them were trimmed already (look into the lake, then ask again);
@@ -117,10 +117,10 @@ class SqliteJournal(JournalReader):
         self._closed = False
         try:
             self._db: sqlite3.Connection | None = _open_for_writing(path)
+            self._last = _bounds(self._db).last
         except sqlite3.Error as error:
             _raise_as_ours(path, error)
         super().__init__(path)
-        self._last = self.bounds().last
 
     def append(self, batches: Sequence[Readings]) -> int:
         """Make all batches durable in one transaction; the sequence of the last one. Thread-safe.
@@ -236,6 +236,7 @@ def _open_for_writing(path: Path) -> sqlite3.Connection:
         db.execute("BEGIN IMMEDIATE")
         defaults = (("format", FORMAT), ("journal_id", uuid.uuid4().hex), ("trimmed_through", "0"))
         db.executemany("INSERT OR IGNORE INTO about VALUES (?, ?)", defaults)
+        _check_format(path, _about(db, "format"))
         db.execute("INSERT OR REPLACE INTO about VALUES ('probe', ?)", (uuid.uuid4().hex,))
         db.execute("COMMIT")
         db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()

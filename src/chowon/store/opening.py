@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import URL
+
 from chowon.errors import Damaged, Misconfigured, NotFound
 from chowon.store.catalog.engine import Catalog, open_catalog
 from chowon.store.catalog.files import FileList
@@ -136,10 +138,6 @@ def _history(lake: Lake, files: FileList, journal: Unsealed, sites: CatalogSites
     return LakeHistory(Views(lake, files, journal), sites.holds, files.times)
 
 
-def _catalog_in(folder: Path) -> str:
-    return f"sqlite:///{folder.resolve() / 'catalog.sqlite'}"
-
-
 @contextmanager
 def open_tokens(
     folder: Path,
@@ -154,3 +152,7 @@ def open_tokens(
         yield CatalogTokens(catalog, now_ms)
     finally:
         catalog.close()
+
+
+def _catalog_in(folder: Path) -> URL:
+    return URL.create("sqlite", database=str(folder.resolve() / "catalog.sqlite"))

@@ -97,7 +97,7 @@ class LakeHistory:
         ends = np.array([end[c] for c in asked.tolist()], np.int64)
         first, last = int(begins.min()) // MINUTE_MS * MINUTE_MS, int(ends.max())
         minutes = self._minutes(view, asked, first, last)
-        return silences(asked, begins, ends, minutes, view.raw, self._holds)
+        return silences((asked, begins, ends), minutes, view.raw, self._holds)
 
     def _minutes(self, view: View, ids: U32, start_ms: int, end_ms: int) -> Rollup:
         """Minute rows in [start, end): the lake's, but recomputed wherever the tail touches them."""

@@ -6,7 +6,7 @@ minutes of [t − hold, t + hold] are recomputed, and nothing else can have chan
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -21,7 +21,7 @@ Holds: TypeAlias = Callable[[U32], I64]
 Fetch: TypeAlias = Callable[[U32, int, int], Readings]
 """Channels (sorted), start, end → their readings in [start, end), sorted and unique."""
 
-_TIME_BITS = 43
+TIME_BITS: Final = 43
 """Instants below the year 2248 fit; 21 bits are left for the rank of a channel among those touched."""
 
 
@@ -42,8 +42,8 @@ class Windows:
             return np.zeros(len(time_ms), np.bool_)
         known = np.unique(self.channel)
         rank = np.minimum(np.searchsorted(known, channel), len(known) - 1)
-        keys = (np.searchsorted(known, self.channel).astype(np.int64) << _TIME_BITS) + self.start_ms
-        at = np.searchsorted(keys, (rank.astype(np.int64) << _TIME_BITS) + time_ms, "right") - 1
+        keys = (np.searchsorted(known, self.channel).astype(np.int64) << TIME_BITS) + self.start_ms
+        at = np.searchsorted(keys, (rank.astype(np.int64) << TIME_BITS) + time_ms, "right") - 1
         found = np.maximum(at, 0)
         inside: Bools = (at >= 0) & (self.channel[found] == channel) & (time_ms < self.end_ms[found])
         return inside

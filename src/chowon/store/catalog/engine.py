@@ -6,8 +6,9 @@ from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from typing import Any, Final, NoReturn
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from chowon.errors import Misconfigured, StoreUnavailable
 
@@ -46,15 +47,16 @@ class Catalog:
             yield
         except IntegrityError:
             raise  # the caller knows what was not unique
-        except DBAPIError as error:
+        except (DBAPIError, PoolTimeoutError) as error:
             where = self.engine.url.render_as_string(hide_password=True)
+            reason = getattr(error, "orig", error)
             raise StoreUnavailable(
-                f"catalog {where}: {error.orig}; nothing was changed: "
+                f"catalog {where}: {reason}; nothing was changed: "
                 "check that the database runs, takes writes and has free space"
             ) from error
 
 
-def open_catalog(url: str, *, migrate: bool = True) -> Catalog:
+def open_catalog(url: str | URL, *, migrate: bool = True) -> Catalog:
     """The catalog behind an SQLAlchemy URL, with this version's tables.
 
     Errors: StoreUnavailable; Misconfigured if its tables are those of a newer chowon, or of an older one and

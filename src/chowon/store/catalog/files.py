@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import Connection, Select, delete, insert, select, update
 
 from chowon.domain.quantities import I64, U32
-from chowon.errors import Damaged, Misconfigured
+from chowon.errors import Misconfigured
 from chowon.store.catalog.engine import Catalog
 from chowon.store.catalog.tables import channel_times, lake_files, lake_state
 
@@ -115,7 +115,7 @@ class FileList:
     ) -> None:
         """List and unlist files and move the watermark, all or nothing; `before` is what this follows from.
 
-        Errors: Damaged if another process has changed the list meanwhile: nothing was changed.
+        Errors: Misconfigured if another process has changed the list meanwhile: nothing was changed.
         """
         through = before.sealed_through if sealed_through is None else sealed_through
         with self._catalog.writing() as connection:
@@ -125,7 +125,9 @@ class FileList:
                 .values(sealed_through=through, revision=before.revision + 1)
             )
             if changed.rowcount != 1:
-                raise Damaged("the list of lake files was changed by another process; only one may seal")
+                raise Misconfigured(
+                    "another process has changed the list of lake files; stop it, only one may write"
+                )
             for some in _chunks([f.id for f in remove]):
                 connection.execute(delete(lake_files).where(lake_files.c.id.in_(some)))
             if add:

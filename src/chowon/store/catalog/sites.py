@@ -11,12 +11,14 @@ import numpy as np
 from sqlalchemy import Connection, Row, Select, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from chowon.domain.quantities import DEFAULT_HOLD_MS, I64, U32
+from chowon.domain.quantities import DAY_MS, DEFAULT_HOLD_MS, I64, U32
 from chowon.domain.sites import Channel, ChannelKey, Role, Site
 from chowon.errors import BadInput, NotFound, shortened
 from chowon.store.catalog.engine import Catalog
 from chowon.store.catalog.tables import channels, meters, sites
 
+LONGEST_HOLD_MS: Final = 31 * DAY_MS
+"""A meter that is read once a month; longer, one reading would touch too many minutes."""
 _KEY: Final = re.compile(r"[a-z0-9_.-]{1,64}")
 _PHASES: Final = frozenset({"phase_a", "phase_b", "phase_c", "l1", "l2", "l3"})
 _SOLAR: Final = frozenset({"solar", "pv"})
@@ -76,7 +78,8 @@ class CatalogSites:
     def register(self, key: ChannelKey, hold_ms: int) -> Channel:
         """Make the channel known (and its site and meter if needed); the known one if it already is.
 
-        Errors: BadInput for a key that is not 1–64 characters of [a-z0-9_.-] or a hold below 1 ms.
+        Errors: BadInput for a key that is not 1–64 characters of [a-z0-9_.-] or a hold that is
+        not 1 ms to 31 days.
         """
         _check(key, hold_ms)
         (channel,) = self.resolve([key])
@@ -160,8 +163,8 @@ def _check(key: ChannelKey, hold_ms: int) -> None:
     for what, name in (("site", key.site), ("meter", key.meter), ("channel", key.channel)):
         if not _KEY.fullmatch(name):
             raise BadInput(f"{what} key {shortened(name)}: expected 1–64 characters of a–z, 0–9, _ . -")
-    if hold_ms < 1:
-        raise BadInput(f"{key}: hold_ms {hold_ms}, expected at least 1 ms")
+    if not 1 <= hold_ms <= LONGEST_HOLD_MS:
+        raise BadInput(f"{key}: hold_ms {hold_ms}, expected 1 … {LONGEST_HOLD_MS} ms")
 
 
 def _channels() -> Select[Any]:

@@ -53,8 +53,9 @@ test("days shift over the end of a month", () => expect(shifted("2026-11-01", -1
 
 test("a span names its two largest units", () => {
   expect(span(5_520_000, "ko")).toBe("1시간 32분");
-  expect(span(42_000, "en")).toBe("42 s");
-  expect(span(86_400_000 * 2, "en")).toBe("2 d");
+  expect(span(3_660_000, "en")).toBe("1 hour 1 minute");
+  expect(span(42_000, "en")).toBe("42 seconds");
+  expect(span(86_400_000 * 2, "en")).toBe("2 days");
 });
 
 test("a number is never parted from its unit", () => {

@@ -126,18 +126,19 @@ export function shifted(text: string, days: number): string {
   return new Date(Date.parse(`${text}T00:00:00Z`) + days * 86_400_000).toISOString().slice(0, 10);
 }
 
-/** A span in its two largest units: "1시간 32분", "2 d 3 h"; under a minute in seconds. */
+/** A span in its two largest units: "1시간 32분", "2 days 3 hours"; under a minute in seconds. */
 export function span(length_ms: number, language: Language): string {
-  const names = language === "ko" ? ["일", "시간", "분", "초"] : [" d", " h", " min", " s"];
-  const sizes = [86_400, 3_600, 60, 1];
-  let rest = Math.max(0, Math.round(length_ms / 1000));
-  const written: string[] = [];
-  for (const [i, size] of sizes.entries()) {
-    const count = Math.floor(rest / size);
-    rest -= count * size;
-    if (count > 0 && written.length < 2 && !(size === 1 && written.length > 0)) written.push(`${count}${names[i]}`);
+  const units = [[86_400, "일", "day"], [3_600, "시간", "hour"], [60, "분", "minute"], [1, "초", "second"]] as const;
+  const named = (count: number, ko: string, en: string) =>
+    language === "ko" ? `${count}${ko}` : `${count} ${en}${count === 1 ? "" : "s"}`;
+  let rest_s = Math.max(0, Math.round(length_ms / 1000));
+  const said: string[] = [];
+  for (const [size_s, ko, en] of units) {
+    const count = Math.floor(rest_s / size_s);
+    rest_s -= count * size_s;
+    if (count > 0 && said.length < 2 && !(size_s === 1 && said.length > 0)) said.push(named(count, ko, en));
   }
-  return written.length ? written.join(" ") : `0${names[3]}`;
+  return said.length ? said.join(" ") : named(0, "초", "second");
 }
 
 /** A half-open range of days: "2026년 11월 1일~30일" / "Nov 1 – 30, 2026". */

@@ -179,10 +179,8 @@ class Server(Program):
 
 def serve(folder: Path, *words: str | Path, **settings: str) -> Server:
     """`chowon serve` over a folder on free ports; MQTT is off unless settings say otherwise."""
-    defaults = {"CHOWON_MQTT__BROKER": "off"}
-    return Server(
-        "serve", "--data", folder, "--port", "0", "--mqtt-port", "0", "--json", *words, **(defaults | settings)
-    )
+    defaults = {"CHOWON_MQTT__BROKER": "off", "CHOWON_MQTT__PORT": "0"}
+    return Server("serve", "--data", folder, "--port", "0", "--json", *words, **(defaults | settings))
 
 
 @dataclass(frozen=True)

@@ -169,7 +169,7 @@ class Server(Program):
 
     def listening(self) -> None:
         """Returns when MQTT messages reach it."""
-        eventually(lambda: self.get("/health")["mqtt"]["connected"])
+        eventually(lambda: self.get("/health")["mqtt"]["listening"])
 
     def day(self, first_ms: int, days: int = 1, resolution: str = "1min", site: int = 1) -> Any:
         """The usage of some days."""

@@ -216,7 +216,9 @@ def check_http(reader: Reader, meter: HttpMeter, acknowledged: list[int]) -> Non
     """Each acknowledged reading is there, nothing is there that was not sent, and no row stands twice."""
     times = found(reader, meter.name)
     channel = next(c.id for s in reader.sites.sites() for c in s.channels if c.key.meter == meter.name)
-    assert np.isin(np.concatenate([batch(n) for n in acknowledged]), times).all(), "an acknowledged one is lost"
+    assert np.isin(np.concatenate([batch(n) for n in acknowledged]), times).all(), (
+        "an acknowledged one is lost"
+    )
     assert np.isin(times, np.concatenate([batch(n) for n in range(meter.sent)])).all()
     twice = {key: n for key, n in rows_kept(reader).items() if key[0] == channel and n > 1}
     assert not twice

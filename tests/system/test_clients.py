@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import http.client
 import json
+import signal
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pytest
+import websockets
+import websockets.sync.client
 from influxdb_client import InfluxDBClient, Point, WritePrecision
 from influxdb_client.client.write_api import SYNCHRONOUS, WriteOptions
 from influxdb_client.rest import ApiException
@@ -73,7 +76,9 @@ def test_the_influx_client_writes_batches_with_gzip(server):
 
 
 def test_the_influx_client_is_told_which_line_was_wrong_and_the_others_are_kept(server):
-    lines = [f"meter,site=partly power_w={p} {START_MS + 1000 * n}" for n, p in enumerate(["1", '"much"', "3"])]
+    lines = [
+        f"meter,site=partly power_w={p} {START_MS + 1000 * n}" for n, p in enumerate(["1", '"much"', "3"])
+    ]
     with InfluxDBClient(server.http, token="any", org="home") as client:
         writer = client.write_api(write_options=SYNCHRONOUS)
         with pytest.raises(ApiException) as told:
@@ -112,7 +117,9 @@ def test_arrow_in_bulk(server):
     time = pa.array(range(START_MS, START_MS + count * 1000, 1000), pa.timestamp("ms", "UTC"))
     sink = pa.BufferOutputStream()
     power_w = [n % 3000 / 10 for n in range(count)]
-    table = pa.table({"site": pa.array(["bulk"] * count).dictionary_encode(), "time": time, "power_w": power_w})
+    table = pa.table(
+        {"site": pa.array(["bulk"] * count).dictionary_encode(), "time": time, "power_w": power_w}
+    )
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     body = gzip.compress(sink.getvalue().to_pybytes(), 1)
@@ -136,17 +143,17 @@ def test_without_the_token_nothing_is_answered_and_with_it_everything(guarded):
     assert powers(guarded, "home", Authorization=f"Bearer {TOKEN}") == [1, 2]
 
 
-def test_a_token_issued_while_the_server_runs_closes_it_at_once(tmp_path):
+def test_a_token_issued_while_the_server_runs_closes_it_within_moments(tmp_path):
     with serve(tmp_path / "data") as server:
         server.ready().get("/sites")
         issued = run("token", "issue", "app", "--scope", "read", "--data", tmp_path / "data", "--json")
         assert issued.code == 0
         token = json.loads(issued.out)["token"]
-        assert server.ask("/api/v1/sites")[0] == 401
+        eventually(lambda: server.ask("/api/v1/sites")[0] == 401, within_s=10)
         server.get("/sites", Authorization=f"Bearer {token}")
         assert server.post(readings("home", 1), Authorization=f"Bearer {token}")[0] == 401, "it may only read"
         assert run("token", "revoke", "app", "--data", tmp_path / "data").code == 0
-        server.get("/sites")
+        eventually(lambda: server.ask("/api/v1/sites")[0] == 200, within_s=10)
         assert server.stopped() == 0
         assert token not in server.stderr
 
@@ -209,25 +216,47 @@ def test_a_body_over_the_bound_is_refused_announced_or_not(server):
     assert server.post(readings("bound", 1))[0] == 200
 
 
-def test_slow_and_endless_clients_do_not_stop_the_others(server):
-    with contextlib.ExitStack() as slow:
-        at = urlsplit(server.http)
-        for beginning in (b"", b"POST /api/v1/readings HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{"):
+UNFINISHED = b"POST /api/v1/readings HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{"
+
+
+def connected(server: Server) -> socket.socket:
+    at = urlsplit(server.http)
+    return socket.create_connection((at.hostname, at.port), READY_S)
+
+
+def test_slow_clients_do_not_stop_the_others_and_their_leaving_is_no_error(tmp_path):
+    with serve(tmp_path / "data") as server, contextlib.ExitStack() as slow:
+        server.ready()
+        for beginning in (b"", UNFINISHED):
             for _ in range(20):
-                client = slow.enter_context(socket.create_connection((at.hostname, at.port), READY_S))
-                client.sendall(beginning)
+                slow.enter_context(connected(server)).sendall(beginning)
         for n in range(5):
-            status, answer = server.post(readings("beside", *range(n + 1)))
+            status, answer = server.post(readings("home", *range(n + 1)))
             assert (status, answer["accepted"]) == (200, n + 1)
-    assert powers(server, "beside") == [0, 1, 2, 3, 4]
+        assert powers(server, "home") == [0, 1, 2, 3, 4]
+        slow.close()
+        assert server.post(readings("home", 1))[0] == 200
+        assert server.stopped() == 0
+        assert "Traceback" not in server.stderr
 
 
-def test_a_client_that_hangs_does_not_keep_the_server_from_stopping(tmp_path: Path):
+def test_a_client_that_hangs_does_not_keep_the_server_from_stopping(tmp_path):
+    with serve(tmp_path / "data") as server, connected(server.ready()) as client:
+        client.sendall(UNFINISHED)
+        server.get("/health")
+        assert server.stopped() == 0
+
+
+def test_an_open_page_is_told_that_the_server_stops(tmp_path):
     with serve(tmp_path / "data") as server:
-        at = urlsplit(server.ready().http)
-        with socket.create_connection((at.hostname, at.port), READY_S) as client:
-            client.sendall(b"POST /api/v1/readings HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{")
-            server.get("/health")
-            assert server.stopped() == 0
-    assert STOP_S > 10
-    assert "Traceback" not in server.stderr
+        assert server.ready().post(readings("home", 1))[0] == 200
+        live = server.http.replace("http", "ws") + "/api/v1/live?site=1"
+        eventually(lambda: server.ask("/api/v1/sites/1/now")[0] == 200)
+        with websockets.sync.client.connect(live) as page:
+            assert json.loads(page.recv())["type"] == "snapshot"
+            server.send(signal.SIGTERM)
+            with pytest.raises(websockets.ConnectionClosed):
+                while True:
+                    page.recv(STOP_S)
+        assert server.ended() == 0
+        assert "Traceback" not in server.stderr

@@ -55,7 +55,9 @@ def test_the_demo_in_an_empty_folder_lives_each_second_and_stops_cleanly(tmp_pat
     with demo(tmp_path / "demo") as server:
         server.ready()
         first_ms, *_, last_ms = [next_reading_ms(server) for _ in range(6)]
-        assert 5_000 <= last_ms - first_ms < 10_000, "about a second each; a busy machine may show two at once"
+        assert 5_000 <= last_ms - first_ms < 10_000, (
+            "about a second each; a busy machine may show two at once"
+        )
         now = server.get("/sites/1/now")
         assert now["power_w"] is not None
         assert not now["stale"]

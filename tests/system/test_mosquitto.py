@@ -181,7 +181,13 @@ def test_the_embedded_broker_refuses_a_huge_payload_and_serves_the_others(tmp_pa
 
 def test_an_external_broker_needs_a_port(tmp_path):
     refused = run(
-        "serve", "--data", tmp_path / "data", "--port", "0", CHOWON_MQTT__BROKER="external", CHOWON_MQTT__PORT="0"
+        "serve",
+        "--data",
+        tmp_path / "data",
+        "--port",
+        "0",
+        CHOWON_MQTT__BROKER="external",
+        CHOWON_MQTT__PORT="0",
     )
     assert refused.code == 2
     assert "mqtt.port" in refused.err

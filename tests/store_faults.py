@@ -8,8 +8,6 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.store_samples import NOON_MS, seconds
-
 from chowon.domain.energy import held
 from chowon.domain.quantities import MINUTE_MS
 from chowon.domain.readings import Readings, concat, latest
@@ -17,6 +15,7 @@ from chowon.domain.rollups import ROLLUP_COLUMNS, rollup
 from chowon.domain.sites import ChannelKey
 from chowon.jobs.seal import Sealer
 from chowon.store.opening import Reader, Store, open_store
+from tests.store_samples import NOON_MS, seconds
 
 
 class Crash(BaseException):

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import uvicorn
 from fastapi import FastAPI, Request, Response
-from tests.brokers import embedded, free_port, needs_mosquitto
-from tests.ingest_fakes import TIMEOUT_S, Intake
 
 from chowon.ingest.http_writes import write_lines, write_readings
 from chowon.ingest.mqtt import MqttListener, MqttSettings
+from tests.brokers import embedded, free_port, needs_mosquitto
+from tests.ingest_fakes import TIMEOUT_S, Intake
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "send-readings.md"
 EXAMPLES = re.findall(r"```(sh|python)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)

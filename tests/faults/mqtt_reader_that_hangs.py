@@ -6,9 +6,8 @@ Prints "held" once a message is inside `append`.
 import asyncio
 import sys
 
-from tests.ingest_fakes import NOW_MS, Intake
-
 from chowon.ingest.mqtt import MqttListener, MqttSettings
+from tests.ingest_fakes import NOW_MS, Intake
 
 
 async def _scene(intake: Intake) -> None:

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.brokers import embedded, free_port, mosquitto, needs_mosquitto, publish
-from tests.ingest_fakes import NOW_MS, TIMEOUT_S, Intake, disk_full
 
 from chowon.errors import MeterMisconfigured, Misconfigured
 from chowon.ingest.broker import Address, EmbeddedBroker, EmbeddedSettings, ExternalBroker
@@ -21,6 +19,8 @@ from chowon.ingest.naming import NamingPolicy
 from chowon.ingest.pipeline import QueueLimits
 from chowon.meters import chowon_binary, chowon_json
 from chowon.meters.decoded import Envelope
+from tests.brokers import embedded, free_port, mosquitto, needs_mosquitto, publish
+from tests.ingest_fakes import NOW_MS, TIMEOUT_S, Intake, disk_full
 
 pytestmark = needs_mosquitto
 TOPIC = "chowon/v1/home/main"

@@ -14,7 +14,6 @@ import numpy as np
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
-from tests.replaying import Mosquitto
 
 from chowon.errors import MeterMisconfigured, MeterUnavailable
 from chowon.replay import player
@@ -22,6 +21,7 @@ from chowon.replay.link import Broker, Link
 from chowon.replay.meter import publish, topic
 from chowon.replay.pace import Clock
 from chowon.replay.recording import Samples
+from tests.replaying import Mosquitto
 
 TOPIC = topic("home", "main")
 START_MS = 1_795_400_000_000

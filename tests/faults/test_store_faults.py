@@ -6,8 +6,6 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from tests.store_faults import check, damage, failing, opened, run_child, sealed_files
-from tests.store_samples import NOON_MS, one, seconds
 
 from chowon.domain.quantities import HOUR_MS
 from chowon.errors import ChowonError, Damaged, Misconfigured, StoreUnavailable
@@ -15,6 +13,8 @@ from chowon.jobs.seal import Sealer
 from chowon.store import journal as journal_module
 from chowon.store.journal import SqliteJournal
 from chowon.store.opening import Store, open_store
+from tests.store_faults import check, damage, failing, opened, run_child, sealed_files
+from tests.store_samples import NOON_MS, one, seconds
 
 
 @pytest.fixture

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.store_faults import Crash, check, failing, files_on_disk, opened, run_child
-from tests.store_samples import NOON_MS, one, seconds
 
 from chowon.domain.quantities import DAY_MS, HOUR_MS
 from chowon.domain.readings import Readings
@@ -21,6 +19,8 @@ from chowon.store.catalog.files import FileList
 from chowon.store.journal import SqliteJournal
 from chowon.store.lake import Lake
 from chowon.store.opening import Store, open_reader, open_store
+from tests.store_faults import Crash, check, failing, files_on_disk, opened, run_child
+from tests.store_samples import NOON_MS, one, seconds
 
 
 @pytest.fixture

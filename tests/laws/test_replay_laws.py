@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.replaying import write
 
 from chowon.replay.calendar import WEEK_MS, laid_onto
 from chowon.replay.history import history, played
 from chowon.replay.pace import Clock, from_json
 from chowon.replay.player import play
 from chowon.replay.recording import Recording
+from tests.replaying import write
 
 DAY_MS = 86_400_000
 SEOUL = ZoneInfo("Asia/Seoul")

@@ -1,9 +1,9 @@
 """The benchmark runs and counts right; how fast is for `chowon bench ingest` to say."""
 
 import numpy as np
-from tests.ingest_fakes import Intake, MemoryJournal, MemorySites
 
 from chowon.bench.ingest import FORMATS, measure_decoding, measure_sink, measure_to_durable, sample
+from tests.ingest_fakes import Intake, MemoryJournal, MemorySites
 
 
 def test_every_format_is_measured_alone_and_to_the_journal() -> None:

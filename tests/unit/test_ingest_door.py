@@ -6,7 +6,6 @@ import json
 import zlib
 
 import pytest
-from tests.ingest_fakes import NOW_MS, Intake, MemorySites, disk_full
 
 from chowon.domain.sites import ChannelKey
 from chowon.errors import PayloadRejected, PayloadTooLarge
@@ -17,6 +16,7 @@ from chowon.ingest.naming import NamingPolicy
 from chowon.ingest.pipeline import QueueLimits
 from chowon.meters import arrow_stream, chowon_json
 from chowon.meters.decoded import Decoded, Envelope
+from tests.ingest_fakes import NOW_MS, Intake, MemorySites, disk_full
 
 LINE = f"meter,site=home power=812.5 {NOW_MS}000000\n"
 BAD_LINE = "meter,site=home power=lots\n"

@@ -6,12 +6,12 @@ import threading
 
 import numpy as np
 import pytest
-from tests.ingest_fakes import NOW_MS, TIMEOUT_S, Intake, disk_full
 
 from chowon.domain.readings import Readings
 from chowon.errors import Overloaded, StoreUnavailable
 from chowon.ingest.mqtt_inbox import Arrived, Inbox
 from chowon.ingest.pipeline import QueueLimits
+from tests.ingest_fakes import NOW_MS, TIMEOUT_S, Intake, disk_full
 
 
 def _readings(n: int, channel: int = 1) -> Readings:

@@ -3,7 +3,6 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.ingest_fakes import NOW_MS
 
 from chowon.domain.quantities import ABSENT_I64
 from chowon.domain.sites import ChannelKey
@@ -11,6 +10,7 @@ from chowon.errors import Misconfigured, NotFound, PayloadRejected
 from chowon.meters import arrow_stream, chowon_binary, chowon_json, influx_line
 from chowon.meters.decoded import MAX_PROBLEMS, Decoded, Envelope, joined
 from chowon.meters.registry import Registry, found
+from tests.ingest_fakes import NOW_MS
 
 HTTP = Envelope(NOW_MS)
 MQTT = Envelope(NOW_MS, "home", "main")

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import numpy as np
-from tests.replaying import MONDAY_MS
 
 from chowon.replay.recording import MAIN, SHIPPED, Recording
+from tests.replaying import MONDAY_MS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "recordings.md").read_text()
 

@@ -3,12 +3,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from tests.replaying import MONDAY_MS, write
 
 from chowon.replay.calendar import Shift
 from chowon.replay.pace import Clock, starting
 from chowon.replay.player import play
 from chowon.replay.recording import Recording
+from tests.replaying import MONDAY_MS, write
 
 DAY_MS = 86_400_000
 NOW_MS = 1_795_400_000_000

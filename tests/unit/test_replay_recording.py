@@ -5,11 +5,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.replaying import MONDAY_MS, write
 
 from chowon.domain.quantities import ABSENT_I32
 from chowon.errors import NotFound, RecordingInvalid
 from chowon.replay.recording import SHIPPED, Recording
+from tests.replaying import MONDAY_MS, write
 
 
 def seconds(count: int, step_ms: int = 1_000) -> np.ndarray:

@@ -1,11 +1,10 @@
 import sqlite3
 from pathlib import Path
 
-from tests.store_samples import NOON_MS, seconds
-
 from chowon.jobs.seal import Sealer
 from chowon.store.doctor import examine
 from chowon.store.opening import open_reader, open_store
+from tests.store_samples import NOON_MS, seconds
 
 
 def test_a_sound_folder_has_no_findings_and_each_fault_is_one(tmp_path: Path) -> None:

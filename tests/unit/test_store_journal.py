@@ -2,11 +2,11 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.store_samples import NOON_MS, one, seconds
 
 from chowon.errors import BadInput, NotFound, StoreUnavailable
 from chowon.ports import Bounds
 from chowon.store.journal import JournalReader, SqliteJournal
+from tests.store_samples import NOON_MS, one, seconds
 
 
 @pytest.fixture

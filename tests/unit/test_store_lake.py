@@ -4,7 +4,6 @@ import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from tests.store_samples import NOON_MS, one, seconds
 
 from chowon.domain.quantities import ABSENT_I32, DAY_MS, HOUR_MS, MINUTE_MS
 from chowon.domain.readings import Readings, concat
@@ -14,6 +13,7 @@ from chowon.jobs.compact import QUIET_MS, merges
 from chowon.jobs.seal import GRACE_MS, Sealer
 from chowon.store.catalog.files import LakeFile, Snapshot
 from chowon.store.opening import Store, open_store
+from tests.store_samples import NOON_MS, one, seconds
 
 
 @pytest.fixture

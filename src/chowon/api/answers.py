@@ -3,6 +3,8 @@
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 
 from chowon.errors import (
     BadInput,
@@ -55,3 +57,7 @@ def install(app: FastAPI) -> None:
             for e in error.errors()
         )
         return error_answer(422, "bad_request", "the request does not fit the API", problems)
+
+    @app.exception_handler(ClientDisconnect)
+    async def left(_: Request, __: ClientDisconnect) -> Response:
+        return Response(status_code=400)  # nobody hears it; a client that leaves early is no error of ours

@@ -46,7 +46,12 @@ class ExternalBroker:
     address: Address
 
     def start(self) -> Address:
-        """Its address; the client finds out whether it answers."""
+        """Its address; the client finds out whether it answers. Errors: Misconfigured — no port is set."""
+        if self.address.port == 0:
+            raise Misconfigured(
+                f"mqtt.port = 0 says nothing about where the broker on {self.address.host} listens; "
+                "set its port, usually 1883"
+            )
         return self.address
 
     def stop(self) -> None:

@@ -95,7 +95,9 @@ def power_at(home: Home, time_ms: int) -> float | None:
 
 
 def recent(home: Home, now_ms: int) -> tuple[list[int], list[float]]:
-    times = [t for t in range(now_ms // 1000 * 1000 - 900_000, now_ms + 1, 1000) if power_at(home, t) is not None]
+    times = [
+        t for t in range(now_ms // 1000 * 1000 - 900_000, now_ms + 1, 1000) if power_at(home, t) is not None
+    ]
     return times, [power_at(home, t) for t in times]
 
 
@@ -113,34 +115,107 @@ def lines_of(kwh: Decimal, segment: dict) -> list[dict]:
     for i, (upto, price, _) in enumerate(BLOCKS[: tier + 1]):
         quantity = min(kwh, upto or kwh) - low
         low = upto or low
-        parts.append({"label": {"ko": f"{i + 1}단계", "en": f"Tier {i + 1}"}, "quantity": str(quantity), "unit": "kWh", "price": price,
-                      "amount": str(quantity * Decimal(price)), "from": "2023-05-16", "source": SOURCE})
+        parts.append(
+            {
+                "label": {"ko": f"{i + 1}단계", "en": f"Tier {i + 1}"},
+                "quantity": str(quantity),
+                "unit": "kWh",
+                "price": price,
+                "amount": str(quantity * Decimal(price)),
+                "from": "2023-05-16",
+                "source": SOURCE,
+            }
+        )
 
     def part(ko: str, en: str, quantity: Decimal, unit: str, price: str, since: str) -> dict:
-        return {"label": {"ko": ko, "en": en}, "quantity": str(quantity), "unit": unit, "price": price,
-                "amount": str(quantity * Decimal(price) / (100 if unit == "%" else 1)), "from": since, "source": SOURCE}
+        return {
+            "label": {"ko": ko, "en": en},
+            "quantity": str(quantity),
+            "unit": unit,
+            "price": price,
+            "amount": str(quantity * Decimal(price) / (100 if unit == "%" else 1)),
+            "from": since,
+            "source": SOURCE,
+        }
 
     down = {"ko": "원 미만 버림", "en": "down to 1 won"}
     half = {"ko": "원 미만 반올림", "en": "to the nearest won"}
     tens = {"ko": "10원 미만 버림", "en": "down to 10 won"}
     base = Decimal(BLOCKS[tier][2])
-    sums = [base, floor(sum((Decimal(p["amount"]) for p in parts), Decimal(0))), floor(kwh * 9), floor(kwh * 5)]
+    sums = [
+        base,
+        floor(sum((Decimal(p["amount"]) for p in parts), Decimal(0))),
+        floor(kwh * 9),
+        floor(kwh * 5),
+    ]
     subtotal = sum(sums)
     vat = (subtotal * Decimal("0.1")).quantize(Decimal(1), ROUND_HALF_UP)
     fund = floor(subtotal * Decimal("0.027") / 10) * 10
     whole = subtotal + vat + fund
     cut = floor(whole / 10) * 10 - whole
     rows = [
-        ("base", "기본요금", "Base charge", sums[0], down, [part(f"{tier + 1}단계 기본", f"Base of tier {tier + 1}", Decimal(1), "month", str(base), "2023-05-16")]),
+        (
+            "base",
+            "기본요금",
+            "Base charge",
+            sums[0],
+            down,
+            [
+                part(
+                    f"{tier + 1}단계 기본",
+                    f"Base of tier {tier + 1}",
+                    Decimal(1),
+                    "month",
+                    str(base),
+                    "2023-05-16",
+                )
+            ],
+        ),
         ("energy", "전력량요금", "Energy charge", sums[1], down, parts),
-        ("climate", "기후환경요금", "Climate and environment", sums[2], down, [part("기후환경", "Climate", kwh, "kWh", "9", "2023-01-01")]),
-        ("fuel", "연료비조정액", "Fuel adjustment", sums[3], down, [part("연료비조정", "Fuel", kwh, "kWh", "5", "2026-10-01")]),
-        ("vat", "부가가치세", "VAT", vat, half, [part("부가가치세", "VAT", subtotal, "%", "10", "1977-07-01")]),
-        ("fund", "전력산업기반기금", "Electricity industry fund", fund, tens, [part("기금", "Fund", subtotal, "%", "2.7", "2025-07-01")]),
+        (
+            "climate",
+            "기후환경요금",
+            "Climate and environment",
+            sums[2],
+            down,
+            [part("기후환경", "Climate", kwh, "kWh", "9", "2023-01-01")],
+        ),
+        (
+            "fuel",
+            "연료비조정액",
+            "Fuel adjustment",
+            sums[3],
+            down,
+            [part("연료비조정", "Fuel", kwh, "kWh", "5", "2026-10-01")],
+        ),
+        (
+            "vat",
+            "부가가치세",
+            "VAT",
+            vat,
+            half,
+            [part("부가가치세", "VAT", subtotal, "%", "10", "1977-07-01")],
+        ),
+        (
+            "fund",
+            "전력산업기반기금",
+            "Electricity industry fund",
+            fund,
+            tens,
+            [part("기금", "Fund", subtotal, "%", "2.7", "2025-07-01")],
+        ),
         ("rounding", "10원 미만 버림", "Rounding to 10 won", cut, None, []),
     ]
-    return [{"id": i, "label": {"ko": ko, "en": en}, "amount": str(amount), "rounding": rounding,
-             "parts": [{**p, "segment": segment} for p in found]} for i, ko, en, amount, rounding, found in rows]
+    return [
+        {
+            "id": i,
+            "label": {"ko": ko, "en": en},
+            "amount": str(amount),
+            "rounding": rounding,
+            "parts": [{**p, "segment": segment} for p in found],
+        }
+        for i, ko, en, amount, rounding, found in rows
+    ]
 
 
 def total_of(kwh: Decimal) -> Decimal:
@@ -178,10 +253,15 @@ def tier_state(kwh: Decimal) -> dict:
     index = tier_of(kwh)
     low = BLOCKS[index - 1][0] if index else Decimal(0)
     upto = BLOCKS[index][0]
-    return {"index": index + 1, "count": 3, "from_kwh": float(low), "to_kwh": None if upto is None else float(upto),
-            "distance_kwh": None if upto is None else float(upto - kwh),
-            "base_jump": None if upto is None else str(BLOCKS[index + 1][2] - BLOCKS[index][2]),
-            "tiers": [{"upto_kwh": None if u is None else float(u), "energy_price": p} for u, p, _ in BLOCKS]}
+    return {
+        "index": index + 1,
+        "count": 3,
+        "from_kwh": float(low),
+        "to_kwh": None if upto is None else float(upto),
+        "distance_kwh": None if upto is None else float(upto - kwh),
+        "base_jump": None if upto is None else str(BLOCKS[index + 1][2] - BLOCKS[index][2]),
+        "tiers": [{"upto_kwh": None if u is None else float(u), "energy_price": p} for u, p, _ in BLOCKS],
+    }
 
 
 def marginal(kwh: Decimal) -> str:
@@ -201,16 +281,38 @@ def now_of(home: Home) -> dict:
     stale = seen is None or now_ms - seen > 10_000
     price = marginal(kwh)
     return {
-        "site": home.id, "time_ms": now_ms, "currency": "KRW",
-        "power_w": None if stale else watts[-1], "voltage_v": None if stale else 221.3, "last_seen_ms": seen,
-        "stale": stale, "gap": home.gap,
-        "cost_per_hour": None if stale else str((Decimal(str(watts[-1])) / 1000 * Decimal(price)).quantize(Decimal("0.1"))),
-        "marginal_price": price, "energy_price": BLOCKS[tier_of(kwh)][1],
-        "today": {"day": str(today), "from_ms": midnight_ms(today), "kwh": float(today_kwh),
-                  "cost": str(total_of(kwh) - total_of(kwh - today_kwh)), "coverage": 0.998,
-                  "yesterday_kwh": None if home.gap else float(used(home, today - timedelta(days=1), (now_ms - midnight_ms(today)) / DAY_MS))},
-        "period": {"start": str(start), "end": str(end), "from_ms": midnight_ms(start), "to_ms": midnight_ms(end),
-                   "kwh": float(kwh), "cost": str(total_of(kwh)), "coverage": 0.997},
+        "site": home.id,
+        "time_ms": now_ms,
+        "currency": "KRW",
+        "power_w": None if stale else watts[-1],
+        "voltage_v": None if stale else 221.3,
+        "last_seen_ms": seen,
+        "stale": stale,
+        "gap": home.gap,
+        "cost_per_hour": None
+        if stale
+        else str((Decimal(str(watts[-1])) / 1000 * Decimal(price)).quantize(Decimal("0.1"))),
+        "marginal_price": price,
+        "energy_price": BLOCKS[tier_of(kwh)][1],
+        "today": {
+            "day": str(today),
+            "from_ms": midnight_ms(today),
+            "kwh": float(today_kwh),
+            "cost": str(total_of(kwh) - total_of(kwh - today_kwh)),
+            "coverage": 0.998,
+            "yesterday_kwh": None
+            if home.gap
+            else float(used(home, today - timedelta(days=1), (now_ms - midnight_ms(today)) / DAY_MS)),
+        },
+        "period": {
+            "start": str(start),
+            "end": str(end),
+            "from_ms": midnight_ms(start),
+            "to_ms": midnight_ms(end),
+            "kwh": float(kwh),
+            "cost": str(total_of(kwh)),
+            "coverage": 0.997,
+        },
         "tier": tier_state(kwh),
     }
 
@@ -225,26 +327,64 @@ def bill_of(home: Home, day: date) -> dict:
     rows, sum_kwh = [], Decimal(0)
     for found, used_kwh, coverage in days:
         sum_kwh += used_kwh
-        rows.append({"day": str(found), "kwh": float(used_kwh), "total_kwh": float(sum_kwh), "total": str(total_of(sum_kwh)), "coverage": coverage})
+        rows.append(
+            {
+                "day": str(found),
+                "kwh": float(used_kwh),
+                "total_kwh": float(sum_kwh),
+                "total": str(total_of(sum_kwh)),
+                "coverage": coverage,
+            }
+        )
     passed = max(1, (min(now_ms, midnight_ms(end)) - midnight_ms(start)))
     missing = int(sum((1 - c) * DAY_MS for _, _, c in days)) + (DAY_MS if home.gap else 0)
     length = (end - start).days
     return {
-        "site": home.id, "currency": "KRW", "tariff": TARIFF,
-        "period": {"start": str(start), "end": str(end), "from_ms": midnight_ms(start), "to_ms": midnight_ms(end), "days": length, "closed": closed},
-        "usage": {"kwh": float(measured), "billed_kwh": str(kwh), "coverage": round(1 - missing / passed, 4), "missing_ms": missing,
-                  "until_ms": min(now_ms, midnight_ms(end))},
-        "total": str(total_of(kwh)), "marginal_price": None if closed else marginal(kwh),
+        "site": home.id,
+        "currency": "KRW",
+        "tariff": TARIFF,
+        "period": {
+            "start": str(start),
+            "end": str(end),
+            "from_ms": midnight_ms(start),
+            "to_ms": midnight_ms(end),
+            "days": length,
+            "closed": closed,
+        },
+        "usage": {
+            "kwh": float(measured),
+            "billed_kwh": str(kwh),
+            "coverage": round(1 - missing / passed, 4),
+            "missing_ms": missing,
+            "until_ms": min(now_ms, midnight_ms(end)),
+        },
+        "total": str(total_of(kwh)),
+        "marginal_price": None if closed else marginal(kwh),
         "lines": (lines := lines_of(kwh, {"start": str(start), "end": str(end), "days": length})),
-        "subtotals": [{"id": "subtotal", "label": {"ko": "전기요금계", "en": "Electricity charges"}, "after": 4,
-                       "amount": str(sum(Decimal(line["amount"]) for line in lines[:4]))}],
-        "tier": tier_state(kwh), "days": rows,
+        "subtotals": [
+            {
+                "id": "subtotal",
+                "label": {"ko": "전기요금계", "en": "Electricity charges"},
+                "after": 4,
+                "amount": str(sum(Decimal(line["amount"]) for line in lines[:4])),
+            }
+        ],
+        "tier": tier_state(kwh),
+        "days": rows,
     }
 
 
 def site_of(home: Home) -> dict:
-    return {"id": home.id, "key": home.key, "name": home.name, "timezone": "Asia/Seoul", "currency": "KRW", "tariff": TARIFF, "reading_day": 1,
-            "channels": [{"id": home.id, "meter": "main", "key": "main", "role": "main", "hold_ms": 10_000}]}
+    return {
+        "id": home.id,
+        "key": home.key,
+        "name": home.name,
+        "timezone": "Asia/Seoul",
+        "currency": "KRW",
+        "tariff": TARIFF,
+        "reading_day": 1,
+        "channels": [{"id": home.id, "meter": "main", "key": "main", "role": "main", "hold_ms": 10_000}],
+    }
 
 
 def fake(token: str | None, scene: str, drop: bool) -> FastAPI:
@@ -300,7 +440,11 @@ def fake(token: str | None, scene: str, drop: bool) -> FastAPI:
         home = homes[site]
         times, watts = recent(home, int(time.time() * 1000))
         known, seq = now_of(home), 41
-        await socket.send_text(json.dumps({"type": "snapshot", "seq": seq, "now": known, "recent": {"time_ms": times, "power_w": watts}}))
+        await socket.send_text(
+            json.dumps(
+                {"type": "snapshot", "seq": seq, "now": known, "recent": {"time_ms": times, "power_w": watts}}
+            )
+        )
         last = times[-1] if times else 0
         while True:
             await asyncio.sleep(1 - time.time() % 1 + 0.05)
@@ -311,7 +455,9 @@ def fake(token: str | None, scene: str, drop: bool) -> FastAPI:
             seq += 2 if drop and seq % 20 == 0 else 1
             known = current
             try:
-                await socket.send_text(json.dumps({"type": "delta", "seq": seq, "now": changed, "samples": fresh}))
+                await socket.send_text(
+                    json.dumps({"type": "delta", "seq": seq, "now": changed, "samples": fresh})
+                )
             except WebSocketDisconnect:
                 return
 

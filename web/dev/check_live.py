@@ -19,9 +19,31 @@ def start(port: int, *arguments: str) -> subprocess.Popen:
 
 def badge(page, text: str, within_s: int) -> None:
     begun = time.monotonic()
-    page.wait_for_function("text => document.querySelector('header [role=status]')?.textContent.includes(text)",
-                           arg=text, timeout=within_s * 1000)
+    page.wait_for_function(
+        "text => document.querySelector('header [role=status]')?.textContent.includes(text)",
+        arg=text,
+        timeout=within_s * 1000,
+    )
     print(f"{text!r} after {time.monotonic() - begun:.1f} s")
+
+
+def opened_with_a_token(browser) -> None:
+    """A token typed in opens the HTTP answers and the live socket, and is still known after a reload."""
+    port = free_port()
+    server = start(port, "--token", "let-me-in")
+    time.sleep(2)
+    try:
+        page = browser.new_page(locale="ko-KR")
+        page.goto(f"http://127.0.0.1:{port}/")
+        for token in ("wrong", "let-me-in"):
+            page.get_by_label("접근 토큰").fill(token)
+            page.keyboard.press("Enter")
+            page.wait_for_timeout(700)
+        badge(page, "실시간", 10)
+        page.reload()
+        badge(page, "실시간", 10)
+    finally:
+        server.kill()
 
 
 def main() -> None:
@@ -30,7 +52,9 @@ def main() -> None:
     time.sleep(2)
     try:
         with sync_playwright() as p:
-            browser = p.chromium.launch(executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=FLAGS)
+            browser = p.chromium.launch(
+                executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=FLAGS
+            )
             page = browser.new_page(locale="ko-KR")
             failed: list[str] = []
             page.on("pageerror", lambda error: failed.append(str(error)))
@@ -55,6 +79,7 @@ def main() -> None:
             badge(page, "실시간", 10)
             if not sockets or failed or not page.evaluate("window.notReloaded"):
                 raise SystemExit(f"sockets {sockets}, errors {failed}")
+            opened_with_a_token(browser)
             browser.close()
     finally:
         server.kill()

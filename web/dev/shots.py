@@ -15,8 +15,15 @@ from playwright.sync_api import sync_playwright
 
 HERE = Path(__file__).resolve().parent
 AXE = HERE.parent / "node_modules/axe-core/axe.min.js"
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 SIZES = {"phone": (360, 780), "tablet": (768, 1024), "desk": (1440, 900)}
 
 # name: (address, size, scheme, language, server arguments, what to do first)
@@ -25,8 +32,24 @@ for _page in ("now", "bill"):
     for _size in SIZES:
         for _scheme in ("light", "dark"):
             for _language in ("ko", "en"):
-                SHOTS[f"{_page}-{_size}-{_scheme}-{_language}"] = (f"#/{_page}?site=1", _size, _scheme, _language, (), None)
-for _name, _site in {"long": 2, "zero": 3, "small": 4, "large": 5, "solar": 6, "silent": 7, "gaps": 8, "factory": 9}.items():
+                SHOTS[f"{_page}-{_size}-{_scheme}-{_language}"] = (
+                    f"#/{_page}?site=1",
+                    _size,
+                    _scheme,
+                    _language,
+                    (),
+                    None,
+                )
+for _name, _site in {
+    "long": 2,
+    "zero": 3,
+    "small": 4,
+    "large": 5,
+    "solar": 6,
+    "silent": 7,
+    "gaps": 8,
+    "factory": 9,
+}.items():
     SHOTS[f"now-{_name}"] = (f"#/now?site={_site}", "phone", "light", "ko", (), None)
     SHOTS[f"bill-{_name}"] = (f"#/bill?site={_site}", "phone", "light", "ko", (), None)
 SHOTS |= {
@@ -91,17 +114,26 @@ def main(out: Path, wanted: list[str]) -> int:
     bad = 0
     try:
         with sync_playwright() as p:
-            browser = p.chromium.launch(executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=FLAGS)
+            browser = p.chromium.launch(
+                executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=FLAGS
+            )
             for name, (address, size, scheme, language, arguments, what) in chosen.items():
                 if arguments not in servers:
                     servers[arguments] = served(arguments)
                 width, height = SIZES[size]
                 context = browser.new_context(
-                    viewport={"width": width, "height": height}, device_scale_factor=2 if size == "phone" else 1,
-                    color_scheme=scheme, locale="ko-KR" if language == "ko" else "en-US", bypass_csp=False)
+                    viewport={"width": width, "height": height},
+                    device_scale_factor=2 if size == "phone" else 1,
+                    color_scheme=scheme,
+                    locale="ko-KR" if language == "ko" else "en-US",
+                    bypass_csp=False,
+                )
                 page = context.new_page()
                 said: list[str] = []
-                page.on("console", lambda m, said=said: said.append(m.text) if m.type in ("error", "warning") else None)
+                page.on(
+                    "console",
+                    lambda m, said=said: said.append(m.text) if m.type in ("error", "warning") else None,
+                )
                 page.on("pageerror", lambda e, said=said: said.append(str(e)))
                 page.goto(f"http://127.0.0.1:{servers[arguments][1]}/{address}")
                 page.wait_for_timeout(1600)
@@ -111,8 +143,10 @@ def main(out: Path, wanted: list[str]) -> int:
                 if wide > 0:
                     said.append(f"{wide} px wider than the screen")
                 found = page.evaluate(AXE.read_text() + "; axe.run().then(r => r.violations)")
-                said += [f"axe {v['impact']}: {v['id']} {[n['target'] for n in v['nodes']][:4]} {v['nodes'][0].get('failureSummary', '')[:300]}"
-                         for v in found]
+                said += [
+                    f"axe {v['impact']}: {v['id']} {[n['target'] for n in v['nodes']][:4]} {v['nodes'][0].get('failureSummary', '')[:300]}"
+                    for v in found
+                ]
                 said = [s for s in said if not re.search("401|503", s)]
                 print(name, *said, sep="\n  ")
                 bad += bool(said)

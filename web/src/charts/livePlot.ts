@@ -73,7 +73,8 @@ export class LivePlot {
       if (value < least) least = value;
       if (value > most) most = value;
     }
-    const wanted = most >= least ? powerRange(least, most) : (this.#range ?? powerRange(0, 0));
+    if (least > most) return; // nothing drawn: the axis stays as it was
+    const wanted = powerRange(least, most);
     const range = this.#range;
     this.#range = still || !range ? wanted : [eased(range[0], wanted[0], elapsed_ms), eased(range[1], wanted[1], elapsed_ms)];
   }

@@ -4,7 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' 2>/dev/null)
 
-.PHONY: help demo serve test lint format bench docs-shots lock clean system
+MODULES := web/node_modules/.package-lock.json
+
+.PHONY: help demo test lint format bench screenshots lock clean system
 
 help:
 	@echo "make demo    a real recorded home, live, with its bill: open the address it prints"
@@ -16,24 +18,29 @@ help:
 demo: $(VENV)/run.done
 	$(BIN)/chowon demo
 
-test: $(VENV)/dev.done system
-	$(BIN)/python -m pytest
-	cd web && npm test --silent
+test: $(VENV)/dev.done $(MODULES) system
+	$(BIN)/python -m pytest -n 2
+	scripts/npm.sh $(BIN)/python run --silent test
 
-lint: $(VENV)/dev.done
+lint: $(VENV)/dev.done $(MODULES)
 	$(BIN)/ruff format --check src tests scripts
 	$(BIN)/ruff check src tests scripts
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/vulture
-	cd web && npm run --silent check
+	scripts/npm.sh $(BIN)/python run --silent check
+	scripts/npm.sh $(BIN)/python run --silent lint
 
 format: $(VENV)/dev.done
 	$(BIN)/ruff format src tests scripts
 	$(BIN)/ruff check --fix src tests scripts
 
-bench: $(VENV)/run.done
+bench: $(VENV)/dev.done
 	$(BIN)/chowon bench all
+
+# The README's pictures, from a demo in a fresh folder.
+screenshots: $(VENV)/dev.done system
+	$(BIN)/python scripts/screenshots.py docs/images
 
 system:
 	@sh scripts/system-packages.sh
@@ -43,6 +50,10 @@ $(VENV)/run.done: requirements/run.lock pyproject.toml $(WEB_SOURCES)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(MODULES): web/package-lock.json $(VENV)/run.done
+	scripts/npm.sh $(BIN)/python ci --silent
 	@touch $@
 
 $(VENV)/dev.done: $(VENV)/run.done requirements/dev.lock

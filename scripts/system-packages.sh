@@ -11,8 +11,6 @@ need chromium chromium
 need mosquitto mosquitto
 need mosquitto_pub mosquitto-clients
 need /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc fonts-noto-cjk
-need node nodejs
-need npm npm
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "installing system packages:$missing"

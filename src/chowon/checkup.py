@@ -15,11 +15,13 @@ from chowon.app import DASHBOARD
 from chowon.config import Config
 from chowon.errors import ChowonError
 from chowon.registry import TariffBook
+from chowon.store import doctor as store_doctor
 from chowon.store.opening import Reader, open_reader
 
 State = Literal["well", "look", "wrong"]
 _LOW_DISK_BYTES = 2 * 2**30
 _QUIET_MS = 10 * 60_000
+ANSWER_WITHIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,15 @@ class Finding:
     said: str
 
 
-def examine(config: Config, now_ms: int) -> list[Finding]:
-    """All findings, in the order in which a person would look."""
-    return [*_package(), *_tariffs(), *_disk(config.data.folder), *_data(config, now_ms), *_server(config)]
+def examine(config: Config, now_ms: int, *, deep: bool = False) -> list[Finding]:
+    """All findings, in the order in which a person would look. deep: read every byte that is kept."""
+    return [
+        *_package(),
+        *_tariffs(),
+        *_disk(config.data.folder),
+        *_data(config, now_ms, deep),
+        *_server(config),
+    ]
 
 
 def _package() -> Iterator[Finding]:
@@ -63,7 +71,7 @@ def _disk(folder: Path) -> Iterator[Finding]:
     yield Finding("disk", state, f"{free / 2**30:.1f} GiB free at {there}")
 
 
-def _data(config: Config, now_ms: int) -> Iterator[Finding]:
+def _data(config: Config, now_ms: int, deep: bool) -> Iterator[Finding]:
     folder = config.data.folder
     if not (folder / "journal.sqlite").is_file():
         yield Finding("data", "look", f"{folder} holds no data yet; `chowon serve` makes it")
@@ -74,7 +82,7 @@ def _data(config: Config, now_ms: int) -> Iterator[Finding]:
         yield Finding("data", "wrong", str(error))
         return
     try:
-        yield from _kept(reader)
+        yield from _kept(reader, deep)
         yield from _sites(reader, now_ms)
     except ChowonError as error:
         yield Finding("data", "wrong", str(error))
@@ -82,20 +90,18 @@ def _data(config: Config, now_ms: int) -> Iterator[Finding]:
         reader.close()
 
 
-def _kept(reader: Reader) -> Iterator[Finding]:
-    unreadable = reader.journal.unreadable()
-    for row in unreadable:
-        yield Finding("journal", "wrong", f"batch {row.sequence} ({row.rows} readings): {row.reason}")
-    if not unreadable:
+def _kept(reader: Reader, deep: bool) -> Iterator[Finding]:
+    trouble = store_doctor.examine(reader, deep=deep)
+    for found in trouble:
+        yield Finding("data", "wrong", f"{found.what}; {found.advice}")
+    if not trouble:
         bounds = reader.journal.bounds()
-        yield Finding("journal", "well", f"{bounds.last - bounds.trimmed_through} batches wait for the lake")
-    listed = reader.files.snapshot().files
-    _, missing = reader.lake.unlisted(listed)
-    for file in missing:
-        yield Finding("lake", "wrong", f"{file} is listed but not there; restore it from a backup")
-    if not missing:
-        size = sum(f.bytes for f in listed) / 2**20
-        yield Finding("lake", "well", f"{len(listed)} files, {size:.1f} MiB")
+        files = reader.files.snapshot().files
+        size = sum(f.bytes for f in files) / 2**20
+        waiting = bounds.last - bounds.trimmed_through
+        yield Finding(
+            "data", "well", f"{len(files)} files, {size:.1f} MiB; {waiting} batches wait for the lake"
+        )
 
 
 def _sites(reader: Reader, now_ms: int) -> Iterator[Finding]:
@@ -128,7 +134,7 @@ def _server(config: Config) -> Iterator[Finding]:
     if config.server.token:
         request.add_header("Authorization", f"Bearer {config.server.token}")
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - the address is ours
+        with urllib.request.urlopen(request, timeout=ANSWER_WITHIN_S) as answer:  # noqa: S310 - the address is ours
             health = json.load(answer)
     except (urllib.error.URLError, ValueError, OSError) as error:
         yield Finding("server", "wrong", f"{where} does not answer as chowon does: {error}")

@@ -8,7 +8,6 @@ import signal
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pyarrow as pa
@@ -18,6 +17,7 @@ import websockets.sync.client
 from influxdb_client import InfluxDBClient, Point, WritePrecision
 from influxdb_client.client.write_api import SYNCHRONOUS, WriteOptions
 from influxdb_client.rest import ApiException
+
 from tests.system.programs import READY_S, STOP_S, Server, eventually, run, serve
 
 START_MS = 1_795_312_800_000
@@ -247,6 +247,11 @@ def test_a_client_that_hangs_does_not_keep_the_server_from_stopping(tmp_path):
         assert server.stopped() == 0
 
 
+def listen(page: websockets.sync.client.ClientConnection) -> None:
+    while True:
+        page.recv(STOP_S)
+
+
 def test_an_open_page_is_told_that_the_server_stops(tmp_path):
     with serve(tmp_path / "data") as server:
         assert server.ready().post(readings("home", 1))[0] == 200
@@ -256,7 +261,6 @@ def test_an_open_page_is_told_that_the_server_stops(tmp_path):
             assert json.loads(page.recv())["type"] == "snapshot"
             server.send(signal.SIGTERM)
             with pytest.raises(websockets.ConnectionClosed):
-                while True:
-                    page.recv(STOP_S)
+                listen(page)
         assert server.ended() == 0
         assert "Traceback" not in server.stderr

@@ -1,4 +1,4 @@
-"""REDD house 2 (Massachusetts, 2011): real mains every 3 s with real gaps, through the real way to the bill."""
+"""REDD house 2 (Massachusetts, 2011): real mains every 3 s, real gaps, the real way to the bill."""
 
 import json
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.system.programs import Server, eventually, run, serve
 
 from chowon.store.opening import open_reader
+from tests.system.programs import Server, eventually, run, serve
 
 DAY_MS = 86_400_000
 HOLD_MS = 10_000
@@ -119,7 +119,7 @@ def test_its_bills_are_for_what_was_measured_and_say_how_much_was_not(imported, 
 
 
 def test_the_whole_house_is_billed_by_its_mains_alone(house_2, tmp_path):
-    """With its nine appliances, as it was published: their energy is a part of the mains', not added to it."""
+    """With its nine appliances, as it was published: their energy is part of the mains', not added."""
     done = run("import", house_2, "--data", tmp_path / "data", "--json")
     assert done.code == 0, done.err
     recorded = Recorded(house_2)

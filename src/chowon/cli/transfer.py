@@ -104,7 +104,7 @@ def _send(file: Path, names: Any, take: Callable[[Any], Tally]) -> Tally:
 
     total: Tally = {"accepted": 0, "rejected": 0, "problems": []}
     with progress() as bar:
-        task = bar.add_task(file.name, total=files.row_count(file) if file.is_file() else None)
+        task = bar.add_task(file.name, total=files.row_count(file))
         for piece in files.pieces(file, names):
             outcome = take(piece)
             total["accepted"] += outcome["accepted"]

@@ -1,6 +1,7 @@
 """Files of measurements as payloads for the door: Parquet and CSV, in pieces, in the columns of the API."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -38,8 +39,9 @@ class Piece:
 
 
 def row_count(path: Path) -> int | None:
-    """How many rows the file has, None where only reading it through would tell."""
-    return pq.ParquetFile(path).metadata.num_rows if path.suffix == ".parquet" else None
+    """How many rows the file has, None where only reading it through would tell. Errors: as `pieces`."""
+    with _readable(path):
+        return pq.ParquetFile(path).metadata.num_rows if path.suffix == ".parquet" else None
 
 
 def pieces(path: Path, names: Names) -> Iterator[Piece]:
@@ -47,12 +49,19 @@ def pieces(path: Path, names: Names) -> Iterator[Piece]:
 
     Errors: NotFound, PayloadRejected (not such a file).
     """
-    if not path.is_file():
-        raise NotFound(f"{path}: no such file")
-    try:
+    with _readable(path):
         for batch in _batches(path):
             table = pa.Table.from_batches([batch])
             yield Piece(_stream(table, names), table.num_rows)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Whatever the libraries say of a file, as errors of our tree."""
+    if not path.is_file():
+        raise NotFound(f"{path}: no such file")
+    try:
+        yield
     except (pa.ArrowException, UnicodeDecodeError) as error:
         problem = Problem(str(path), shortened(str(error), 200), f"a readable file of one of {KINDS}")
         raise PayloadRejected(f"{path} cannot be read", [problem]) from error

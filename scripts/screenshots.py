@@ -1,4 +1,4 @@
-"""The README's pictures: a demo in an empty folder, its pages in a real Chromium. Usage: screenshots.py OUT."""
+"""The README's pictures: the pages of a fresh demo in a real Chromium. Usage: screenshots.py OUT."""
 
 import json
 import shutil

@@ -34,9 +34,7 @@ def page_of(
     )
     page, wrong = context.new_page(), []
     page.set_default_timeout(SHOWN_MS)
-    page.on(
-        "console", lambda m: wrong.append(f"{m.type}: {m.text}") if m.type in ("error", "warning") else None
-    )
+    page.on("console", lambda m: wrong.append(f"{m.type}: {m.text}") if m.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     try:
         yield page

@@ -19,8 +19,6 @@ import paho.mqtt.client as mqtt
 import pyarrow as pa
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
-from tests.replaying import Mosquitto
-from tests.system.programs import READY_S, Server, ask, eventually, serve
 
 from chowon.domain.energy import held
 from chowon.domain.quantities import DEFAULT_HOLD_MS, HOUR_MS, MINUTE_MS, QUARTER_MS
@@ -29,6 +27,8 @@ from chowon.meters.arrow_stream import CONTENT_TYPE
 from chowon.ports import Entry
 from chowon.store.columns import readings_of_table
 from chowon.store.opening import Reader, open_reader
+from tests.replaying import Mosquitto
+from tests.system.programs import READY_S, Server, ask, eventually, serve
 
 KILLS = 50
 CHECK_EVERY = 10
@@ -39,7 +39,7 @@ ALL_TIMES = (0, 2**42)
 
 
 def power_dw(time_ms: np.ndarray) -> np.ndarray:
-    """What every meter here measures at an instant, 0.1 W: so a stored value shows that it is the sent one."""
+    """What every meter measures at an instant, 0.1 W: so a stored value shows that it is the sent one."""
     return (time_ms // 1_000 * 7_919) % 50_000
 
 
@@ -184,7 +184,7 @@ def reading(folder: Path) -> Iterator[Reader]:
 
 
 def found(reader: Reader, meter: str) -> np.ndarray:
-    """(n,) the times of a meter's readings as every question sees them; values and rollups are checked."""
+    """(n,) the times of a meter's readings as every question sees them; checks values and rollups."""
     channel = next(c.id for s in reader.sites.sites() for c in s.channels if c.key.meter == meter)
     readings = reader.history.readings([channel], *ALL_TIMES)
     assert np.array_equal(readings.power_dw, power_dw(readings.time_ms))

@@ -73,7 +73,7 @@ class Program:
         for stream in (self._popen.stdout, self._popen.stderr):
             assert stream is not None
             stream.close()
-        print(f"--- stderr of pid {self.pid}\n{self.stderr}", file=sys.stderr)  # noqa: T201 - shown on failure
+        print(f"--- stderr of pid {self.pid}\n{self.stderr}", file=sys.stderr)
 
     @property
     def stderr(self) -> str:

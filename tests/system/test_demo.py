@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.replaying import MONDAY_MS, write
-from tests.system.programs import Server, eventually, gone, run, taken_port
 
 from chowon.domain.readings import Readings
 from chowon.store.opening import open_reader
+from tests.replaying import MONDAY_MS, write
+from tests.system.programs import Server, eventually, gone, run, taken_port
 
 STOP_WITHIN_S = 10.0
 STEP_MS = 2_000

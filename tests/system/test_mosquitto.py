@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.replaying import Mosquitto
-from tests.system.programs import Server, eventually, run, serve
 
 from chowon.store.opening import open_reader
+from tests.replaying import Mosquitto
+from tests.system.programs import Server, eventually, run, serve
 
 START_MS = 1_795_312_800_000
 """2026-11-22 02:00 UTC"""

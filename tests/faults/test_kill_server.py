@@ -39,7 +39,11 @@ ALL_TIMES = (0, 2**42)
 
 
 def power_dw(time_ms: np.ndarray) -> np.ndarray:
+<<<<<<< HEAD
     """What every meter here measures at an instant, 0.1 W: a stored value shows that it is the sent one."""
+=======
+    """What every meter measures at an instant, 0.1 W: so a stored value shows that it is the sent one."""
+>>>>>>> system
     return (time_ms // 1_000 * 7_919) % 50_000
 
 
@@ -184,7 +188,7 @@ def reading(folder: Path) -> Iterator[Reader]:
 
 
 def found(reader: Reader, meter: str) -> np.ndarray:
-    """(n,) the times of a meter's readings as every question sees them; values and rollups are checked."""
+    """(n,) the times of a meter's readings as every question sees them; checks values and rollups."""
     channel = next(c.id for s in reader.sites.sites() for c in s.channels if c.key.meter == meter)
     readings = reader.history.readings([channel], *ALL_TIMES)
     assert np.array_equal(readings.power_dw, power_dw(readings.time_ms))

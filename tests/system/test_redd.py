@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 """REDD house 2 (Massachusetts, 2011): real mains every 3 s, real gaps, the real way to the bill."""
+=======
+"""REDD house 2 (Massachusetts, 2011): real mains every 3 s with real gaps, through to the bill."""
+>>>>>>> system
 
 import json
 from collections.abc import Iterator
@@ -94,7 +98,8 @@ def test_its_gaps_are_shown_as_gaps_and_hold_no_energy(imported, recent):
         assert not [t for t in usage["start_ms"] if start < t and t + 3_600_000 <= end]
         inside = imported.get(f"/sites/1/usage?from={start}&to={end}&resolution=1min")
         rows = zip(inside["start_ms"], inside["import_kwh"], inside["coverage"], strict=True)
-        assert not [row for row in rows if start <= row[0] and row[0] + 60_000 <= end and any(row[1:])]
+        whole = [row[1:] for row in rows if start <= row[0] and row[0] + 60_000 <= end]
+        assert not any(kwh or coverage for kwh, coverage in whole)
 
 
 def test_its_bills_are_for_what_was_measured_and_say_how_much_was_not(imported, recent):
@@ -119,7 +124,11 @@ def test_its_bills_are_for_what_was_measured_and_say_how_much_was_not(imported, 
 
 
 def test_the_whole_house_is_billed_by_its_mains_alone(house_2, tmp_path):
+<<<<<<< HEAD
     """With its nine appliances, as it was published: their energy is part of the mains', not added."""
+=======
+    """Its nine appliances, published beside the mains, are a part of them and not added."""
+>>>>>>> system
     done = run("import", house_2, "--data", tmp_path / "data", "--json")
     assert done.code == 0, done.err
     recorded = Recorded(house_2)

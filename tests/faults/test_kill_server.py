@@ -39,11 +39,7 @@ ALL_TIMES = (0, 2**42)
 
 
 def power_dw(time_ms: np.ndarray) -> np.ndarray:
-<<<<<<< HEAD
-    """What every meter here measures at an instant, 0.1 W: a stored value shows that it is the sent one."""
-=======
     """What every meter measures at an instant, 0.1 W: so a stored value shows that it is the sent one."""
->>>>>>> system
     return (time_ms // 1_000 * 7_919) % 50_000
 
 

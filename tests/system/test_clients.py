@@ -18,11 +18,7 @@ from influxdb_client import InfluxDBClient, Point, WritePrecision
 from influxdb_client.client.write_api import SYNCHRONOUS, WriteOptions
 from influxdb_client.rest import ApiException
 
-<<<<<<< HEAD
-from tests.system.programs import READY_S, STOP_S, Server, eventually, run, serve
-=======
 from tests.system.programs import READY_S, Server, eventually, run, serve
->>>>>>> system
 
 START_MS = 1_795_312_800_000
 TOKEN = "a-token-of-forty-characters-for-the-test"
@@ -251,11 +247,6 @@ def test_a_client_that_hangs_does_not_keep_the_server_from_stopping(tmp_path):
         assert server.stopped() == 0
 
 
-def listen(page: websockets.sync.client.ClientConnection) -> None:
-    while True:
-        page.recv(STOP_S)
-
-
 def test_an_open_page_is_told_that_the_server_stops(tmp_path):
     with serve(tmp_path / "data") as server:
         assert server.ready().post(readings("home", 1))[0] == 200
@@ -264,14 +255,9 @@ def test_an_open_page_is_told_that_the_server_stops(tmp_path):
         with websockets.sync.client.connect(live) as page:
             assert json.loads(page.recv())["type"] == "snapshot"
             server.send(signal.SIGTERM)
-<<<<<<< HEAD
-            with pytest.raises(websockets.ConnectionClosed):
-                listen(page)
-=======
             with pytest.raises(websockets.ConnectionClosedError) as told:
                 assert all(json.loads(frame)["type"] == "delta" for frame in page)
         assert told.value.rcvd is not None
         assert told.value.rcvd.code == 1012, "a restart: come again"
->>>>>>> system
         assert server.ended() == 0
         assert "Traceback" not in server.stderr

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""REDD house 2 (Massachusetts, 2011): real mains every 3 s, real gaps, the real way to the bill."""
-=======
 """REDD house 2 (Massachusetts, 2011): real mains every 3 s with real gaps, through to the bill."""
->>>>>>> system
 
 import json
 from collections.abc import Iterator
@@ -124,11 +120,7 @@ def test_its_bills_are_for_what_was_measured_and_say_how_much_was_not(imported, 
 
 
 def test_the_whole_house_is_billed_by_its_mains_alone(house_2, tmp_path):
-<<<<<<< HEAD
-    """With its nine appliances, as it was published: their energy is part of the mains', not added."""
-=======
     """Its nine appliances, published beside the mains, are a part of them and not added."""
->>>>>>> system
     done = run("import", house_2, "--data", tmp_path / "data", "--json")
     assert done.code == 0, done.err
     recorded = Recorded(house_2)

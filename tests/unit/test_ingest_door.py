@@ -187,7 +187,9 @@ def test_several_gzip_members_are_one_body_but_not_any_number_of_them() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"not gzip", gzip.compress(LINE.encode())[:-9], gzip.compress(b"x") + b"rest"]
+    "body",
+    [b"not gzip", gzip.compress(LINE.encode())[:-9], gzip.compress(b"x") + b"rest"],
+    ids=["no gzip", "cut short", "more behind it"],
 )
 def test_broken_compression_is_refused_with_a_reason(body: bytes) -> None:
     with pytest.raises(PayloadRejected, match="decompressed"):

@@ -26,10 +26,10 @@ def store(tmp_path: Path):
 
 def test_a_torn_log_page_takes_away_only_what_was_not_acknowledged(tmp_path: Path) -> None:
     journal = SqliteJournal(tmp_path / "journal.sqlite", lambda: NOON_MS)
-    journal.append([seconds(NOON_MS, 300)] * 3)
+    journal.append([seconds(NOON_MS, 3000)] * 3)  # more than what opening left in the log
     log = tmp_path / "journal.sqlite-wal"
     acknowledged = log.stat().st_size
-    journal.append([seconds(NOON_MS, 300)])
+    journal.append([seconds(NOON_MS, 3000)])
     whole = log.stat().st_size
     assert whole > acknowledged
     for size in (acknowledged, acknowledged + 10, (acknowledged + whole) // 2, whole - 1):
@@ -39,7 +39,11 @@ def test_a_torn_log_page_takes_away_only_what_was_not_acknowledged(tmp_path: Pat
             shutil.copy(tmp_path / name, image)
         os.truncate(image / "journal.sqlite-wal", size)
         after_crash = SqliteJournal(image / "journal.sqlite", lambda: NOON_MS)
-        assert [(e.sequence, len(e.readings)) for e in after_crash.read(0)] == [(1, 300), (2, 300), (3, 300)]
+        assert [(e.sequence, len(e.readings)) for e in after_crash.read(0)] == [
+            (1, 3000),
+            (2, 3000),
+            (3, 3000),
+        ]
         assert after_crash.append([seconds(NOON_MS, 1)]) == 4
         after_crash.close()
     journal.close()

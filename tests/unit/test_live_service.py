@@ -13,7 +13,7 @@ from chowon.domain.clock import Period
 from chowon.domain.readings import Readings
 from chowon.domain.sites import Channel, ChannelKey, Site
 from chowon.errors import NotFound
-from chowon.live.hub import QUEUE_FRAMES
+from chowon.live.hub import HEARTBEAT_MS, QUEUE_FRAMES
 from chowon.live.service import Live, Priced
 from chowon.registry import TariffBook
 from tests.memory import MemoryHistory
@@ -207,6 +207,21 @@ async def test_nothing_is_sent_when_nothing_changed(house):
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await anext(frames)
+
+
+async def test_watchers_of_a_silent_meter_hear_that_the_server_is_there(house):
+    await house.live.start()
+    house.use(500, 1)
+    house.now_ms += 20 * 60_000
+    await house.live.tick()
+    frames = house.live.frames(1)
+    await anext(frames)
+    for _ in range(HEARTBEAT_MS // 1000):
+        house.now_ms += 1000
+        await house.live.tick()
+    delta = json.loads(await anext(frames))
+    assert (delta["now"]["time_ms"], delta["samples"]) == (house.now_ms, [])
+    await frames.aclose()
 
 
 async def test_yesterday_is_compared_up_to_the_same_time_of_day(house):

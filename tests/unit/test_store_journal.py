@@ -1,8 +1,10 @@
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from chowon.domain.readings import Readings
 from chowon.errors import BadInput, NotFound, StoreUnavailable
 from chowon.ports import Bounds
 from chowon.store.journal import JournalReader, SqliteJournal
@@ -94,3 +96,21 @@ def test_a_closed_journal_acknowledges_nothing(journal: SqliteJournal) -> None:
 def test_a_reader_without_a_journal_is_told_where_it_looked(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"nowhere\.sqlite"):
         JournalReader(tmp_path / "nowhere.sqlite")
+
+
+def test_what_a_large_import_took_is_given_back_to_the_disk(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    journal = SqliteJournal(path, lambda: NOON_MS)
+    random = np.random.default_rng(1)
+    for hour in range(40):
+        noise = random.integers(-(2**31) + 1, 2**31 - 1, 300_000).astype(np.int32)
+        times = NOON_MS + hour * 10**9 + np.arange(300_000, dtype=np.int64) * 1000
+        journal.append([Readings(np.ones(300_000, np.uint32), times, noise)])
+    journal.trim(40)
+    journal.close()
+    assert path.stat().st_size < 40 * 2**20
+    assert journal_bounds(path) == Bounds(40, 40)
+
+
+def journal_bounds(path: Path) -> Bounds:
+    return JournalReader(path).bounds()

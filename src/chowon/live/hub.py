@@ -10,6 +10,8 @@ from chowon.live.view import Now
 
 QUEUE_FRAMES = 64
 """Deltas that may wait for one client, some seconds' worth. When full, all are dropped for a snapshot."""
+HEARTBEAT_MS = 30_000
+"""A silent meter's watchers hear at least this often that the server is there."""
 
 _encode = msgspec.json.Encoder().encode
 _FIELDS = tuple(f.name for f in fields(Now))
@@ -96,7 +98,8 @@ class Hub:
         if watched is None:
             return
         changed = {n: v for n in _FIELDS if (v := getattr(now, n)) != getattr(watched.now, n)}
-        if set(changed) <= {"time_ms"} and not len(time_ms):
+        quiet = set(changed) <= {"time_ms"} and not len(time_ms)
+        if quiet and now.time_ms - watched.now.time_ms < HEARTBEAT_MS:
             return
         watched.sequence += 1
         watched.now = now

@@ -37,6 +37,8 @@ CREATE TABLE IF NOT EXISTS quarantine (
 """
 _CRC_HEAD: Final = struct.Struct("<qqI")
 _BUSY_S: Final = 30.0
+_KEPT_PAGES: Final = 8192
+"""Free pages that stay in the file for the next batches (32 MiB); what a large import left behind goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,7 @@ class SqliteJournal(JournalReader):
                     ),
                 ],
             )
+            self._shrink(db)
 
     def quarantine(self, sequence: int) -> None:
         """Set a batch aside, so that reading goes on past it; its bytes are kept. Errors: NotFound."""
@@ -181,6 +184,17 @@ class SqliteJournal(JournalReader):
             if self._db is not None:
                 self._db.close()
                 self._db = None
+
+    def _shrink(self, db: sqlite3.Connection) -> None:
+        try:
+            (free,) = db.execute("PRAGMA freelist_count").fetchone()
+            if free > _KEPT_PAGES:
+                # `execute` would take one step of it, which frees one page
+                db.executescript(f"PRAGMA incremental_vacuum({free - _KEPT_PAGES})")
+        except sqlite3.Error as error:
+            self._db = None
+            db.close()
+            _raise_as_ours(self.path, error)
 
     def _writable(self) -> sqlite3.Connection:
         """The connection; after an error a new one, once the disk takes writes again."""
@@ -230,6 +244,7 @@ def _open_for_writing(path: Path) -> sqlite3.Connection:
     """A connection to a journal whose log is checkpointed and whose disk has just taken a write."""
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_S)
     try:
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file only
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.executescript(_SCHEMA)

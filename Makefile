@@ -19,7 +19,7 @@ demo: $(VENV)/run.done
 	$(BIN)/chowon demo
 
 test: $(VENV)/dev.done $(MODULES) system
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 	scripts/npm.sh $(BIN)/python run --silent test
 
 lint: $(VENV)/dev.done $(MODULES)

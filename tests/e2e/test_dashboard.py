@@ -189,6 +189,6 @@ def test_with_a_token_set_the_page_asks_for_it_and_goes_on(browser, folder):
         running.ready()
         with page_of(browser, allowed="401") as page:
             page.goto(running.http)
-            page.locator("input").first.fill(token)
+            page.locator("input[type=password]").fill(token)
             page.keyboard.press("Enter")
             expect(seen(page, "Tiers")).to_be_visible(timeout=SHOWN_MS)

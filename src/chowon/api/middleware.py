@@ -1,11 +1,12 @@
 """Bounds and headers for every request, as plain ASGI: nothing is buffered twice."""
 
-from fastapi.responses import JSONResponse
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chowon.api.answers import error_answer
 
+DRAINED = 4
+"""Times the bound: so much of a body that is too large is read before the answer."""
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
     "base-uri 'none'; form-action 'self'",
@@ -39,7 +40,11 @@ class BodyTooLarge(Exception):
 
 
 class BodyLimit:
-    """Answer 413 to bodies above the bound, announced or not."""
+    """Answer 413 to bodies above the bound, announced or not.
+
+    What is left of a body that is too large, but not absurdly so, is read and thrown away: a client that is
+    still sending when the connection closes would see a broken pipe instead of the answer.
+    """
 
     def __init__(self, app: ASGIApp, limit_bytes: int) -> None:
         self._app, self._limit = app, limit_bytes
@@ -49,32 +54,49 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        seen, answered = 0, False
-
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > self._limit:
-                raise BodyTooLarge
-            return message
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        body = _Counted(receive, self._limit, int(announced) if announced.isdigit() else 0)
+        answered = False
 
         async def noted(message: Message) -> None:
             nonlocal answered
             answered = True
             await send(message)
 
-        announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > self._limit:
-            await self._refusal()(scope, receive, send)
-            return
         try:
-            await self._app(scope, counted, noted)
+            await self._app(scope, body.receive, noted)
         except BodyTooLarge:
             if answered:
                 raise
-            await self._refusal()(scope, receive, send)
+            await body.drain(DRAINED * self._limit)
+            mib = self._limit / 2**20
+            answer = error_answer(413, "too_large", f"at most {mib:g} MiB a request; send smaller batches")
+            await answer(scope, receive, send)
 
-    def _refusal(self) -> JSONResponse:
-        mib = self._limit / 2**20
-        return error_answer(413, "too_large", f"at most {mib:g} MiB a request; send smaller batches")
+
+class _Counted:
+    """A request's body, counted while it is read."""
+
+    def __init__(self, receive: Receive, limit: int, announced: int) -> None:
+        self._receive, self._limit, self._announced = receive, limit, announced
+        self._seen = 0
+        self._more = True
+
+    async def receive(self) -> Message:
+        if self._announced > self._limit:
+            raise BodyTooLarge
+        message = await self._next()
+        if self._seen > self._limit:
+            raise BodyTooLarge
+        return message
+
+    async def drain(self, most: int) -> None:
+        """Read on to the end, but not past `most` bytes in all."""
+        while self._more and self._seen <= most:
+            await self._next()
+
+    async def _next(self) -> Message:
+        message = await self._receive()
+        self._seen += len(message.get("body", b""))
+        self._more = message["type"] == "http.request" and message.get("more_body", False)
+        return message

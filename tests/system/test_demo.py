@@ -1,12 +1,14 @@
 """`chowon demo` in the hands of a user: ready soon, alive each second, gone when told, back where it was."""
 
 import signal
+import sqlite3
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from chowon.domain.readings import Readings
+from chowon.errors import ChowonError
 from chowon.store.opening import open_reader
 from tests.replaying import MONDAY_MS, write
 from tests.system.programs import Server, eventually, gone, run, taken_port
@@ -106,6 +108,34 @@ def test_a_killed_demo_leaves_no_process_and_loses_nothing_that_it_had(tmp_path)
     time_ms = stored(folder).time_ms
     assert seen_ms in time_ms
     assert set(np.diff(time_ms).tolist()) == {STEP_MS}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_demo_that_is_stopped_while_it_fills_the_past_goes_on_later(tmp_path, number):
+    folder, recording = tmp_path / "demo", small_recording(tmp_path)
+    with demo(folder, "--recording", recording) as first:
+        eventually(lambda: begun(folder))
+        first.send(number)
+        assert first.ended(STOP_WITHIN_S) != 0
+        assert "Traceback" not in first.stderr
+        gone(first.children())
+    with demo(folder, "--recording", recording) as second:
+        second.ready()
+        next_reading_ms(second)
+        assert second.stopped() == 0
+    assert set(np.diff(stored(folder).time_ms).tolist()) == {STEP_MS}
+
+
+def begun(folder: Path) -> bool:
+    """Whether some of the past is in the data folder."""
+    try:
+        reader = open_reader(folder)
+    except (ChowonError, sqlite3.Error):
+        return False
+    try:
+        return reader.journal.bounds().last > 0
+    finally:
+        reader.close()
 
 
 def test_a_second_demo_on_the_same_folder_is_refused_and_disturbs_nothing(tmp_path):

@@ -109,7 +109,8 @@ class Place:
     def wait_for(self, more: int) -> None:
         with self._news:
             wanted = self._acknowledged + more
-            assert self._news.wait_for(lambda: self._acknowledged >= wanted, READY_S)
+            told = f"no {more} acknowledgements within {READY_S} s"
+            assert self._news.wait_for(lambda: self._acknowledged >= wanted, READY_S), told
 
 
 class HttpMeter(threading.Thread):

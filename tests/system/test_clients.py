@@ -128,6 +128,24 @@ def test_arrow_in_bulk(server):
     assert powers(server, "bulk") == power_w
 
 
+def test_a_file_goes_into_a_running_server_by_its_address_and_not_past_it(tmp_path):
+    file = tmp_path / "measured.csv"
+    file.write_text(f"time,power_w\n{START_MS},1.5\n{START_MS + 1000},1e300\n{START_MS + 2000},3.5\n")
+    with serve(tmp_path / "data", CHOWON_SERVER__TOKEN=TOKEN) as server:
+        server.ready()
+        past = run("import", file, "--data", tmp_path / "data")
+        assert past.code == 2
+        assert f"pid {server.pid}" in past.err
+        assert run("import", file, "--url", server.http).code != 0
+        sent = run("import", file, "--url", server.http, "--json", CHOWON_TOKEN=TOKEN)
+        assert sent.code == 1, "one row is wrong"
+        assert {name: json.loads(sent.out)[name] for name in ("accepted", "rejected")} == {
+            "accepted": 2,
+            "rejected": 1,
+        }
+        assert powers(server, "home", Authorization=f"Bearer {TOKEN}") == [1.5, 3.5]
+
+
 def test_without_the_token_nothing_is_answered_and_with_it_everything(guarded):
     paths = ["/sites", "/sites/1", "/sites/1/now", "/sites/1/bill", "/health"]
     paths.append("/sites/1/usage?from=0&to=1")

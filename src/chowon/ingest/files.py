@@ -12,11 +12,17 @@ import pyarrow.parquet as pq
 
 from chowon.errors import NotFound, PayloadRejected, Problem, shortened
 from chowon.meters.arrow_stream import CONTENT_TYPE
+from chowon.meters.fields import FIELDS
 
 ROWS: Final = 200_000
 """Rows of a file in one payload."""
 KINDS: Final = ".parquet, .csv, .csv.gz"
 FORMAT: Final = CONTENT_TYPE
+_CSV_TYPES: Final = {
+    **{field.name: pa.float64() for field in FIELDS},
+    **dict.fromkeys(("site", "meter", "channel"), pa.string()),
+}
+"""Said, not guessed: a guess sees the first block only, whose watts may all be whole."""
 _RECORDED_TIME, _RECORDED_MAINS = "timestamp", "mains"
 
 
@@ -71,7 +77,7 @@ def _batches(path: Path) -> Iterator[pa.RecordBatch]:
     if path.suffix == ".parquet":
         yield from pq.ParquetFile(path).iter_batches(ROWS)
     elif path.suffixes[-1:] == [".csv"] or path.suffixes[-2:] == [".csv", ".gz"]:
-        with pa_csv.open_csv(path) as reader:
+        with pa_csv.open_csv(path, convert_options=pa_csv.ConvertOptions(column_types=_CSV_TYPES)) as reader:
             yield from reader
     else:
         problem = Problem(str(path), shortened(path.suffix), KINDS)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the tests need from the system: a browser, Korean glyphs, and Mosquitto. `make demo` needs none of it.
+# What the tests need from the system: a browser, Korean glyphs, Mosquitto, PostgreSQL. `make demo` needs none of it.
 # Installs with apt-get when root; otherwise says exactly what is missing.
 set -eu
 missing=""
@@ -11,14 +11,16 @@ need chromium chromium
 need mosquitto mosquitto
 need mosquitto_pub mosquitto-clients
 need /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc fonts-noto-cjk
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need initdb postgresql
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "installing system packages:$missing"
     apt-get update -qq
     # shellcheck disable=SC2086
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
-    # The package starts a broker of its own; the tests start theirs.
+    # The packages start servers of their own; the tests start theirs.
     service mosquitto stop >/dev/null 2>&1 || true
+    service postgresql stop >/dev/null 2>&1 || true
     exit 0
 fi
 echo "The tests need these system packages:$missing" >&2

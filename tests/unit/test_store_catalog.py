@@ -1,4 +1,3 @@
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -20,20 +19,22 @@ from chowon.store.catalog.files import FileList, Heard, NewFile
 from chowon.store.catalog.sites import CatalogSites, SiteDefaults, role_of
 from chowon.store.catalog.tables import metadata
 from chowon.store.catalog.tokens import CatalogTokens
+from tests.postgres import cluster
 
 BACKENDS = ["sqlite", "postgresql"]
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    with cluster() as url:
+        yield url
 
 
 @pytest.fixture(params=BACKENDS)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/catalog.sqlite"
-    found = os.environ.get("CHOWON_TEST_POSTGRES")
-    if not found:
-        pytest.skip(
-            "set CHOWON_TEST_POSTGRES to an SQLAlchemy URL of an empty database to run this on PostgreSQL"
-        )
-    return found
+    return str(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, PlainSerializer
 
-from chowon.domain.bill import Bill, number_text
+from chowon.domain.bill import Bill, number_text, plain_line
 from chowon.domain.tariff import Text
 from chowon.live.view import TierNow
 
@@ -30,7 +30,7 @@ class PartAnswer(BaseModel):
     unit: str
     price: Number
     amount: Number
-    since: Annotated[date, Field(serialization_alias="from")]
+    since: Annotated[date, Field(alias="from")]
     source: str
     segment: SegmentAnswer
 
@@ -112,28 +112,7 @@ class BillAnswer(BaseModel):
 
 def lines_of(bill: Bill) -> list[LineAnswer]:
     """The bill's lines with their parts."""
-    return [
-        LineAnswer(
-            id=line.id,
-            label=line.label,
-            amount=line.amount,
-            rounding=line.rounding,
-            parts=[
-                PartAnswer(
-                    label=p.label,
-                    quantity=p.quantity,
-                    unit=p.unit,
-                    price=p.price,
-                    amount=p.amount,
-                    since=p.since,
-                    source=p.source,
-                    segment=SegmentAnswer(start=p.segment.start, end=p.segment.end, days=p.segment.days),
-                )
-                for p in line.parts
-            ],
-        )
-        for line in bill.lines
-    ]
+    return [LineAnswer.model_validate(plain_line(line)) for line in bill.lines]
 
 
 def subtotals_of(bill: Bill) -> list[SubtotalAnswer]:

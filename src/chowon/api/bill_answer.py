@@ -6,9 +6,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, PlainSerializer
 
-from chowon.domain.bill import Bill, number_text, plain_line
+from chowon.domain.bill import number_text, plain_line
 from chowon.domain.tariff import Text
-from chowon.live.view import TierNow
+from chowon.jobs.statement import Statement
+from chowon.live.view import TierNow, tier_now
 
 Number = Annotated[Decimal, PlainSerializer(number_text, return_type=str)]
 """An exact decimal as text, without exponent or trailing zeros."""
@@ -110,11 +111,49 @@ class BillAnswer(BaseModel):
     days: list[DayAnswer]
 
 
-def lines_of(bill: Bill) -> list[LineAnswer]:
-    """The bill's lines with their parts."""
-    return [LineAnswer.model_validate(plain_line(line)) for line in bill.lines]
+def answer(site_id: int, told: Statement) -> BillAnswer:
+    """A statement as the API writes it."""
+    bill, period = told.bill, told.period
+    return BillAnswer(
+        site=site_id,
+        currency=bill.currency,
+        tariff=TariffAnswer(id=bill.tariff_id, name=bill.tariff_name),
+        period=PeriodAnswer(
+            start=period.start,
+            end=period.end,
+            from_ms=told.from_ms,
+            to_ms=told.to_ms,
+            days=period.days,
+            closed=told.closed,
+        ),
+        usage=UsageAnswer(
+            kwh=_kwh(told.kwh),
+            billed_kwh=bill.usage.kwh,
+            coverage=told.coverage,
+            missing_ms=told.missing_ms,
+            until_ms=told.until_ms,
+        ),
+        options=bill.options,
+        total=bill.total,
+        marginal_price=told.next_kwh.marginal_price,
+        energy_price=told.next_kwh.energy_price,
+        lines=[LineAnswer.model_validate(plain_line(line)) for line in bill.lines],
+        subtotals=[
+            SubtotalAnswer(id=s.id, label=s.label, amount=s.amount, after=s.after) for s in bill.subtotals
+        ],
+        tier=tier_now(told.standing),
+        days=[
+            DayAnswer(
+                day=d.day,
+                kwh=_kwh(d.kwh),
+                total_kwh=_kwh(d.total_kwh),
+                total=d.total,
+                coverage=d.coverage,
+            )
+            for d in told.days
+        ],
+    )
 
 
-def subtotals_of(bill: Bill) -> list[SubtotalAnswer]:
-    """The bill's named sums."""
-    return [SubtotalAnswer(id=s.id, label=s.label, amount=s.amount, after=s.after) for s in bill.subtotals]
+def _kwh(kwh: Decimal) -> float:
+    return round(float(kwh), 6)

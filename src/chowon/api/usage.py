@@ -14,6 +14,7 @@ from chowon.domain.quantities import DAY_MS, HOUR_MS, MINUTE_MS, QUARTER_MS
 from chowon.domain.site_usage import SiteUsage, merged, site_usage
 from chowon.domain.sites import Site
 from chowon.errors import BadInput
+from chowon.jobs.statement import coverage
 from chowon.live.series import summed_power
 from chowon.ports import Resolution
 
@@ -136,12 +137,6 @@ def _bucketed(parts: Parts, site: Site, from_ms: int, to_ms: int, resolution: Re
         ],
         gaps=gaps_of(parts, site, from_ms, to_ms),
     )
-
-
-def coverage(covered_ms: int, start_ms: int, end_ms: int, now_ms: int) -> float:
-    """The measured share, 0–1, of the part of [start, end) that has gone by."""
-    gone = min(end_ms, max(now_ms, start_ms)) - start_ms
-    return round(min(covered_ms / gone, 1.0), 4) if gone > 0 else 0.0
 
 
 def _means_w(used: SiteUsage) -> list[float | None]:

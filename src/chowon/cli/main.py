@@ -5,7 +5,19 @@ import sys
 import typer
 
 from chowon import __version__
-from chowon.cli import bench, bill, configuration, demo, doctor, replay, serve, tariff, token, transfer
+from chowon.cli import (
+    bench,
+    bill,
+    bill_show,
+    configuration,
+    demo,
+    doctor,
+    replay,
+    serve,
+    tariff,
+    token,
+    transfer,
+)
 from chowon.errors import BadInput, ChowonError, Misconfigured, NotFound
 
 app = typer.Typer(
@@ -21,6 +33,7 @@ app.command()(serve.serve)
 app.command("import")(transfer.import_)
 app.command("export")(transfer.export)
 app.command()(replay.replay)
+bill.app.command("show")(bill_show.show)
 app.add_typer(bill.app, name="bill")
 app.add_typer(tariff.app, name="tariff")
 app.add_typer(token.app, name="token")

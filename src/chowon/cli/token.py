@@ -34,12 +34,13 @@ def issue(
 
 
 @app.command()
-def revoke(name: Name, config: ConfigFile = None, data: DataFolder = None) -> None:
+def revoke(name: Name, config: ConfigFile = None, data: DataFolder = None, as_json: AsJson = False) -> None:
     """Stop all tokens of this name."""
     from chowon.store.opening import open_tokens
 
     with open_tokens(loaded(config, data).config.data.folder) as tokens:
         tokens.revoke(name)
+    emit({"revoked": name}, as_json, lambda: f"revoked: {name}")
 
 
 @app.command("list")

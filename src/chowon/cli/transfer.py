@@ -68,6 +68,7 @@ def export(
     ] = None,
     config: ConfigFile = None,
     data: DataFolder = None,
+    as_json: Annotated[bool, typer.Option("--json", help="with -o: say as JSON what was written")] = False,
 ) -> None:
     """Write readings or rollups of a site to a file. A running server goes on undisturbed."""
     from chowon.api.usage import instant_ms
@@ -93,7 +94,11 @@ def export(
             else rollup_tables(reader.history, found, start_ms, end_ms, resolution)
         )
         rows = _written(tables, output)
-        note(f"{rows:,} rows" + (f" in {output}" if output else ""))
+        if output is None:
+            note(f"{rows:,} rows")
+        else:
+            told = {"rows": rows, "file": str(output)}
+            emit(told, as_json, lambda: f"{rows:,} rows in {output}")
     finally:
         reader.close()
 

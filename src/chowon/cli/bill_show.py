@@ -1,0 +1,61 @@
+"""`chowon bill show`: the bill of a site, from what was measured."""
+
+import json
+from datetime import date
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+import typer
+
+from chowon.cli.output import AsJson, note
+from chowon.cli.serve import wall_ms
+from chowon.cli.settings import ConfigFile, DataFolder, loaded
+from chowon.errors import BadInput, NotFound
+
+
+def show(
+    site: Annotated[str, typer.Option(help="site key")] = "home",
+    day: Annotated[
+        str | None, typer.Option("--date", help="a day of the period, YYYY-MM-DD; left out: today")
+    ] = None,
+    lang: Annotated[Literal["ko", "en"], typer.Option(help="language")] = "ko",
+    config: ConfigFile = None,
+    data: DataFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """The bill of a site's period, every line explained. A running server goes on undisturbed."""
+    from chowon.api.bill_answer import answer
+    from chowon.cli.bill_table import print_bill
+    from chowon.domain.bill import prepare
+    from chowon.domain.clock import local_day, period_of
+    from chowon.jobs.statement import statement
+    from chowon.registry import TariffBook
+    from chowon.store.opening import open_reader
+
+    reader = open_reader(loaded(config, data).config.data.folder)
+    try:
+        found = next((s for s in reader.sites.sites() if s.key == site), None)
+        if found is None:
+            known = ", ".join(s.key for s in reader.sites.sites()) or "none yet"
+            raise NotFound(f"no site {site!r}; known: {known}")
+        now_ms = wall_ms()
+        period = period_of(_day(day) or local_day(now_ms, ZoneInfo(found.timezone)), found.reading_day)
+        prepared = prepare(TariffBook().load(found.tariff), period, found.tariff_options)
+        told = statement(reader.history, found, prepared, now_ms)
+    finally:
+        reader.close()
+    if as_json:
+        typer.echo(
+            json.dumps(answer(found.id, told).model_dump(mode="json", by_alias=True), ensure_ascii=False)
+        )
+        return
+    print_bill(told.bill, told.next_kwh, told.standing, lang)
+    if told.missing_ms:
+        note(f"measured {told.coverage:.1%} of the time gone by; nothing is billed for the rest")
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError as error:
+        raise BadInput(f"--date: {text!r} is not a day such as 2026-11-23") from error

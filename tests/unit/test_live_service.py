@@ -145,6 +145,24 @@ async def test_names_that_turn_up_later_are_followed(house):
     assert (await house.now()).period.kwh == 0.01
 
 
+async def test_a_site_can_be_asked_for_as_soon_as_its_first_reading_is_durable(house):
+    house.book.found = []
+    await house.live.start()
+    house.book.found = [HOME]
+    house.use(3600, 11)
+    assert (await house.live.now(1)).period.kwh == 0.01
+
+
+async def test_asking_while_late_data_is_worked_in_loses_nothing(house):
+    await house.live.start()
+    start = house.now_ms
+    house.use(1000, 5)
+    house.measure(2000, at_ms=start + 2500)
+    rounds = [house.live.tick(), house.live.reload(), house.live.tick()]
+    await asyncio.gather(*rounds)
+    assert (await house.now()).period.kwh == pytest.approx((3.5 * 1000 + 0.5 * 2000) / 3.6e6, abs=1e-6)
+
+
 async def test_phases_add_up_and_a_missing_one_makes_the_power_unknown():
     phases = tuple(Channel(n, ChannelKey("home", "meter", f"l{n}"), "phase") for n in (1, 2, 3))
     house = House(Site(1, "home", "공장", "Asia/Seoul", 1, TARIFF.id, {}, phases))

@@ -58,6 +58,7 @@ class Live:
         self._frames: dict[int, Frame] = {}
         self._yesterday: dict[int, tuple[int, float | None]] = {}
         self._news = asyncio.Event()
+        self._settling = asyncio.Lock()
         self._new_names = False
         self._in_flight: list[Readings] | None = None
         self._fresh: list[Readings] = []
@@ -65,7 +66,6 @@ class Live:
     async def start(self) -> None:
         """Load all sites and set their sums from the store."""
         await self.reload()
-        await self._reconcile()
 
     async def run(self) -> None:
         """Tick as soon as something is durable, and now and then without; until cancelled."""
@@ -94,7 +94,8 @@ class Live:
             self._new_names = False
             await self.reload()
         self._turn_pages()
-        await self._reconcile()
+        async with self._settling:
+            await self._reconcile()
         fresh, self._fresh = concat(self._fresh), []
         for site_id in self.hub.sites():
             now = await self.now(site_id)
@@ -102,17 +103,14 @@ class Live:
 
     async def reload(self) -> None:
         """Read sites and settings anew; changed and new ones are set from the store."""
-        known, self._sites = self._sites, {s.id: s for s in await asyncio.to_thread(self._book.sites)}
-        for site in self._sites.values():
-            if known.get(site.id) == site:
-                continue
-            frame = self._frames[site.id] = self._frame(site)
-            for channel in site.channels:
-                self.states.add(channel.id, channel.hold_ms, frame.window)
-            self._slots[site.id] = self.states.slots([c.id for c in site.main_channels])
+        async with self._settling:
+            await self._read_book()
+            await self._reconcile()
 
     async def now(self, site_id: int) -> Now:
         """The site's state at this instant. Errors: NotFound."""
+        if site_id not in self._frames:
+            await self.reload()  # its first reading may have come a moment ago
         frame = self._frames.get(site_id)
         if frame is None:
             raise NotFound(f"no site {site_id}; GET /api/v1/sites lists the known ones")
@@ -130,6 +128,16 @@ class Live:
                 yield await self._snapshot(subscription) if subscription.behind else frame
         finally:
             self.hub.leave(subscription)
+
+    async def _read_book(self) -> None:
+        known, self._sites = self._sites, {s.id: s for s in await asyncio.to_thread(self._book.sites)}
+        for site in self._sites.values():
+            if known.get(site.id) == site:
+                continue
+            frame = self._frames[site.id] = self._frame(site)
+            for channel in site.channels:
+                self.states.add(channel.id, channel.hold_ms, frame.window)
+            self._slots[site.id] = self.states.slots([c.id for c in site.main_channels])
 
     async def _snapshot(self, subscription: Subscription) -> bytes:
         sequence, now = self.hub.catch_up(subscription)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -12,7 +13,7 @@ from chowon.domain.bill import Usage, prepare
 from chowon.domain.clock import Period
 from chowon.domain.readings import Readings
 from chowon.domain.sites import Channel, ChannelKey, Site
-from chowon.errors import NotFound
+from chowon.errors import NotFound, UsageInvalid
 from chowon.live.hub import HEARTBEAT_MS, QUEUE_FRAMES
 from chowon.live.service import Live, Priced
 from chowon.registry import TariffBook
@@ -161,6 +162,40 @@ async def test_asking_while_late_data_is_worked_in_loses_nothing(house):
     rounds = [house.live.tick(), house.live.reload(), house.live.tick()]
     await asyncio.gather(*rounds)
     assert (await house.now()).period.kwh == pytest.approx((3.5 * 1000 + 0.5 * 2000) / 3.6e6, abs=1e-6)
+
+
+async def test_a_site_whose_tariff_is_gone_is_told_so_and_stops_nobody_else(house):
+    broken = replace(HOME, id=2, key="other", tariff_options={"no": "such"}, channels=())
+    house.book.found = [broken, HOME]
+    await house.live.start()
+    house.use(3600, 11)
+    assert (await house.now()).period.kwh == 0.01
+    with pytest.raises(UsageInvalid, match="no such option"):
+        await house.live.now(2)
+    house.now_ms += 24 * 3_600_000
+    await house.live.tick()
+    house.book.found = [replace(broken, tariff_options={}), HOME]
+    await house.live.reload()
+    assert (await house.live.now(2)).period.kwh == 0
+
+
+async def test_a_round_that_fails_is_counted_and_the_next_one_goes_on(house, monkeypatch):
+    await house.live.start()
+    rounds = []
+
+    async def tick() -> None:
+        rounds.append(len(rounds))
+        if len(rounds) == 1:
+            raise OSError("something unforeseen")
+        running.cancel()
+
+    monkeypatch.setattr(house.live, "tick", tick)
+    monkeypatch.setattr("chowon.live.service.IDLE_S", 0)
+    monkeypatch.setattr("chowon.live.service.PAUSE_S", 0)
+    running = asyncio.create_task(house.live.run())
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert (rounds, house.live.failed_rounds) == ([0, 1], 1)
 
 
 async def test_phases_add_up_and_a_missing_one_makes_the_power_unknown():

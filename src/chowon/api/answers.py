@@ -1,8 +1,12 @@
 """How errors look on the wire: one shape, a fitting status, what to do next."""
 
+import logging
+from http import HTTPStatus
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
@@ -19,6 +23,7 @@ from chowon.errors import (
 )
 
 RETRY_AFTER_S = 5
+_log = logging.getLogger(__name__)
 
 
 def error_answer(status: int, code: str, message: str, problems: tuple[Problem, ...] = ()) -> JSONResponse:
@@ -48,7 +53,15 @@ def install(app: FastAPI) -> None:
             case Unavailable():
                 return error_answer(503, "unavailable", str(error))
             case _:
+                _log.error("a request failed", exc_info=error)
                 return error_answer(500, "internal", "chowon could not do this; its log says why")
+
+    @app.exception_handler(HTTPException)
+    async def plain(request: Request, error: HTTPException) -> JSONResponse:
+        code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+        known = "; the API is described at /api/v1/openapi.json" if error.status_code in (404, 405) else ""
+        message = f"{request.method} {request.url.path}: {error.detail}{known}"
+        return error_answer(error.status_code, code, message)
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:

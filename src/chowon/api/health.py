@@ -40,6 +40,8 @@ class HealthAnswer(BaseModel):
     broker_running: bool | None
     sealing_problem: str | None
     live_clients: int
+    failed_live_rounds: int
+    """rounds of the live loop that failed; the log says why"""
     snapshots_forced: int
     """live clients that fell behind and got a fresh snapshot"""
 
@@ -72,6 +74,7 @@ async def health(request: Request) -> HealthAnswer:
         mqtt=None if pulse.mqtt is None else asdict(pulse.mqtt),
         broker_running=pulse.broker_running,
         sealing_problem=pulse.sealing_problem,
+        failed_live_rounds=parts.live.failed_rounds,
         live_clients=parts.live.hub.clients(),
         snapshots_forced=parts.live.hub.snapshots_forced,
     )

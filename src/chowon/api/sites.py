@@ -3,15 +3,18 @@
 import asyncio
 from dataclasses import replace
 from typing import Annotated
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from chowon.api.parts import Parts, parts_of
+from chowon.domain.clock import local_day, period_of
 from chowon.domain.sites import Role, Site
-from chowon.errors import BadInput
+from chowon.errors import BadInput, NotFound, TariffInvalid
 
+NO_CURRENCY = "XXX"
+"""ISO 4217: no currency."""
 router = APIRouter(prefix="/sites", tags=["sites"])
 
 
@@ -96,7 +99,8 @@ async def change_site(request: Request, site_id: int, change: SiteChange) -> Sit
     if "timezone" in wanted and wanted["timezone"] not in available_timezones():
         raise BadInput(f"timezone: {wanted['timezone']!r} is not an IANA name such as Asia/Seoul")
     changed = replace(await asyncio.to_thread(parts.sites.site, site_id), **wanted)
-    parts.tariff(changed.tariff)
+    today = local_day(parts.now_ms(), ZoneInfo(changed.timezone))
+    parts.prepare(changed, period_of(today, changed.reading_day))  # a wrong tariff or option is refused here
     await asyncio.to_thread(parts.sites.configure, changed)
     await parts.live.reload()
     return answer(parts, changed)
@@ -104,14 +108,14 @@ async def change_site(request: Request, site_id: int, change: SiteChange) -> Sit
 
 def answer(parts: Parts, site: Site) -> SiteAnswer:
     """A site as the API writes it."""
-    tariff = parts.tariff(site.tariff)
+    currency, name = _tariff(parts, site)
     return SiteAnswer(
         id=site.id,
         key=site.key,
         name=site.name,
         timezone=site.timezone,
-        currency=tariff.currency,
-        tariff=TariffName(id=tariff.id, name=Text(ko=tariff.name.ko, en=tariff.name.en)),
+        currency=currency,
+        tariff=TariffName(id=site.tariff, name=name),
         tariff_options=site.tariff_options,
         reading_day=site.reading_day,
         channels=[
@@ -119,3 +123,12 @@ def answer(parts: Parts, site: Site) -> SiteAnswer:
             for c in site.channels
         ],
     )
+
+
+def _tariff(parts: Parts, site: Site) -> tuple[str, Text]:
+    """Currency and name; one that is gone must not hide the site on which to mend it."""
+    try:
+        tariff = parts.tariff(site.tariff)
+    except (NotFound, TariffInvalid):
+        return NO_CURRENCY, Text(ko=site.tariff, en=site.tariff)
+    return tariff.currency, Text(ko=tariff.name.ko, en=tariff.name.en)

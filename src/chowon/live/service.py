@@ -18,7 +18,7 @@ from chowon.domain.clock import Period, local_day, midnight_ms, period_of
 from chowon.domain.quantities import DAY_MS, DWMS_PER_WH, I64, MINUTE_MS, QUARTER_MS
 from chowon.domain.readings import Readings, concat, of_channels
 from chowon.domain.sites import Site
-from chowon.errors import NotFound, StoreUnavailable
+from chowon.errors import ChowonError, Damaged, NotFound, StoreUnavailable
 from chowon.live.hub import Hub, Subscription, snapshot_frame
 from chowon.live.recompute import sums_from_store
 from chowon.live.series import summed_power
@@ -56,6 +56,10 @@ class Live:
         self._sites: dict[int, Site] = {}
         self._slots: dict[int, I64] = {}
         self._frames: dict[int, Frame] = {}
+        self._unpriced: dict[int, ChowonError] = {}
+        """sites whose tariff cannot be used, and why; their energy is summed all the same"""
+        self._windows: dict[int, Window] = {}
+        self.failed_rounds = 0
         self._yesterday: dict[int, tuple[int, float | None]] = {}
         self._news = asyncio.Event()
         self._settling = asyncio.Lock()
@@ -68,13 +72,21 @@ class Live:
         await self.reload()
 
     async def run(self) -> None:
-        """Tick as soon as something is durable, and now and then without; until cancelled."""
+        """Tick as soon as something is durable, and now and then without; until cancelled.
+
+        A round that fails is logged and counted, and the next one tries again: what is shown must never
+        stop what is taken in.
+        """
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(IDLE_S):
                     await self._news.wait()
             self._news.clear()
-            await self.tick()
+            try:
+                await self.tick()
+            except Exception:  # noqa: BLE001 - a page that fails must not stop the meters
+                self.failed_rounds += 1
+                _log.exception("a live round failed; trying again")
             await asyncio.sleep(PAUSE_S)
 
     def on_durable(self, readings: Readings) -> None:
@@ -98,8 +110,9 @@ class Live:
             await self._reconcile()
         fresh, self._fresh = concat(self._fresh), []
         for site_id in self.hub.sites():
-            now = await self.now(site_id)
-            self.hub.publish(now, *self._site_samples(site_id, fresh))
+            if site_id not in self._unpriced:
+                now = await self.now(site_id)
+                self.hub.publish(now, *self._site_samples(site_id, fresh))
 
     async def reload(self) -> None:
         """Read sites and settings anew; changed and new ones are set from the store."""
@@ -108,9 +121,11 @@ class Live:
             await self._reconcile()
 
     async def now(self, site_id: int) -> Now:
-        """The site's state at this instant. Errors: NotFound."""
-        if site_id not in self._frames:
+        """The site's state at this instant. Errors: NotFound; what pricing says of an unusable tariff."""
+        if site_id not in self._windows:
             await self.reload()  # its first reading may have come a moment ago
+        if site_id in self._unpriced:
+            raise self._unpriced[site_id]
         frame = self._frames.get(site_id)
         if frame is None:
             raise NotFound(f"no site {site_id}; GET /api/v1/sites lists the known ones")
@@ -134,9 +149,9 @@ class Live:
         for site in self._sites.values():
             if known.get(site.id) == site:
                 continue
-            frame = self._frames[site.id] = self._frame(site)
+            window = self._open_page(site)
             for channel in site.channels:
-                self.states.add(channel.id, channel.hold_ms, frame.window)
+                self.states.add(channel.id, channel.hold_ms, window)
             self._slots[site.id] = self.states.slots([c.id for c in site.main_channels])
 
     async def _snapshot(self, subscription: Subscription) -> bytes:
@@ -162,23 +177,33 @@ class Live:
     def _turn_pages(self) -> None:
         """Give a new day's window to every site whose local day is over."""
         now_ms = self._now()
-        for site_id in [i for i, f in self._frames.items() if now_ms >= f.window.day_end_ms]:
-            frame = self._frames[site_id] = self._frame(self._sites[site_id])
-            every = self.states.slots([c.id for c in self._sites[site_id].channels])
-            self.states.move_windows(every, frame.window)
+        for site_id in [i for i, w in self._windows.items() if now_ms >= w.day_end_ms]:
+            site = self._sites[site_id]
+            every = self.states.slots([c.id for c in site.channels])
+            self.states.move_windows(every, self._open_page(site))
 
-    def _frame(self, site: Site) -> Frame:
+    def _open_page(self, site: Site) -> Window:
+        """The window of this local day; the frame that goes with it, or why there is none."""
         zone, now_ms = ZoneInfo(site.timezone), self._now()
         day = local_day(now_ms, zone)
         period = period_of(day, site.reading_day)
-        window = Window(
+        window = self._windows[site.id] = Window(
             midnight_ms(day, zone),
             midnight_ms(day + timedelta(days=1), zone),
             midnight_ms(period.start, zone),
             midnight_ms(period.end, zone),
         )
-        priced = self._pricing(site, period)
-        return Frame(site.id, priced.currency, day.isoformat(), period, window, priced.prepared)
+        self._unpriced.pop(site.id, None)
+        try:
+            priced = self._pricing(site, period)
+        except ChowonError as error:
+            _log.error("site %s has no bill: %s", site.key, error)
+            self._unpriced[site.id] = error
+        else:
+            self._frames[site.id] = Frame(
+                site.id, priced.currency, day.isoformat(), period, window, priced.prepared
+            )
+        return window
 
     async def _reconcile(self) -> None:
         """Set channels with late data, and new ones, from the store; go on from there without a loss."""
@@ -189,7 +214,7 @@ class Live:
         windows = {c: self.states.window_of(int(self.states.slots([c])[0])) for c in dirty}
         try:
             sums = await asyncio.to_thread(sums_from_store, self._history, windows, self._hold_ms(dirty))
-        except StoreUnavailable as error:
+        except (StoreUnavailable, Damaged) as error:
             _log.warning("live sums wait for the store: %s", error)
             self.states.mark_dirty(dirty)
             return
@@ -209,7 +234,11 @@ class Live:
         minute = now_ms // MINUTE_MS
         cached = self._yesterday.get(site_id)
         if cached is None or cached[0] != minute:
-            kwh = await asyncio.to_thread(self._look_up_yesterday, site_id, minute * MINUTE_MS)
+            try:
+                kwh = await asyncio.to_thread(self._look_up_yesterday, site_id, minute * MINUTE_MS)
+            except (StoreUnavailable, Damaged) as error:
+                _log.warning("yesterday's use is not known: %s", error)
+                kwh = None
             cached = self._yesterday[site_id] = minute, kwh
         return cached[1]
 
@@ -217,7 +246,7 @@ class Live:
         site = self._sites[site_id]
         zone = ZoneInfo(site.timezone)
         start = midnight_ms(local_day(now_ms, zone) - timedelta(days=1), zone)
-        end = now_ms - (self._frames[site_id].window.day_start_ms - start)
+        end = now_ms - (self._windows[site_id].day_start_ms - start)
         channels = [c.id for c in site.main_channels]
         whole = self._history.rollup(channels, start, end // QUARTER_MS * QUARTER_MS, "15min", site.timezone)
         rest = self._history.rollup(channels, end // QUARTER_MS * QUARTER_MS, end, "1min", site.timezone)

@@ -14,6 +14,7 @@ from chowon.cli import (
     doctor,
     replay,
     serve,
+    sql,
     tariff,
     token,
     transfer,
@@ -32,6 +33,7 @@ app.command()(demo.demo)
 app.command()(serve.serve)
 app.command("import")(transfer.import_)
 app.command("export")(transfer.export)
+app.command()(sql.sql)
 app.command()(replay.replay)
 bill.app.command("show")(bill_show.show)
 app.add_typer(bill.app, name="bill")

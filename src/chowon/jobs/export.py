@@ -10,18 +10,9 @@ from chowon.domain.quantities import DAY_MS, DWMS_PER_WH, I32, I64
 from chowon.domain.readings import QUANTITIES, absent_of
 from chowon.domain.sites import Site
 from chowon.ports import History, Resolution
+from chowon.store.sql import UNITS
 
 _TIME: Final = pa.timestamp("ms", "UTC")
-_NAMES: Final = {
-    "power_dw": ("power_w", 10),
-    "reactive_dvar": ("reactive_var", 10),
-    "voltage_dv": ("voltage_v", 10),
-    "current_ma": ("current_a", 1000),
-    "frequency_mhz": ("frequency_hz", 1000),
-    "import_milliwh": ("import_wh", 1000),
-    "export_milliwh": ("export_wh", 1000),
-}
-"""As the API's fields: what is exported can be imported."""
 
 
 def raw_tables(history: History, site: Site, start_ms: int, end_ms: int) -> Iterator[pa.Table]:
@@ -33,7 +24,7 @@ def raw_tables(history: History, site: Site, start_ms: int, end_ms: int) -> Iter
         columns = {"time": pa.array(readings.time_ms).cast(_TIME)} | _keys(site, readings.channel)
         for name in QUANTITIES:
             column = readings.column(name)
-            shown, scale = _NAMES[name]
+            shown, scale = UNITS[name]
             columns[shown] = (
                 pa.nulls(len(readings), pa.float64())
                 if column is None

@@ -202,7 +202,9 @@ def reckoned(
 ) -> dict[str, int]:
     """Every amount of the bill, by the rules and facts alone; deductions are positive."""
     pieces = _pieces(voltage, kwh, period)
-    found = {name: int(sum(getattr(p, name) for p in pieces)) for name in ("base", "energy", "climate", "fuel")}
+    found = {
+        name: int(sum(getattr(p, name) for p in pieces)) for name in ("base", "energy", "climate", "fuel")
+    }
     gross = sum(found.values())
     if family == welfare == "none":
         taken = {"essential_deduction": _essential(voltage, kwh, period, gross)}

@@ -1,4 +1,4 @@
-"""Discounts: a percentage up to a cap, for the whole period or segment by segment; a credit for the first kWh."""
+"""Discounts: a percentage up to a cap, of the period or segment by segment; a credit for the first kWh."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -121,7 +121,9 @@ class DiscountStep:
                 quantity, unit, price = base / self.days, "%", -relief.percent
             amount = -taken / (self.days * _HUNDRED)
             found.append(
-                Part(self.line.label, quantity, unit, price, amount, relief.since, relief.source, piece.segment)
+                Part(
+                    self.line.label, quantity, unit, price, amount, relief.since, relief.source, piece.segment
+                )
             )
         return tuple(found)
 

@@ -212,7 +212,9 @@ def _plan(
     for ids in rivals:
         steps = only_largest(steps, ids)
     words = tuple(rounding_label(s.line.round, tariff.currency) if s.line.round else None for s in steps)
-    return Plan(split, steps, words, any(isinstance(s, discounts.DiscountStep | KeptIfLargest) for s in steps))
+    return Plan(
+        split, steps, words, any(isinstance(s, discounts.DiscountStep | KeptIfLargest) for s in steps)
+    )
 
 
 def _cut_key(lines: tuple[definition.Line, ...], setting: Setting, day: date) -> tuple[object, ...]:

@@ -49,7 +49,9 @@ def only_largest_of(table: Table, options: Mapping[str, Option], lines: Sequence
     discounts = {line.id for line in lines if isinstance(line, TAKES_OFF)}
     for name in names:
         if name not in discounts:
-            table.note("lines", f"lines that take something off; {name!r}: " + close_match(name, sorted(discounts)))
+            table.note(
+                "lines", f"lines that take something off; {name!r}: " + close_match(name, sorted(discounts))
+            )
     places = [n for n, line in enumerate(lines) if line.id in names]
     if len(set(names)) < 2 or (places and places[-1] - places[0] >= len(places)):
         table.note("lines", "two or more lines that stand one below the other, with none between them")

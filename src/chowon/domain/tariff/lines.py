@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
+from chowon.domain.tariff.conditions import conditions_of, one_customer_has_both
 from chowon.domain.tariff.definition import (
     ZERO,
     Choice,
@@ -16,8 +17,8 @@ from chowon.domain.tariff.definition import (
     Minimum,
     Option,
     Over,
-    Percentage,
     Per,
+    Percentage,
     PerKwh,
     PerKwhCredit,
     Price,
@@ -33,7 +34,6 @@ from chowon.domain.tariff.definition import (
     TierSet,
     Weight,
 )
-from chowon.domain.tariff.conditions import conditions_of, one_customer_has_both
 from chowon.domain.tariff.fields import NO_DAY, Table, as_decimal, close_match
 from chowon.errors import Problem
 

@@ -168,4 +168,6 @@ def _every_option_is_used(top: Table, tariff: Tariff) -> None:
         used |= {name for condition in when for name, _ in condition.one_of}
     for name in tariff.options:
         if name not in used:
-            top.note("option", f"a line with a choice or a `when` that uses option {name!r}, or no such option")
+            top.note(
+                "option", f"a line with a choice or a `when` that uses option {name!r}, or no such option"
+            )

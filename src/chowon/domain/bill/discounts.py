@@ -9,7 +9,15 @@ from typing import Final
 from chowon.domain.bill.outcome import Part, Segment
 from chowon.domain.bill.split import Run, segments_of
 from chowon.domain.bill.steps import Segmented, Setting
-from chowon.domain.tariff.definition import ZERO, Discount, PerKwhCredit, Price, Relief, Season, in_force
+from chowon.domain.tariff.definition import (
+    ZERO,
+    Discount,
+    DiscountPrice,
+    PerKwhCredit,
+    Price,
+    Season,
+    in_force,
+)
 
 _HUNDRED: Final = Decimal(100)
 
@@ -19,15 +27,15 @@ class Piece:
     """Days with one percentage and one cap."""
 
     segment: Segment
-    relief: Relief | None
+    terms: DiscountPrice | None
     """None: the line doesn't exist on these days."""
     cap: Decimal | None
 
     def taken(self, base: Decimal) -> Decimal:
         """What is taken off, × 100 × the period's days. base: × the period's days."""
-        if self.relief is None or base <= 0:
+        if self.terms is None or base <= 0:
             return ZERO
-        taken = base * self.relief.percent
+        taken = base * self.terms.percent
         return taken if self.cap is None else min(taken, self.most)
 
     @property
@@ -37,9 +45,9 @@ class Piece:
 
     def grows(self, base: Decimal) -> bool:
         """Whether one more kWh adds to what is taken off; never where all is taken off, up to the cap."""
-        if self.relief is None or self.relief.percent == _HUNDRED or base < 0:
+        if self.terms is None or self.terms.percent == _HUNDRED or base < 0:
             return False
-        return self.cap is None or base * self.relief.percent < self.most
+        return self.cap is None or base * self.terms.percent < self.most
 
 
 def cut_key(line: Discount, setting: Setting, day: date) -> tuple[object, ...] | None:
@@ -49,13 +57,13 @@ def cut_key(line: Discount, setting: Setting, day: date) -> tuple[object, ...] |
 
 def _terms(
     line: Discount, seasons: dict[str, Season], day: date
-) -> tuple[Relief | None, Decimal | None, Decimal | None]:
+) -> tuple[DiscountPrice | None, Decimal | None, Decimal | None]:
     """What is in force on the day, its percentage and its cap."""
-    relief = in_force(line.prices, day) if line.exists_on(day) else None
-    if relief is None:
+    terms = in_force(line.prices, day) if line.exists_on(day) else None
+    if terms is None:
         return None, None, None
-    caps = (cap for season, cap in relief.in_season if seasons[season].holds(day))
-    return relief, relief.percent, next(caps, relief.cap)
+    caps = (cap for season, cap in terms.in_season if seasons[season].holds(day))
+    return terms, terms.percent, next(caps, terms.cap)
 
 
 def discount_step(line: Discount, setting: Setting) -> "DiscountStep":
@@ -72,8 +80,8 @@ def discount_step(line: Discount, setting: Setting) -> "DiscountStep":
         segments = segments_of(period, lambda day: _terms(line, seasons, day)[1:])
     pieces = []
     for segment in segments:
-        relief, _, cap = _terms(line, seasons, segment.start)
-        pieces.append(Piece(segment, relief, cap))
+        terms, _, cap = _terms(line, seasons, segment.start)
+        pieces.append(Piece(segment, terms, cap))
     return DiscountStep(line, tuple(pieces), charges, by_days, period.days)
 
 
@@ -103,8 +111,8 @@ class DiscountStep:
         slopes = self._bases(run, [c.slope_by_segment(run) for c in self.charges])
         sum_ = ZERO
         for piece, base, slope in zip(self.pieces, self._exact_bases(run.at), slopes, strict=True):
-            if piece.relief is not None and piece.grows(base):
-                sum_ += slope * piece.relief.percent
+            if piece.terms is not None and piece.grows(base):
+                sum_ += slope * piece.terms.percent
         return -sum_ / (self.days * _HUNDRED) or ZERO
 
     def parts(self, run: Run) -> tuple[Part, ...]:
@@ -112,18 +120,16 @@ class DiscountStep:
         found = []
         bases = self._bases(run, [c.by_segment(run) for c in self.charges])
         for piece, base in zip(self.pieces, bases, strict=True):
-            taken, relief = piece.taken(base), piece.relief
-            if relief is None or not taken:
+            taken, terms = piece.taken(base), piece.terms
+            if terms is None or not taken:
                 continue
             if piece.cap is not None and taken == piece.most:
                 quantity, unit, price = Decimal(piece.segment.days) / self.days, "month", -piece.cap
             else:
-                quantity, unit, price = base / self.days, "%", -relief.percent
+                quantity, unit, price = base / self.days, "%", -terms.percent
             amount = -taken / (self.days * _HUNDRED)
             found.append(
-                Part(
-                    self.line.label, quantity, unit, price, amount, relief.since, relief.source, piece.segment
-                )
+                Part(self.line.label, quantity, unit, price, amount, terms.since, terms.source, piece.segment)
             )
         return tuple(found)
 

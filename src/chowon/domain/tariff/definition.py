@@ -127,7 +127,7 @@ class Over:
 
 
 @dataclass(frozen=True, slots=True)
-class Relief:
+class DiscountPrice:
     """One dated discount: a percentage of what it is taken from, and what a month's discount is at most."""
 
     since: date
@@ -236,7 +236,7 @@ class Discount(Line):
     of: tuple[str, ...]
     per: Per
     """"segment": each segment of a split period by itself, from charges that aren't rounded yet."""
-    prices: tuple[Relief, ...]
+    prices: tuple[DiscountPrice, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from chowon.domain.tariff.definition import (
     Dated,
     Deduction,
     Discount,
+    DiscountPrice,
     Line,
     Minimum,
     Option,
@@ -23,7 +24,6 @@ from chowon.domain.tariff.definition import (
     PerKwhCredit,
     Price,
     PriceDay,
-    Relief,
     RoundTotal,
     Season,
     Subtotal,
@@ -197,14 +197,14 @@ def _deduction(table: Table, context: Context, common: dict[str, Any]) -> Line:
 
 def _discount(table: Table, context: Context, common: dict[str, Any]) -> Line:
     of, per = _of(table, context), table.one_of("per", _PER, "period")
-    prices: list[Relief] = []
+    prices: list[DiscountPrice] = []
     for entry in table.tables("price", required=True):
         percent = entry.number("percent", ZERO, Decimal(100))
         if percent > 100:
             entry.note("percent", "a percentage of at most 100")
         cap = entry.number("cap", ZERO) if entry.has("cap") else None
         since, source = entry.day("from"), entry.text("source")
-        prices.append(Relief(since, source, percent, cap, _caps_in_season(entry, context, cap)))
+        prices.append(DiscountPrice(since, source, percent, cap, _caps_in_season(entry, context, cap)))
         entry.finish()
         _in_order(entry, prices)
     _from_the_start(table, prices, common["since"])

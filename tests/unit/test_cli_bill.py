@@ -53,6 +53,27 @@ def test_explain_as_json_is_one_document() -> None:
     assert document["options"]["climate_rounding"] == "three_components"
 
 
+def test_explain_takes_the_customers_classes() -> None:
+    classes = ["--family", "large_family", "--welfare", "basic_livelihood_or_medical"]
+    answer = RUN.invoke(APP, [*EXPLAIN, *OCTOBER, *classes, "--lang", "en"])
+    assert answer.exit_code == 0
+    # 62,690 of charges − 16,000; 30 % of 46,690 are 14,007
+    for words in ("1 month × -16,000 = -16,000", "46,690 × -30 % = -14,007", "32,683"):
+        assert words in answer.stdout
+    options = ["--option", "family=large_family", "--option", "welfare=basic_livelihood_or_medical"]
+    assert RUN.invoke(APP, [*EXPLAIN, *OCTOBER, *options, "--lang", "en"]).stdout == answer.stdout
+
+
+def test_check_compares_the_lines_of_a_class(tmp_path: Path) -> None:
+    file = tmp_path / "cases.csv"
+    head = "case,kwh,start,end,voltage,family_discount,welfare_discount,family_amount,welfare_amount\n"
+    rows = ("A,600,2024-05-01,2024-06-01,low,large_family,disabled_or_veteran,0,16000",)
+    rows += ("B,600,2024-05-01,2024-06-01,low,large_family,,15000,0",)
+    file.write_text(head + "\n".join(rows), encoding="utf-8")
+    answer = RUN.invoke(APP, ["bill", "check", str(file)])
+    assert answer.stdout.splitlines() == ["B: family_amount expected 15000, computed 16000", "exact 1 of 2"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -60,6 +81,8 @@ def test_explain_as_json_is_one_document() -> None:
         ([*EXPLAIN, "--start", "2015-10-01", "--end", "2015-11-01"], "known from 2016-12-01"),
         ([*EXPLAIN, *OCTOBER, "--option", "fund"], "name=value"),
         ([*EXPLAIN, *OCTOBER, "--lang", "fr"], "ko or en"),
+        ([*EXPLAIN, *OCTOBER, "--family", "large"], "option 'family'"),
+        ([*EXPLAIN, *OCTOBER, "--welfare", "nearpoor"], "did you mean 'near_poor'"),
         ([*EXPLAIN[:-1], "-5", *OCTOBER], "0 or more"),
         ([*EXPLAIN[:-1], "five", *OCTOBER], "a number of kWh"),
         ([*EXPLAIN[:3], "kr.kepco.residental.low", *EXPLAIN[4:], *OCTOBER], "did you mean"),
@@ -77,17 +100,19 @@ def test_check_counts_what_is_exact_and_what_it_cannot_compute(tmp_path: Path) -
     rows = (
         "A,x,350,2025-10-01,2025-11-01,low,,56190,0,70640",
         "B,x,100,2021-03-01,2021-04-01,low,,8830,4000,6780",
-        "C,x,350,2025-10-01,2025-11-01,low,near_poor,56190,0,61640",
+        "C,x,350,2025-10-01,2025-11-01,low,near_poor,56190,0,61620",
+        "E,x,350,2025-10-01,2025-11-01,low,nearpoor,56190,0,61640",
         "D,x,9,2010-01-01,2010-02-01,low,,1,0,1",
     )
     file.write_text(HEAD + "\n".join(rows), encoding="utf-8")
     answer = RUN.invoke(APP, ["bill", "check", str(file)])
     assert answer.exit_code == 0
-    assert answer.stdout == "exact 2 of 2\nnot computed 2\n"
-    assert "not computed 1: no line for welfare_discount=near_poor" in answer.stderr
+    assert answer.stdout == "exact 3 of 3\nnot computed 2\n"
+    assert "not computed 1: option 'welfare': found 'nearpoor'" in answer.stderr
+    assert "did you mean 'near_poor'" in answer.stderr
     assert "known from 2016-12-01" in answer.stderr
     document = json.loads(RUN.invoke(APP, ["bill", "check", str(file), "--json"]).stdout)
-    assert (document["exact"], document["compared"], sum(document["not_computed"].values())) == (2, 2, 2)
+    assert (document["exact"], document["compared"], sum(document["not_computed"].values())) == (3, 3, 2)
 
 
 def test_check_ends_with_1_and_names_each_difference(tmp_path: Path) -> None:

@@ -27,6 +27,12 @@ def explain(
     kwh: Annotated[str, typer.Option(help="Use of the period, kWh.")],
     start: Annotated[str, typer.Option(help="First day, YYYY-MM-DD.")],
     end: Annotated[str, typer.Option(help="The next reading day, YYYY-MM-DD; not part of the period.")],
+    family: Annotated[
+        str | None, typer.Option(help="The family's class; short for --option family=….")
+    ] = None,
+    welfare: Annotated[
+        str | None, typer.Option(help="The welfare class; short for --option welfare=….")
+    ] = None,
     option: Options = None,
     lang: Annotated[str, typer.Option(help="ko or en.")] = "ko",
     as_json: AsJson = False,
@@ -41,7 +47,9 @@ def explain(
         if lang not in _LANGUAGES:
             raise BadInput(f"--lang: found {shortened(lang)}; expected ko or en")
         period = Period(_day("--start", start), _day("--end", end))
-        prepared = prepare(TariffBook().load(tariff), period, _options(option))
+        classes = {"family": family, "welfare": welfare}
+        options = _options(option) | {name: value for name, value in classes.items() if value is not None}
+        prepared = prepare(TariffBook().load(tariff), period, options)
         usage = Usage(_number("--kwh", kwh))
         bill, next_kwh, standing = prepared.bill(usage), prepared.next_kwh(usage), prepared.standing(usage)
     if as_json:
@@ -65,7 +73,9 @@ def check(
     """Recompute each row of a list of bills and compare every amount that it gives.
 
     A column named like a line of the tariff (base, energy, …, subtotal, vat, fund) or "total" is compared;
-    deductions are given as positive amounts. Rows that the tariff can't express are counted apart, by reason.
+    deductions and discounts are given as positive amounts. A column named like an option of the tariff, or
+    family_discount and welfare_discount, sets that option for its row. Rows that the tariff can't express are
+    counted apart, by reason.
     """
     from chowon.cli.bill_check import check_rows, read_rows
     from chowon.registry import TariffBook

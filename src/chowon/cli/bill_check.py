@@ -12,7 +12,7 @@ from typing import Final
 from chowon.domain.bill import Bill, Usage, number_text, prepare
 from chowon.domain.clock import Period
 from chowon.domain.tariff import Tariff
-from chowon.domain.tariff.definition import Deduction
+from chowon.domain.tariff.definition import TAKES_OFF
 from chowon.errors import BadInput, NotFound, Problem, UsageInvalid, shortened
 from chowon.registry import TariffBook
 
@@ -35,6 +35,8 @@ _ABOUT_THE_ROW: Final = frozenset(
     ]
 )
 _BY_VOLTAGE: Final = "kr.kepco.residential."
+_CLASS_COLUMNS: Final = {"family_discount": "family", "welfare_discount": "welfare"}
+"""Columns that hold the value of an option by another name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def check_rows(rows: Sequence[Row], book: TariffBook, options: Mapping[str, str]
     for row in rows:
         try:
             tariff = book.load(row.tariff)
-            bill = prepare(tariff, row.period, options).bill(row.usage)
+            bill = prepare(tariff, row.period, {**options, **_own_options(row, tariff)}).bill(row.usage)
         except (NotFound, UsageInvalid) as error:
             result.not_computed[str(error)] += 1
             continue
@@ -133,17 +135,27 @@ def check_rows(rows: Sequence[Row], book: TariffBook, options: Mapping[str, str]
     return result
 
 
+def _own_options(row: Row, tariff: Tariff) -> dict[str, str]:
+    """The options that the row's own columns set."""
+    named = {_CLASS_COLUMNS.get(column, column): value for column, value in row.expected.items()}
+    return {name: value for name, value in named.items() if name in tariff.options}
+
+
 def _beyond(row: Row, tariff: Tariff) -> str:
     """Customer classes, or else amounts, for which the tariff has no line; empty if it has all."""
-    known = {line.id for line in tariff.lines} | {"total"}
-    unknown = {column: value for column, value in row.expected.items() if column not in known}
+    lines = {line.id for line in tariff.lines} | {"total"}
+    unknown = {
+        column: value
+        for column, value in row.expected.items()
+        if column not in lines and _CLASS_COLUMNS.get(column, column) not in tariff.options
+    }
     classes = [f"{column}={value}" for column, value in unknown.items() if not _is_number(value)]
     amounts = [column for column, value in unknown.items() if _is_number(value) and Decimal(value) != 0]
     return ", ".join(classes or amounts)
 
 
 def _differences(row: Row, tariff: Tariff, bill: Bill) -> list[Difference]:
-    deductions = {line.id for line in tariff.lines if isinstance(line, Deduction)}
+    deductions = {line.id for line in tariff.lines if isinstance(line, TAKES_OFF)}
     ids = {line.id for line in tariff.lines}
     found = []
     for column, text in row.expected.items():

@@ -9,7 +9,8 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
-from chowon.domain.bill import per_kwh, sums, tiered
+from chowon.domain.bill import discounts, per_kwh, sums, tiered
+from chowon.domain.bill.largest import KeptIfLargest, only_largest
 from chowon.domain.bill.outcome import Bill, Line, NextKwh, Subtotal, TierStanding, Usage
 from chowon.domain.bill.split import Run, Split, segments_of
 from chowon.domain.bill.standing import standing_of
@@ -21,7 +22,7 @@ from chowon.domain.tariff.definition import ZERO, Tariff, Text
 from chowon.domain.tariff.fields import close_match
 from chowon.errors import UsageInvalid
 
-_LEFT_OUT_AT_ZERO: Final = (definition.Deduction, definition.Minimum, definition.RoundTotal)
+_LEFT_OUT_AT_ZERO: Final = (*definition.TAKES_OFF, definition.Minimum, definition.RoundTotal)
 
 
 def bill(tariff: Tariff, period: Period, usage: Usage, options: Mapping[str, str] | None = None) -> Bill:
@@ -43,10 +44,12 @@ def prepare(tariff: Tariff, period: Period, options: Mapping[str, str] | None = 
             "ask for a period that starts then or later"
         )
     chosen = chosen_options(tariff, options or {})
-    lines = tuple(with_options(line, chosen) for line in tariff.lines)
+    had = (line for line in tariff.lines if definition.any_holds(line.when, chosen))
+    lines = tuple(with_options(line, chosen) for line in had)
     overs = (line.over for line in lines if isinstance(line, definition.TieredEnergy) and line.over)
     bounds = tuple(sorted({over.above_kwh for over in overs}))
-    plans = tuple(_plan(tariff, period, lines, frozenset(bounds[:n])) for n in range(len(bounds) + 1))
+    rivals = tuple(g.lines for g in tariff.only_largest if definition.any_holds(g.when, chosen))
+    plans = tuple(_plan(tariff, period, lines, rivals, frozenset(bounds[:n])) for n in range(len(bounds) + 1))
     return Prepared(tariff, period, chosen, bounds, plans)
 
 
@@ -85,6 +88,8 @@ class Plan:
     steps: tuple[Step, ...]
     words: tuple[Text | None, ...]
     """How each step's amount is rounded."""
+    slopes_need_amounts: bool
+    """Whether the slope of a step depends on amounts: a percentage up to a cap, the largest of several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,27 +149,27 @@ class Prepared:
         """
         run = Run(usage.kwh, (), {})
         for step in self._plan(usage.kwh).steps:
-            amount = step.exact(run)
-            run.amounts[step.line.id] = amount
-            if not isinstance(step.line, definition.Subtotal):
-                run.total += amount
+            _add(step.line, step.exact(run), run)
         return run.total
 
     def next_kwh(self, usage: Usage) -> NextKwh:
         """Prices of the next kWh, to the tariff's `price_step`: the slope of `accrued`, jumps left out.
 
         At a bound the next kWh is in the next tier. A deduction or a minimum that the first kWh of a
-        period would only use up is left out, so the price never falls to 0 there.
+        period would only use up is left out, so the price never falls to 0 there. A discount by percent
+        counts while it is below its cap, a credit by kWh up to its last kWh.
         """
-        run = Run(usage.kwh, (), {})
+        plan = self._plan(usage.kwh, next_kwh=True)
+        at = Run(usage.kwh, (), {}) if plan.slopes_need_amounts else None
+        run = Run(usage.kwh, (), {}, at=at)
         energy = ZERO
-        for step in self._plan(usage.kwh, next_kwh=True).steps:
+        for step in plan.steps:
             slope = step.slope(run)
-            run.amounts[step.line.id] = slope
+            _add(step.line, slope, run)
             if isinstance(step.line, definition.TieredEnergy):
                 energy += slope
-            if not isinstance(step.line, definition.Subtotal):
-                run.total += slope
+            if at is not None:
+                _add(step.line, step.exact(at), at)
         return NextKwh(*(p.quantize(self.tariff.price_step, ROUND_HALF_UP) for p in (energy, run.total)))
 
     def standing(self, usage: Usage) -> TierStanding | None:
@@ -180,22 +185,36 @@ def _rounded(step: Step, run: Run) -> Decimal:
     line, amount = step.line, step.charge(run)
     if line.round is not None and not isinstance(line, definition.RoundTotal):  # that one rounds by itself
         amount = line.round.apply(amount)
-    run.amounts[line.id] = amount
-    if not isinstance(line, definition.Subtotal):
-        run.total += amount
+    _add(line, amount, run)
     return amount
 
 
+def _add(line: definition.Line, amount: Decimal, run: Run) -> None:
+    run.amounts[line.id] = amount
+    if not isinstance(line, definition.Subtotal):
+        run.total += amount
+
+
 def _plan(
-    tariff: Tariff, period: Period, lines: tuple[definition.Line, ...], reached: frozenset[Decimal]
+    tariff: Tariff,
+    period: Period,
+    lines: tuple[definition.Line, ...],
+    rivals: tuple[tuple[str, ...], ...],
+    reached: frozenset[Decimal],
 ) -> Plan:
     whole = Split((), period.days, tariff.kwh_round)
     setting = Setting(tariff, period, whole, reached)
     segments = segments_of(period, lambda day: _cut_key(lines, setting, day))
     split = Split(segments, period.days, tariff.kwh_round)
-    steps = tuple(_step(line, Setting(tariff, period, split, reached)) for line in lines)
+    steps: tuple[Step, ...] = ()
+    for line in lines:
+        steps = (*steps, _step(line, Setting(tariff, period, split, reached, steps)))
+    for ids in rivals:
+        steps = only_largest(steps, ids)
     words = tuple(rounding_label(s.line.round, tariff.currency) if s.line.round else None for s in steps)
-    return Plan(split, steps, words)
+    return Plan(
+        split, steps, words, any(isinstance(s, discounts.DiscountStep | KeptIfLargest) for s in steps)
+    )
 
 
 def _cut_key(lines: tuple[definition.Line, ...], setting: Setting, day: date) -> tuple[object, ...]:
@@ -206,6 +225,8 @@ def _cut_key(lines: tuple[definition.Line, ...], setting: Setting, day: date) ->
             key.append(tiered.cut_key(line, setting, day))
         elif isinstance(line, definition.PerKwh):
             key.append(per_kwh.cut_key(line, day))
+        elif isinstance(line, definition.Discount):
+            key.append(discounts.cut_key(line, setting, day))
     return tuple(key)
 
 
@@ -218,6 +239,8 @@ _MAKERS: Final[dict[type[definition.Line], Callable[[Any, Setting], Step]]] = {
     definition.TieredEnergy: tiered.energy_step,
     definition.PerKwh: per_kwh.step_of,
     definition.Deduction: sums.deduction_step,
+    definition.Discount: discounts.discount_step,
+    definition.PerKwhCredit: discounts.credit_step,
     definition.Minimum: sums.minimum_step,
     definition.Subtotal: sums.subtotal_step,
     definition.Percentage: sums.percentage_step,

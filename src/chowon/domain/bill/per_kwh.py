@@ -1,5 +1,6 @@
 """Lines with one price for each kWh: by the day of use, or by the month in which the meter is read."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -89,6 +90,26 @@ class PerKwhStep:
     def slope(self, run: Run) -> Decimal:  # noqa: ARG002  the same for every kWh
         """The price weighted by days."""
         return sum((s.price.value * s.segment.days for s in self.spans), ZERO) / self.setting.split.days
+
+    def by_segment(self, run: Run) -> Iterator[tuple[int, Decimal]]:
+        """As `Segmented`."""
+        if self.line.kwh == "exact":
+            yield from self.exact_by_segment(run)
+            return
+        for span in self.spans:
+            for n in span.segments:
+                yield n, run.segment_kwh[n] * span.price.value * self.setting.split.days
+
+    def exact_by_segment(self, run: Run) -> Iterator[tuple[int, Decimal]]:
+        """As `Segmented`."""
+        for n, price in self.slope_by_segment(run):
+            yield n, run.kwh * price
+
+    def slope_by_segment(self, run: Run) -> Iterator[tuple[int, Decimal]]:  # noqa: ARG002  the same for every kWh
+        """As `Segmented`."""
+        for span in self.spans:
+            for n in span.segments:
+                yield n, span.price.value * self.setting.split.segments[n].days
 
     def _kwh(self, span: Span, run: Run) -> Decimal:
         if self.line.kwh == "exact":

@@ -66,6 +66,8 @@ class Run:
     """By line or subtotal, of the lines above."""
     total: Decimal = ZERO
     """Sum of the lines above."""
+    at: "Run | None" = None
+    """For slopes: the exact amounts at this use, where a line's slope depends on them."""
 
     def sum_of(self, ids: tuple[str, ...]) -> Decimal:
         """Sum of these lines and subtotals; one that the bill doesn't have counts nothing."""

@@ -1,9 +1,10 @@
 """A tariff's line made ready for one period. Everything that depends on dates is looked up once, here."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from chowon.domain.bill.outcome import Part
 from chowon.domain.bill.split import Run, Split
@@ -31,6 +32,23 @@ class Step(Protocol):
         """What the next kWh adds to `exact`, jumps left out."""
 
 
+@runtime_checkable
+class Segmented(Protocol):
+    """A charge that is known segment by segment: (place of the segment, amount × days of the period).
+
+    Multiplied out, so that nothing is divided, and nothing rounded, before the sum.
+    """
+
+    def by_segment(self, run: Run) -> Iterable[tuple[int, Decimal]]:
+        """The pieces of `charge`."""
+
+    def exact_by_segment(self, run: Run) -> Iterable[tuple[int, Decimal]]:
+        """The pieces of `exact`."""
+
+    def slope_by_segment(self, run: Run) -> Iterable[tuple[int, Decimal]]:
+        """The pieces of `slope`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What a line needs to know to become a step."""
@@ -40,6 +58,8 @@ class Setting:
     split: Split
     reached: frozenset[Decimal]
     """Bounds of dearer blocks (`Over.above_kwh`) that the period's kWh exceed."""
+    above: tuple[Step, ...] = ()
+    """The lines above, as steps."""
 
     @property
     def reading_month(self) -> date:

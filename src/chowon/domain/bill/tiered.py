@@ -96,6 +96,17 @@ class FixedStep:
         """0: the charge only jumps."""
         return ZERO
 
+    def by_segment(self, run: Run) -> Iterator[tuple[int, Decimal]]:
+        """As `Segmented`."""
+        for row in self.rows:
+            yield row.place, row.prices[bisect_left(row.bounds, run.kwh)] * row.segment.days
+
+    exact_by_segment = by_segment
+
+    def slope_by_segment(self, run: Run) -> Iterator[tuple[int, Decimal]]:  # noqa: ARG002
+        """Nothing: the charge only jumps."""
+        return iter(())
+
     def parts(self, run: Run) -> tuple[Part, ...]:
         """One a segment."""
         return tuple(self._part(row, bisect_left(row.bounds, run.kwh)) for row in self.rows)
@@ -148,6 +159,24 @@ class EnergyStep:
     def exact(self, run: Run) -> Decimal:
         """Each segment's days × the month's cost under its own bounds and prices."""
         sum_ = ZERO
+        for _, cost in self.exact_by_segment(run):
+            sum_ += cost
+        return sum_ / self.split.days
+
+    def slope(self, run: Run) -> Decimal:
+        """The price of the next kWh in each segment, weighted by days."""
+        sum_ = ZERO
+        for _, price in self.slope_by_segment(run):
+            sum_ += price
+        return sum_ / self.split.days
+
+    def by_segment(self, run: Run) -> Iterator[tuple[int, Decimal]]:
+        """As `Segmented`; one a block."""
+        for row, n, kwh in self._blocks(run):
+            yield row.place, kwh * row.prices[n] * self.split.days
+
+    def exact_by_segment(self, run: Run) -> Iterator[tuple[int, Decimal]]:
+        """As `Segmented`."""
         for row in self.rows:
             cost, below = ZERO, ZERO
             for bound, price in zip(row.bounds, row.prices, strict=False):
@@ -156,15 +185,12 @@ class EnergyStep:
                 cost += (bound - below) * price
                 below = bound
             cost += (run.kwh - below) * row.prices[bisect_left(row.bounds, run.kwh)]
-            sum_ += cost * row.segment.days
-        return sum_ / self.split.days
+            yield row.place, cost * row.segment.days
 
-    def slope(self, run: Run) -> Decimal:
-        """The price of the next kWh in each segment, weighted by days."""
-        sum_ = ZERO
+    def slope_by_segment(self, run: Run) -> Iterator[tuple[int, Decimal]]:
+        """As `Segmented`."""
         for row in self.rows:
-            sum_ += row.prices[bisect_right(row.bounds, run.kwh)] * row.segment.days
-        return sum_ / self.split.days
+            yield row.place, row.prices[bisect_right(row.bounds, run.kwh)] * row.segment.days
 
     def _blocks(self, run: Run) -> Iterator[tuple[Row, int, Decimal]]:
         for row in self.rows:

@@ -3,7 +3,7 @@
 Money is Decimal in the tariff's currency, energy kWh. Ranges of dates are half open: [since, until).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
@@ -127,6 +127,35 @@ class Over:
 
 
 @dataclass(frozen=True, slots=True)
+class DiscountPrice:
+    """One dated discount: a percentage of what it is taken from, and what a month's discount is at most."""
+
+    since: date
+    source: str
+    percent: Decimal
+    cap: Decimal | None
+    """None: without a bound."""
+    in_season: tuple[tuple[str, Decimal], ...]
+    """The cap of days in a season, by the season's id, where it differs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Holds for a customer who has, for each of these options, one of its values."""
+
+    one_of: tuple[tuple[str, tuple[str, ...]], ...]
+
+    def holds(self, chosen: Mapping[str, str]) -> bool:
+        """Whether every option has one of its values."""
+        return all(chosen[option] in values for option, values in self.one_of)
+
+
+def any_holds(conditions: Sequence[Condition], chosen: Mapping[str, str]) -> bool:
+    """Whether one of the conditions holds; without any, all customers are meant."""
+    return not conditions or any(condition.holds(chosen) for condition in conditions)
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """What an option changes on a line: `fields` are taken from `line` when `option` has `value`."""
 
@@ -138,7 +167,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """What every line has. It is on bills of [since, until), by usage day or reading month as it says."""
+    """What every line has. It is on bills of [since, until), by usage day or reading month as it says.
+
+    Lines of one tariff share an id only where no customer has two of them.
+    """
 
     id: str
     label: Text
@@ -146,6 +178,8 @@ class Line:
     since: date
     until: date | None
     choices: tuple[Choice, ...] = ()
+    when: tuple[Condition, ...] = ()
+    """The customers who have the line: those for whom one of these holds; all, where there is none."""
 
     def exists_on(self, day: date) -> bool:
         """Whether the line is on bills for this day."""
@@ -154,6 +188,7 @@ class Line:
 
 PriceDay = Literal["usage_day", "reading_month"]
 KwhOf = Literal["split", "exact"]
+Per = Literal["period", "segment"]
 Weight = Literal["days", "reading_month"]
 
 
@@ -192,6 +227,28 @@ class Deduction(Line):
     upto_kwh: Decimal | None
     keep: Decimal
     prices: tuple[Price, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discount(Line):
+    """Takes off a percentage of the lines `of`, up to a cap; both count by days."""
+
+    of: tuple[str, ...]
+    per: Per
+    """"segment": each segment of a split period by itself, from charges that aren't rounded yet."""
+    prices: tuple[DiscountPrice, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerKwhCredit(Line):
+    """Takes off a price for each of the first kWh, by day of use; each price's days are rounded apart."""
+
+    upto_kwh: Decimal | None
+    prices: tuple[Price, ...]
+
+
+TAKES_OFF: Final = (Deduction, Discount, PerKwhCredit)
+"""The kinds of line whose amount is 0 or less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +291,18 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
+class OnlyLargest:
+    """Discounts of which a customer gets only the largest; the first of equal ones.
+
+    Each is computed as though the others weren't there.
+    """
+
+    lines: tuple[str, ...]
+    when: tuple[Condition, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """A worked bill that stands in the tariff's file and is recomputed by the tests."""
 
@@ -266,6 +335,7 @@ class Tariff:
     tiers: dict[str, tuple[TierSet, ...]]
     options: dict[str, Option]
     lines: tuple[Line, ...]
+    only_largest: tuple[OnlyLargest, ...]
     cases: tuple[Case, ...]
 
     def __repr__(self) -> str:

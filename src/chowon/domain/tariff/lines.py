@@ -6,17 +6,22 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
+from chowon.domain.tariff.conditions import conditions_of, one_customer_has_both
 from chowon.domain.tariff.definition import (
     ZERO,
     Choice,
     Dated,
     Deduction,
+    Discount,
+    DiscountPrice,
     Line,
     Minimum,
     Option,
     Over,
+    Per,
     Percentage,
     PerKwh,
+    PerKwhCredit,
     Price,
     PriceDay,
     RoundTotal,
@@ -35,6 +40,9 @@ from chowon.errors import Problem
 _D = TypeVar("_D", bound=Dated)
 _PRICE_DAYS: Final[tuple[PriceDay, ...]] = ("usage_day", "reading_month")
 _WEIGHTS: Final[tuple[Weight, ...]] = ("days", "reading_month")
+_PER: Final[tuple[Per, ...]] = ("period", "segment")
+_FIXED: Final = frozenset({"id", "kind", "label", "choice", "when", "from", "until"})
+"""What a choice can't change."""
 
 
 @dataclass(slots=True)
@@ -52,8 +60,6 @@ def line_of(table: Table, context: Context) -> None:
     """Read one [[line]] and append it to the context's lines."""
     id_ = table.text("id")
     table.where = f"{table.where.rsplit(' ', 1)[0]} line {id_!r}"
-    if any(line.id == id_ for line in context.lines) or id_ == "total":
-        table.note("id", "a name that no other line has ('total' is taken)")
     kind = table.content.get("kind")
     read = KINDS.get(kind) if isinstance(kind, str) else None
     if read is None:
@@ -63,6 +69,11 @@ def line_of(table: Table, context: Context) -> None:
     line = _whole(table, read, context)
     if len(table.problems) == before:
         line = _with_choices(table, read, context, line)
+    if id_ == "total" or any(
+        other.id == id_ and one_customer_has_both(other.when, line.when, context.options)
+        for other in context.lines
+    ):
+        table.note("id", "a name that no other line has for the same customer ('total' is taken)")
     context.lines.append(line)
 
 
@@ -80,6 +91,7 @@ def _whole(table: Table, read: "Callable[[Table, Context, dict[str, Any]], Line]
         "round": table.rounding("round"),
         "since": since,
         "until": until,
+        "when": conditions_of(table, context.options),
     }
     line = read(table, context, common)
     table.has("choice")
@@ -107,11 +119,12 @@ def _with_choices(
         problems: list[Problem] = []
         changed = _whole(Table({**table.content, **changes.content}, table.where, problems), read, context)
         table.problems.extend(problems)
-        fixed = sorted({"id", "kind", "label", "choice", "price", "from", "until"} & set(changes.content))
+        fixed = sorted(_FIXED & set(changes.content))
         for key in fixed:
-            changes.note(key, "a setting that an option may change (not a name, a kind, dates or prices)")
+            changes.note(key, "a setting that an option may change (not a name, a kind, dates or customers)")
         if not problems and not fixed:
-            choices.append(Choice(option, value, tuple(changes.content), changed))
+            names = tuple("prices" if key == "price" else key for key in changes.content)
+            choices.append(Choice(option, value, names, changed))
     arguments = {name: getattr(line, name) for name in line.__dataclass_fields__}
     return type(line)(**{**arguments, "choices": tuple(choices)})
 
@@ -182,6 +195,40 @@ def _deduction(table: Table, context: Context, common: dict[str, Any]) -> Line:
     )
 
 
+def _discount(table: Table, context: Context, common: dict[str, Any]) -> Line:
+    of, per = _of(table, context), table.one_of("per", _PER, "period")
+    prices: list[DiscountPrice] = []
+    for entry in table.tables("price", required=True):
+        percent = entry.number("percent", ZERO, Decimal(100))
+        if percent > 100:
+            entry.note("percent", "a percentage of at most 100")
+        cap = entry.number("cap", ZERO) if entry.has("cap") else None
+        since, source = entry.day("from"), entry.text("source")
+        prices.append(DiscountPrice(since, source, percent, cap, _caps_in_season(entry, context, cap)))
+        entry.finish()
+        _in_order(entry, prices)
+    _from_the_start(table, prices, common["since"])
+    return Discount(**common, of=of, per=per, prices=tuple(prices))
+
+
+def _caps_in_season(entry: Table, context: Context, cap: Decimal | None) -> tuple[tuple[str, Decimal], ...]:
+    table = entry.table("in_season")
+    if table is None:
+        return ()
+    if cap is None:
+        entry.note("in_season", "a cap for the rest of the year beside it: cap = 16000")
+    for name in table.content:
+        if name not in context.seasons:
+            table.note(name, close_match(name, list(context.seasons)))
+    return tuple((name, table.number(name, ZERO)) for name in table.content)
+
+
+def _per_kwh_credit(table: Table, _context: Context, common: dict[str, Any]) -> Line:
+    upto_kwh = table.number("upto_kwh", ZERO) if table.has("upto_kwh") else None
+    prices = _prices(table, "credit", common["since"], monthly=False)
+    return PerKwhCredit(**common, upto_kwh=upto_kwh, prices=prices)
+
+
 def _minimum(table: Table, context: Context, common: dict[str, Any]) -> Line:
     return Minimum(
         **common, of=_of(table, context), prices=_prices(table, "amount", common["since"], monthly=True)
@@ -209,6 +256,8 @@ KINDS: Final[dict[str, Callable[[Table, Context, dict[str, Any]], Line]]] = {
     "tiered_energy": _tiered_energy,
     "per_kwh": _per_kwh,
     "deduction": _deduction,
+    "discount": _discount,
+    "per_kwh_credit": _per_kwh_credit,
     "minimum": _minimum,
     "subtotal": _subtotal,
     "percentage": _percentage,
@@ -221,7 +270,7 @@ def _of(table: Table, context: Context) -> tuple[str, ...]:
     """Ids of lines above; all of them, subtotals apart, where the key is absent."""
     above = [line.id for line in context.lines]
     if not table.has("of"):
-        return tuple(line.id for line in context.lines if not isinstance(line, Subtotal))
+        return tuple(dict.fromkeys(line.id for line in context.lines if not isinstance(line, Subtotal)))
     names = table.texts("of")
     for name in names:
         if name not in above:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
+from chowon.domain.tariff.conditions import only_largest_of
 from chowon.domain.tariff.definition import Case, Option, Rounding, Season, Tariff, TierSet
 from chowon.domain.tariff.fields import NO_DAY, Table, close_match
 from chowon.domain.tariff.lines import Context, line_of
@@ -45,11 +46,12 @@ def parse(document: Mapping[str, object], where: str) -> Tariff:
         tiers=tiers,
         options=options,
         lines=tuple(context.lines),
+        only_largest=tuple(only_largest_of(t, options, context.lines) for t in top.tables("only_largest")),
         cases=tuple(_case(t, context) for t in top.tables("case")),
     )
     top.finish()
     if not problems:
-        _every_option_is_used(top, context)
+        _every_option_is_used(top, tariff)
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise TariffInvalid(f"{where} cannot be used: {count}", problems)
@@ -160,8 +162,12 @@ def _case(table: Table, context: Context) -> Case:
     return case
 
 
-def _every_option_is_used(top: Table, context: Context) -> None:
-    used = {choice.option for line in context.lines for choice in line.choices}
-    for name in context.options:
+def _every_option_is_used(top: Table, tariff: Tariff) -> None:
+    used = {choice.option for line in tariff.lines for choice in line.choices}
+    for when in (*(line.when for line in tariff.lines), *(group.when for group in tariff.only_largest)):
+        used |= {name for condition in when for name, _ in condition.one_of}
+    for name in tariff.options:
         if name not in used:
-            top.note("option", f"a [[line.choice]] that uses option {name!r}, or no such option")
+            top.note(
+                "option", f"a line with a choice or a `when` that uses option {name!r}, or no such option"
+            )

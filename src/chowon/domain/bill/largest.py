@@ -1,0 +1,71 @@
+"""Discounts of which only the largest is given."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from chowon.domain.bill.outcome import Part
+from chowon.domain.bill.split import Run
+from chowon.domain.bill.steps import Step
+from chowon.domain.tariff.definition import ZERO, Line
+
+
+def only_largest(steps: tuple[Step, ...], ids: tuple[str, ...]) -> tuple[Step, ...]:
+    """The steps, those of these lines changed so that all but the largest come to 0."""
+    rivals = tuple(step for step in steps if step.line.id in ids)
+    if len(rivals) < 2:
+        return steps
+    return tuple(KeptIfLargest(step, rivals) if step.line.id in ids else step for step in steps)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptIfLargest:
+    """A step that gives way to a larger discount; among equal ones the first stays.
+
+    Each is computed as though the others weren't there.
+    """
+
+    own: Step
+    rivals: tuple[Step, ...]
+    """Its own among them, in the tariff's order."""
+
+    @property
+    def line(self) -> Line:
+        """The line's definition."""
+        return self.own.line
+
+    def charge(self, run: Run) -> Decimal:
+        """Its own amount, or 0."""
+        alone = self._alone(run)
+        return self.own.charge(alone) if self._stays(lambda step: _rounded(step, alone)) else ZERO
+
+    def parts(self, run: Run) -> tuple[Part, ...]:
+        """Its own parts, or none."""
+        alone = self._alone(run)
+        return self.own.parts(alone) if self._stays(lambda step: _rounded(step, alone)) else ()
+
+    def exact(self, run: Run) -> Decimal:
+        """Its own exact amount, or 0."""
+        alone = self._alone(run)
+        return self.own.exact(alone) if self._stays(lambda step: step.exact(alone)) else ZERO
+
+    def slope(self, run: Run) -> Decimal:
+        """Its own slope, or 0."""
+        assert run.at is not None  # the engine hands the amounts to plans that have this step
+        at = self._alone(run.at)
+        return self.own.slope(self._alone(run)) if self._stays(lambda step: step.exact(at)) else ZERO
+
+    def _stays(self, amount: Callable[[Step], Decimal]) -> bool:
+        return min(self.rivals, key=amount) is self.own
+
+    def _alone(self, run: Run) -> Run:
+        """The run without the rivals' amounts."""
+        ids = {step.line.id for step in self.rivals}
+        amounts = {id_: amount for id_, amount in run.amounts.items() if id_ not in ids}
+        at = None if run.at is None else self._alone(run.at)
+        return Run(run.kwh, run.segment_kwh, amounts, at=at)
+
+
+def _rounded(step: Step, run: Run) -> Decimal:
+    amount = step.charge(run)
+    return amount if step.line.round is None else step.line.round.apply(amount)

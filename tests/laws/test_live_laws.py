@@ -28,7 +28,7 @@ def started() -> tuple[ChannelStates, MemoryHistory]:
 def reconcile(states: ChannelStates, history: MemoryHistory) -> None:
     dirty = states.take_dirty()
     windows = {c: states.window_of(int(states.slots([c])[0])) for c in dirty}
-    for channel, sums in sums_from_store(history, windows, dict.fromkeys(dirty, HOLD_MS)).items():
+    for channel, sums in sums_from_store(history, windows, dict.fromkeys(dirty, HOLD_MS), 2**60).items():
         states.set_from_store(channel, sums)
 
 

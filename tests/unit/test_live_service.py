@@ -13,9 +13,9 @@ from chowon.domain.bill import Usage, prepare
 from chowon.domain.clock import Period
 from chowon.domain.readings import Readings
 from chowon.domain.sites import Channel, ChannelKey, Site
-from chowon.errors import NotFound, UsageInvalid
+from chowon.errors import BadInput, Damaged, NotFound, UsageInvalid
 from chowon.live.hub import HEARTBEAT_MS, QUEUE_FRAMES
-from chowon.live.service import Live, Priced
+from chowon.live.service import RETRY_MS, Live, Priced
 from chowon.registry import TariffBook
 from tests.memory import MemoryHistory
 from tests.streams import START_MS
@@ -33,6 +33,12 @@ class Book:
 
     def sites(self) -> list[Site]:
         return self.found
+
+    def site(self, site_id: int) -> Site:
+        for site in self.found:
+            if site.id == site_id:
+                return site
+        raise NotFound(f"no site {site_id}")
 
 
 class House:
@@ -124,6 +130,88 @@ async def test_late_readings_are_worked_in(house):
     house.measure(2000, at_ms=start + 2500)
     now = await house.now()
     assert now.period.kwh == pytest.approx((3.5 * 1000 + 0.5 * 2000) / 3.6e6, abs=1e-6)
+
+
+async def test_late_data_that_comes_while_the_store_is_asked_is_not_lost(house):
+    await house.live.start()
+    start = house.now_ms
+    house.use(1000, 1)
+    house.measure(1000, at_ms=start - 60_000)  # late: the next round asks the store
+    answered = house.history.readings
+
+    def meanwhile(*question):
+        answer = answered(*question)
+        house.history.readings = answered
+        for second in range(59):
+            house.measure(1000, at_ms=start - 59_000 + 1000 * second)
+        return answer
+
+    house.history.readings = meanwhile
+    await house.live.tick()
+    for _ in range(3):
+        await house.live.tick()
+    again = Live(house.history, house.book, house.live._pricing, lambda: house.now_ms)
+    await again.start()
+    assert (await house.live.now(1)).period.kwh == (await again.now(1)).period.kwh > 0
+
+
+async def test_a_store_that_fails_is_left_alone_for_a_moment_and_asked_again(house):
+    await house.live.start()
+    house.use(3600, 5)
+    house.measure(3600, at_ms=house.now_ms - 2500)
+    answered, asked = house.history.rollup, []
+
+    def fails(*question):
+        asked.append(question)
+        raise Damaged("a file is gone")
+
+    house.history.rollup = fails
+    for _ in range(5):
+        await house.live.tick()
+    assert len(asked) == 1
+    house.history.rollup = answered
+    house.now_ms += RETRY_MS
+    assert (await house.now()).period.kwh == 0.004
+
+
+async def test_a_stamp_from_the_future_is_not_shown_as_now(house):
+    await house.live.start()
+    house.use(1000, 3)
+    house.measure(99_999, at_ms=house.now_ms + 20 * 3_600_000)
+    house.use(1000, 3)
+    now = await house.now()
+    assert (now.power_w, now.stale, now.last_seen_ms) == (1000, False, house.now_ms)
+    again = Live(house.history, house.book, house.live._pricing, lambda: house.now_ms)
+    await again.start()
+    assert (await again.now(1)).power_w == 1000
+    house.now_ms += 20 * 3_600_000
+    assert (await house.now()).power_w == 99_999
+
+
+async def test_a_clock_that_was_ahead_and_is_set_back_shows_the_right_day_again(house):
+    await house.live.start()
+    house.use(3600, 11)
+    kwh = (await house.now()).today.kwh
+    house.now_ms += 10 * 24 * 3_600_000
+    assert (await house.now()).today.kwh == 0
+    house.now_ms -= 10 * 24 * 3_600_000
+    now = await house.now()
+    assert (now.today.day, now.today.kwh, now.period.kwh) == ("2026-11-23", kwh, kwh)
+
+
+async def test_power_given_to_the_grid_costs_nothing(house):
+    await house.live.start()
+    house.use(-2000, 2)
+    now = await house.now()
+    assert (now.power_w, now.cost_per_hour, now.period.kwh) == (-2000, 0, 0)
+
+
+async def test_a_site_in_a_zone_that_does_not_exist_is_told_so(house):
+    house.book.found = [replace(HOME, timezone="Seoul")]
+    await house.live.start()
+    house.use(1000, 2)
+    with pytest.raises(BadInput, match="no time zone"):
+        await house.live.now(1)
 
 
 async def test_a_new_day_starts_at_zero_and_the_period_goes_on(house):

@@ -2,18 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from chowon.domain.energy import Held, between, gaps, held, import_dwms
-from chowon.domain.quantities import ABSENT_I32, DAY_MS, QUARTER_MS
+from chowon.domain.quantities import ABSENT_I32, QUARTER_MS
 from chowon.domain.readings import Readings
-from chowon.domain.rollups import Rollup
+from chowon.domain.rollups import ROLLUP_COLUMNS, Rollup
 from chowon.live.state import GAP_SHOWN_MS, Sums, Window
 from chowon.ports import History
 
 
 def sums_from_store(
-    history: History, windows: Mapping[int, Window], hold_ms: Mapping[int, int]
+    history: History, windows: Mapping[int, Window], hold_ms: Mapping[int, int], until_ms: int
 ) -> dict[int, Sums]:
-    """The sums of each channel in its window. Errors: StoreUnavailable.
+    """The sums of each channel in its window, of readings up to `until_ms`.
+
+    Errors: StoreUnavailable, Damaged.
 
     Closed quarters come from rollups; the open one from raw readings, in one query, whose newest sample is
     the `last_ms` told: a sample that arrives between two queries is counted once, by whoever applies it.
@@ -21,10 +25,10 @@ def sums_from_store(
     found: dict[int, Sums] = {}
     for window in set(windows.values()):
         channels = [c for c, w in windows.items() if w == window]
-        newest = history.last_times(channels)
+        newest = {c: min(t, until_ms) for c, t in history.last_times(channels).items()}
         for quarter_ms in {t // QUARTER_MS * QUARTER_MS for t in newest.values()}:
             mine = [c for c, t in newest.items() if t // QUARTER_MS * QUARTER_MS == quarter_ms]
-            found |= _of_channels(history, mine, window, quarter_ms, hold_ms)
+            found |= _of_channels(history, mine, window, quarter_ms, hold_ms, until_ms)
         found |= {c: NOTHING for c in channels if c not in newest}
     return found
 
@@ -34,23 +38,32 @@ NOTHING = Sums(None, 0, None, 0, 0, 0, 0, None)
 
 
 def _of_channels(
-    history: History, channels: Sequence[int], window: Window, quarter_ms: int, hold_ms: Mapping[int, int]
+    history: History,
+    channels: Sequence[int],
+    window: Window,
+    quarter_ms: int,
+    hold_ms: Mapping[int, int],
+    until_ms: int,
 ) -> dict[int, Sums]:
     """Sums of channels whose newest readings lie in the same quarter of an hour."""
     closed_end = min(quarter_ms, window.period_end_ms)
     rows = history.rollup(channels, window.period_start_ms, closed_end, "15min", "UTC")
     first = quarter_ms - GAP_SHOWN_MS - max(hold_ms[c] for c in channels)
-    tail = history.readings(channels, first, quarter_ms + 2 * DAY_MS)
-    return {
-        c: _sums(rows, tail.where(tail.channel == c), c, window, quarter_ms, hold_ms[c]) for c in channels
-    }
+    tail = history.readings(channels, first, until_ms + 1)
+    found = {}
+    for channel in channels:  # both are sorted by channel: a slice each, not a mask over everything
+        row_from, row_to = np.searchsorted(rows.channel, (channel, channel + 1))
+        mine = Rollup(*(getattr(rows, name)[row_from:row_to] for name in ROLLUP_COLUMNS))
+        tail_from, tail_to = np.searchsorted(tail.channel, (channel, channel + 1))
+        its_tail = tail.where(slice(tail_from, tail_to))
+        found[channel] = _sums(mine, its_tail, window, quarter_ms, hold_ms[channel])
+    return found
 
 
-def _sums(rows: Rollup, tail: Readings, channel: int, window: Window, open_ms: int, hold_ms: int) -> Sums:
+def _sums(rows: Rollup, tail: Readings, window: Window, open_ms: int, hold_ms: int) -> Sums:
     pieces = held(tail, hold_ms)
     known = len(pieces.time_ms) > 0
-    mine = rows.channel == channel
-    today = mine & (rows.start_ms >= window.day_start_ms) & (rows.start_ms < window.day_end_ms)
+    today = (rows.start_ms >= window.day_start_ms) & (rows.start_ms < window.day_end_ms)
     open_today = between(pieces, max(open_ms, window.day_start_ms), window.day_end_ms)
     open_period = between(pieces, max(open_ms, window.period_start_ms), window.period_end_ms)
     gap_ends = gaps(pieces)[2]
@@ -60,8 +73,8 @@ def _sums(rows: Rollup, tail: Readings, channel: int, window: Window, open_ms: i
         last_voltage_dv=_last_voltage(tail),
         today_dwms=int(rows.import_dwms[today].sum()) + _energy(open_today),
         today_covered_ms=int(rows.covered_ms[today].sum()) + int(open_today.held_ms.sum()),
-        period_dwms=int(rows.import_dwms[mine].sum()) + _energy(open_period),
-        period_covered_ms=int(rows.covered_ms[mine].sum()) + int(open_period.held_ms.sum()),
+        period_dwms=int(rows.import_dwms.sum()) + _energy(open_period),
+        period_covered_ms=int(rows.covered_ms.sum()) + int(open_period.held_ms.sum()),
         gap_end_ms=int(gap_ends[-1]) if len(gap_ends) else None,
     )
 

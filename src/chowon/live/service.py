@@ -9,16 +9,16 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
 from chowon.domain.bill import Prepared
 from chowon.domain.clock import Period, local_day, midnight_ms, period_of
-from chowon.domain.quantities import DAY_MS, DWMS_PER_WH, I64, MINUTE_MS, QUARTER_MS
+from chowon.domain.quantities import DAY_MS, DWMS_PER_WH, I64, MINUTE_MS, QUARTER_MS, Bools
 from chowon.domain.readings import Readings, concat, of_channels
 from chowon.domain.sites import Site
-from chowon.errors import ChowonError, Damaged, NotFound, StoreUnavailable
+from chowon.errors import BadInput, ChowonError, Damaged, NotFound, StoreUnavailable
 from chowon.live.hub import Hub, Subscription, snapshot_frame
 from chowon.live.recompute import sums_from_store
 from chowon.live.series import summed_power
@@ -30,6 +30,11 @@ PAUSE_S = 0.1
 """The least time between two rounds: a client gets at most ten deltas a second."""
 IDLE_S = 0.5
 """The longest time between two rounds: silence and midnight are noticed without a reading."""
+AHEAD_MS = 5000
+"""A reading stamped further ahead than this is not of now: the meter's clock is fast."""
+NOT_AHEAD = 2**62
+RETRY_MS = 5000
+"""How long a store that failed is left alone."""
 RECENT_MS = 15 * MINUTE_MS
 """What a client sees of the past when it connects."""
 _log = logging.getLogger(__name__)
@@ -65,6 +70,9 @@ class Live:
         self._settling = asyncio.Lock()
         self._new_names = False
         self._in_flight: list[Readings] | None = None
+        self._ahead: list[Readings] = []
+        self._ahead_from_ms = NOT_AHEAD
+        self._retry_ms = 0
         self._fresh: list[Readings] = []
 
     async def start(self) -> None:
@@ -92,6 +100,11 @@ class Live:
     def on_durable(self, readings: Readings) -> None:
         """Take in a batch that the journal holds."""
         self._news.set()
+        ahead = readings.time_ms > self._now() + AHEAD_MS
+        if ahead.any():  # of a meter whose clock is fast: they count when their time has come
+            self._ahead.append(readings.where(ahead))
+            self._ahead_from_ms = min(self._ahead_from_ms, int(readings.time_ms[ahead].min()))
+            readings = readings.where(~ahead)
         self.states.apply(readings)
         if self._in_flight is not None:
             self._in_flight.append(readings)
@@ -106,6 +119,7 @@ class Live:
             self._new_names = False
             await self.reload()
         self._turn_pages()
+        self._catch_up_ahead()
         async with self._settling:
             await self._reconcile()
         fresh, self._fresh = concat(self._fresh), []
@@ -123,6 +137,7 @@ class Live:
     async def now(self, site_id: int) -> Now:
         """The site's state at this instant. Errors: NotFound; what pricing says of an unusable tariff."""
         if site_id not in self._windows:
+            await asyncio.to_thread(self._book.site, site_id)
             await self.reload()  # its first reading may have come a moment ago
         if site_id in self._unpriced:
             raise self._unpriced[site_id]
@@ -175,16 +190,17 @@ class Live:
         )
 
     def _turn_pages(self) -> None:
-        """Give a new day's window to every site whose local day is over."""
+        """Give a new window to every site whose local day is over, or, after a clock was set, yet to come."""
         now_ms = self._now()
-        for site_id in [i for i, w in self._windows.items() if now_ms >= w.day_end_ms]:
+        for site_id in [i for i, w in self._windows.items() if not w.day_start_ms <= now_ms < w.day_end_ms]:
             site = self._sites[site_id]
             every = self.states.slots([c.id for c in site.channels])
             self.states.move_windows(every, self._open_page(site))
 
     def _open_page(self, site: Site) -> Window:
         """The window of this local day; the frame that goes with it, or why there is none."""
-        zone, now_ms = ZoneInfo(site.timezone), self._now()
+        self._unpriced.pop(site.id, None)
+        zone, now_ms = self._zone(site), self._now()
         day = local_day(now_ms, zone)
         period = period_of(day, site.reading_day)
         window = self._windows[site.id] = Window(
@@ -193,7 +209,8 @@ class Live:
             midnight_ms(period.start, zone),
             midnight_ms(period.end, zone),
         )
-        self._unpriced.pop(site.id, None)
+        if site.id in self._unpriced:
+            return window
         try:
             priced = self._pricing(site, period)
         except ChowonError as error:
@@ -205,24 +222,56 @@ class Live:
             )
         return window
 
+    def _zone(self, site: Site) -> ZoneInfo:
+        try:
+            return ZoneInfo(site.timezone)
+        except (ZoneInfoNotFoundError, ValueError):
+            error = BadInput(
+                f"site {site.key}: {site.timezone!r} is no time zone; PATCH /api/v1/sites/{site.id}"
+            )
+            _log.error("%s", error)
+            self._unpriced[site.id] = error
+            return ZoneInfo("UTC")
+
+    def _catch_up_ahead(self) -> None:
+        """Take in readings that came before their time and whose time has come."""
+        until_ms = self._now() + AHEAD_MS
+        if self._ahead_from_ms <= until_ms:
+            ahead = concat(self._ahead)
+            due = ahead.time_ms <= until_ms
+            self.states.apply(ahead.where(due))
+            self._ahead = [] if due.all() else [ahead.where(~due)]
+            self._ahead_from_ms = int(ahead.time_ms[~due].min(initial=NOT_AHEAD))
+
     async def _reconcile(self) -> None:
         """Set channels with late data, and new ones, from the store; go on from there without a loss."""
+        if self._now() < self._retry_ms:
+            return
         dirty = self.states.take_dirty()
         if not dirty:
             return
         self._in_flight = []
         windows = {c: self.states.window_of(int(self.states.slots([c])[0])) for c in dirty}
         try:
-            sums = await asyncio.to_thread(sums_from_store, self._history, windows, self._hold_ms(dirty))
+            until_ms = self._now() + AHEAD_MS
+            sums = await asyncio.to_thread(
+                sums_from_store, self._history, windows, self._hold_ms(dirty), until_ms
+            )
         except (StoreUnavailable, Damaged) as error:
             _log.warning("live sums wait for the store: %s", error)
             self.states.mark_dirty(dirty)
+            self._retry_ms = self._now() + RETRY_MS
             return
         finally:
             since, self._in_flight = concat(self._in_flight), None
         for channel, its in sums.items():
             self.states.set_from_store(channel, its)
-        self.states.apply(_newer(since, {c: s.last_ms for c, s in sums.items()}))
+        last_ms = {c: s.last_ms for c, s in sums.items()}
+        newer = _newer(since, last_ms)
+        self.states.apply(since.where(newer))
+        # The others came while the store was asked: whether its answer holds them cannot be known.
+        again = np.unique(since.channel[~newer]) if len(since) else since.channel
+        self.states.mark_dirty([int(c) for c in again if int(c) in sums])
         moved = [c for c in dirty if self.states.window_of(int(self.states.slots([c])[0])) != windows[c]]
         self.states.mark_dirty(moved)
 
@@ -256,11 +305,9 @@ class Live:
         return round(total / DWMS_PER_WH / 1000, 3)
 
 
-def _newer(readings: Readings, last_ms: dict[int, int | None]) -> Readings:
-    """The readings of these channels that the store had not yet shown."""
-    if not len(readings):
-        return readings
+def _newer(readings: Readings, last_ms: dict[int, int | None]) -> Bools:
+    """(n,) whether each reading is of one of these channels and later than all that the store has shown."""
     keep = np.zeros(len(readings), np.bool_)
     for channel, last in last_ms.items():
         keep |= (readings.channel == channel) & (readings.time_ms > (-1 if last is None else last))
-    return readings.where(keep)
+    return keep

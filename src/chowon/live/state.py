@@ -115,6 +115,7 @@ class ChannelStates:
 
     def move_windows(self, slots: I64, window: Window) -> None:
         """A new day or period has begun for these slots: sums restart, from the store where data is newer."""
+        backwards = slots[self.day_start_ms[slots] > window.day_start_ms]
         new_period = slots[self.period_start_ms[slots] != window.period_start_ms]
         self._set_window(slots, window)
         for sums in (self.today_dwms, self.today_covered_ms):
@@ -122,6 +123,7 @@ class ChannelStates:
         for sums in (self.period_dwms, self.period_covered_ms):
             sums[new_period] = 0
         self._dirty[slots[self.last_ms[slots] > window.day_start_ms]] = True
+        self._dirty[backwards] = True
 
     def window_of(self, slot: int) -> Window:
         """The window that a slot sums up in."""

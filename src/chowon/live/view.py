@@ -121,7 +121,7 @@ def view(frame: Frame, states: ChannelStates, slots: I64, now_ms: int, yesterday
         gap=bool((now_ms - gap_end < GAP_SHOWN_MS).any()),
         cost_per_hour=None
         if power_w is None
-        else _tenth(Decimal(str(power_w)) / 1000 * prices.marginal_price),
+        else _tenth(Decimal(str(max(power_w, 0))) / 1000 * prices.marginal_price),
         marginal_price=plain(prices.marginal_price),
         energy_price=plain(prices.energy_price),
         today=Today(

@@ -25,10 +25,10 @@ def publish(payload: bytes, mid: int = 1, topic: bytes = b"chowon/v1/home/main")
 
 
 class FakeBroker:
-    """Speaks just enough MQTT 3.1.1 to be subscribed to, then sends a script a connection, the last for ever."""
+    """Speaks just enough MQTT 3.1.1 to be subscribed to, then sends each connection its script."""
 
     def __init__(self, *scripts: bytes) -> None:
-        self._scripts = list(scripts)
+        self._scripts = list(scripts)  # the last one is for all further connections
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         self.connections = 0

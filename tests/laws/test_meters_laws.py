@@ -20,9 +20,9 @@ from chowon import meters
 from chowon.domain.quantities import ABSENT_I32, ABSENT_I64
 from chowon.domain.sites import ChannelKey
 from chowon.errors import PayloadRejected
-from chowon.meters import arrow_stream, chowon_binary, chowon_json, influx_line, registry
-from chowon.meters.checks import AHEAD_MS, EARLIEST_MS
-from chowon.meters.decoded import MAX_PROBLEMS, Decoded, Decoder, Envelope
+from chowon.meters import arrow_stream, chowon_binary, chowon_json, influx_columns, influx_line, registry
+from chowon.meters.checks import AHEAD_MS, EARLIEST_MS, checked
+from chowon.meters.decoded import MAX_PROBLEMS, Decoded, Decoder, Envelope, Findings
 from chowon.meters.fields import BY_COLUMN, FIELDS, is_key
 
 NOW_MS = 1_795_400_000_000
@@ -223,6 +223,86 @@ def test_all_formats_say_the_same_in_the_same_units(module: ModuleType) -> None:
     decoded = module.DECODER.decode(module.encode(batch), Envelope(NOW_MS))
     row = {"site": "home", "meter": "m", "channel": "c", "time": NOW_MS}
     assert _plain(decoded) == [row | {f.name: 7.0 for f in FIELDS}]
+
+
+_odd_line = st.builds(
+    "{}{}{}{}={}{}{}".format,
+    st.sampled_from(["m", "", "#m", "=m", '"m', "é", "m\\,", " m", "m,,", "m,site", "m,site=", "m,site=b=c"]),
+    st.sampled_from(["", ",site=home", ",site=HOME"]),
+    st.sampled_from([" ", "  ", "", "\t"]),
+    st.sampled_from(["power", "x", "a b", "é", "power_w=1,power"]),
+    st.sampled_from([".5", "1e3", "t", '"x y"', '"x', "", "nan", "1.5i", "1,", "1_0"]),
+    st.sampled_from([" ", "  ", "", "\t"]),
+    st.sampled_from(["", "1", f"{NOW_MS}000000", "-0", "1.5", str(2**63), "x", f"{NOW_MS}000000 "]),
+)
+_plain_line = st.builds(
+    "{},site={} {} {}".format,
+    st.sampled_from(["m", "meter", "a.b", "M"]),
+    st.sampled_from(["home", "b", "home,meter=c", "b,x=y,channel=d", "HOME", "é"]),
+    st.lists(
+        st.builds(
+            "{}={}".format,
+            st.sampled_from([*influx_line.ALIASES, "power", "power_w", "x"]),
+            st.sampled_from(["1", "-2.5", "3i", "4u", "007.", "0.1", "9" * 17, "9" * 400, "-0"]),
+        ),
+        min_size=1,
+        max_size=4,
+    ).map(",".join),
+    st.sampled_from([f"{NOW_MS}000000", f"{NOW_MS - 1}999999", str(NOW_MS), "-1", "0", str(2**63 - 1)])
+    | st.integers(-(2**63), 2**63).map(str),
+)
+
+
+@settings(deadline=None, max_examples=500)
+@given(
+    lines=st.lists(_plain_line, min_size=1, max_size=4),
+    odd=st.lists(_odd_line | st.text(max_size=8), max_size=1),
+    end=st.sampled_from(["", "\n", "\r\n", "\n\n"]),
+    precision=st.sampled_from(["ns", "ns", "ns", *influx_line.PER_MS]),
+)
+def test_lines_as_columns_mean_what_they_mean_one_by_one(
+    lines: list[str], odd: list[str], end: str, precision: str
+) -> None:
+    payload = "\n".join([*lines, *odd, *lines]) + end
+    _check_columns(payload.encode(), Envelope(NOW_MS, precision=precision))
+
+
+@settings(deadline=None)
+@given(batch=batches(), data=st.data())
+def test_damaged_lines_as_columns_mean_what_they_mean_one_by_one(batch: Decoded, data: st.DataObject) -> None:
+    payload = bytearray(influx_line.encode(batch))
+    _check_columns(bytes(payload), Envelope(NOW_MS))
+    for _ in range(data.draw(st.integers(0, 3)) if payload else 0):
+        payload[data.draw(st.integers(0, len(payload) - 1))] = data.draw(
+            st.sampled_from(b'0a=, \n\r"\\#.-\xff')
+        )
+    _check_columns(bytes(payload), Envelope(NOW_MS))
+
+
+def _check_columns(payload: bytes, envelope: Envelope) -> None:
+    rows = influx_line.in_columns(payload, envelope)
+    if rows is None:
+        return
+    quick, exact = checked(rows, envelope, Findings()), influx_line.exactly(payload, envelope)
+    assert (quick.keys, quick.problems, quick.rejected) == (exact.keys, exact.problems, exact.rejected)
+    assert quick.key_index.tolist() == exact.key_index.tolist()
+    assert quick.time_ms.tolist() == exact.time_ms.tolist()
+    assert list(quick.columns) == list(exact.columns)
+    assert {n: c.tolist() for n, c in quick.columns.items()} == {
+        n: c.tolist() for n, c in exact.columns.items()
+    }
+
+
+def test_many_plain_lines_are_read_as_columns() -> None:
+    line = "meter,site=home,channel=c{} power_w={}.5,power={}i,voltage_v=-1,x=3 {}000000\n"
+    payload = "".join(line.format(n % 3, n, n, NOW_MS + n) for n in range(100)).encode()
+    assert len(payload) > influx_columns.LEAST_BYTES
+    assert influx_line.in_columns(payload, Envelope(NOW_MS)) is not None
+    _check_columns(payload, Envelope(NOW_MS))
+    mixed = payload + b'meter,site=home power_w=1,state="on" 1795400000000000000\n'
+    assert influx_line.in_columns(mixed, Envelope(NOW_MS)) is None
+    decoded = influx_line.DECODER.decode(mixed.replace(b"voltage_v=-1,", b""), Envelope(NOW_MS))
+    assert (len(decoded), decoded.rejected) == (101, 0)
 
 
 def test_all_four_bulk_formats_can_be_written_as_well_as_read() -> None:

@@ -263,6 +263,13 @@ def test_a_client_that_hangs_does_not_keep_the_server_from_stopping(tmp_path):
         client.sendall(UNFINISHED)
         server.get("/health")
         assert server.stopped() == 0
+        with client.makefile("rb") as answer:
+            told = answer.read().decode()
+    assert told.startswith("HTTP/1.1 503 ")
+    assert "retry-after" in told.lower()
+    assert "the server stops; send this again later" in told
+    (line,) = filter(None, server.stderr.splitlines())
+    assert "timeout graceful shutdown exceeded" in line
 
 
 def test_an_open_page_is_told_that_the_server_stops(tmp_path):

@@ -56,7 +56,17 @@ def test_a_bad_row_is_named_and_the_good_ones_are_kept(tmp_path):
     assert done.exit_code == 1
     told = json.loads(done.stdout)
     assert (told["accepted"], told["rejected"]) == (2, 1)
-    assert "power_w" in told["problems"][0]["where"]
+    assert told["problems"][0]["where"] == "line 3.power_w"
+
+
+def test_cells_that_cannot_be_read_and_values_out_of_range_are_told_alike(tmp_path):
+    bad = "now,home,main,main,x,\nhome,main\n2026-11-01T00:00:09Z,home,main,main,7e77,\n"
+    file = write(tmp_path / "m.csv", MEASURED + bad)
+    done = chowon("import", file, "--data", tmp_path / "a", "--json")
+    told = json.loads(done.stdout)
+    assert (done.exit_code, told["accepted"], told["rejected"]) == (1, 3, 3)
+    places = [p["where"] for p in told["problems"]]
+    assert places == ["line 5.time", "line 5.power_w", "line 6", "line 7.power_w"]
 
 
 def test_a_recording_is_imported_with_its_appliances_as_channels(tmp_path):

@@ -1,5 +1,7 @@
 """Bounds and headers for every request, as plain ASGI: nothing is buffered twice."""
 
+import asyncio
+
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -35,6 +37,42 @@ class SecurityHeaders:
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
 
 
+class ServerStop:
+    """Answer 503 to requests that are still open when the server stops waiting for them.
+
+    uvicorn cancels them then, and cancels at no other time; it says so itself, in one line. A cancellation
+    that left the application would be one traceback a request in the log.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; answer it when it is cancelled before an answer has begun."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        noted = _Noted(send)
+        try:
+            await self._app(scope, receive, noted.send)
+        except asyncio.CancelledError:
+            if not noted.answered:  # else uvicorn closes the connection: half an answer is seen as half
+                answer = error_answer(503, "unavailable", "the server stops; send this again later")
+                await answer(scope, receive, send)
+
+
+class _Noted:
+    """Knows whether an answer has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.answered = False
+
+    async def send(self, message: Message) -> None:
+        self.answered = True
+        await self._send(message)
+
+
 class BodyTooLarge(Exception):
     """A body went past the bound while it was read."""
 
@@ -56,17 +94,11 @@ class BodyLimit:
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         body = _Counted(receive, self._limit, int(announced) if announced.isdigit() else 0)
-        answered = False
-
-        async def noted(message: Message) -> None:
-            nonlocal answered
-            answered = True
-            await send(message)
-
+        noted = _Noted(send)
         try:
-            await self._app(scope, body.receive, noted)
+            await self._app(scope, body.receive, noted.send)
         except BodyTooLarge:
-            if answered:
+            if noted.answered:
                 raise
             await body.drain(DRAINED * self._limit)
             mib = self._limit / 2**20

@@ -4,7 +4,7 @@ from fastapi import FastAPI
 
 from chowon import __version__
 from chowon.api import answers, bill, dashboard, health, now, readings, sites, usage
-from chowon.api.middleware import BodyLimit, SecurityHeaders
+from chowon.api.middleware import BodyLimit, SecurityHeaders, ServerStop
 from chowon.api.parts import Parts
 
 
@@ -25,5 +25,6 @@ def create_app(parts: Parts) -> FastAPI:
     answers.install(app)
     dashboard.install(app, parts.dashboard)
     app.add_middleware(BodyLimit, limit_bytes=parts.limits.body_bytes)
+    app.add_middleware(ServerStop)
     app.add_middleware(SecurityHeaders)
     return app

@@ -111,10 +111,12 @@ def _send(file: Path, names: Any, take: Callable[[Any], Tally]) -> Tally:
     with progress() as bar:
         task = bar.add_task(file.name, total=files.row_count(file))
         for piece in files.pieces(file, names):
-            outcome = take(piece)
+            nothing: Tally = {"accepted": 0, "rejected": 0, "problems": []}
+            outcome = nothing if piece.payload is None else take(piece)
             total["accepted"] += outcome["accepted"]
-            total["rejected"] += outcome["rejected"]
-            total["problems"] = (total["problems"] + outcome["problems"])[:20]
+            total["rejected"] += outcome["rejected"] + piece.rejected
+            told = [p | {"where": piece.located(p["where"])} for p in outcome["problems"]]
+            total["problems"] = (total["problems"] + [asdict(p) for p in piece.problems] + told)[:20]
             bar.advance(task, piece.rows)
     return total
 
@@ -125,7 +127,11 @@ def _taken(take: Callable[[bytes, str, str], Any], piece: Any, source: str) -> T
     try:
         outcome = take(piece.payload, files.FORMAT, source)
     except PayloadRejected as error:
-        return {"accepted": 0, "rejected": piece.rows, "problems": [asdict(p) for p in error.problems]}
+        return {
+            "accepted": 0,
+            "rejected": piece.rows - piece.rejected,
+            "problems": [asdict(p) for p in error.problems],
+        }
     problems = [asdict(p) for p in outcome.problems]
     return {"accepted": outcome.accepted, "rejected": outcome.rejected, "problems": problems}
 
@@ -147,7 +153,7 @@ def _posted(url: str, token: str | None, piece: Any) -> Tally:
             raise NotAllowed(told["error"]["message"]) from error
         if error.code != 422:
             raise Unavailable(f"{url}: {told['error']['message']}") from error
-        return {"accepted": 0, "rejected": piece.rows, "problems": told["error"]["problems"]}
+        return {"accepted": 0, "rejected": piece.rows - piece.rejected, "problems": told["error"]["problems"]}
     except (urllib.error.URLError, OSError) as error:
         raise Unavailable(f"{url} does not answer ({error}); is chowon serve running there?") from error
     return {"accepted": told["accepted"], "rejected": told["rejected_count"], "problems": told["rejected"]}

@@ -1,29 +1,29 @@
 """Files of measurements as payloads for the door: Parquet and CSV, in pieces, in the columns of the API."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from chowon.domain.quantities import I64
 from chowon.errors import NotFound, PayloadRejected, Problem, shortened
+from chowon.ingest import csv_rows
+from chowon.ingest.csv_rows import RECORDED_MAINS, RECORDED_TIME
 from chowon.meters.arrow_stream import CONTENT_TYPE
-from chowon.meters.fields import FIELDS
 
 ROWS: Final = 200_000
 """Rows of a file in one payload."""
 KINDS: Final = ".parquet, .csv, .csv.gz"
 FORMAT: Final = CONTENT_TYPE
-_CSV_TYPES: Final = {
-    **{field.name: pa.float64() for field in FIELDS},
-    **dict.fromkeys(("site", "meter", "channel"), pa.string()),
-}
-"""Said, not guessed: a guess sees the first block only, whose watts may all be whole."""
-_RECORDED_TIME, _RECORDED_MAINS = "timestamp", "mains"
+_LINE: Final = "line of the file"
+"""Column that goes with the rows until they are a payload."""
+_ROW: Final = re.compile(r"row (\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,24 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some rows of a file, as an Arrow IPC stream."""
+    """Some rows of a file."""
 
-    payload: bytes
+    payload: bytes | None
+    """The usable ones as an Arrow IPC stream; None when there are none."""
     rows: int
-    """rows of the file that it stands for"""
+    """How many rows of the file it stands for, usable or not"""
+    rejected: int
+    """How many of them are not in the payload"""
+    problems: tuple[Problem, ...]
+    """What is wrong with those, by line"""
+    places: tuple[str, I64]
+    """"line" or "row", and its number in the file for each row of the payload"""
+
+    def located(self, where: str) -> str:
+        """A place in the payload ("row 3.power_w") as the place in the file ("line 70005.power_w")."""
+        word, numbers = self.places
+        row = _ROW.match(where)
+        return where if row is None else f"{word} {numbers[int(row[1])]}{where[row.end() :]}"
 
 
 def row_count(path: Path) -> int | None:
@@ -56,9 +69,16 @@ def pieces(path: Path, names: Names) -> Iterator[Piece]:
     Errors: NotFound, PayloadRejected (not such a file).
     """
     with _readable(path):
-        for batch in _batches(path):
-            table = pa.Table.from_batches([batch])
-            yield Piece(_stream(table, names), table.num_rows)
+        if path.suffix == ".parquet":
+            yield from _parquet_pieces(path, names)
+        elif path.suffixes[-1:] == [".csv"] or path.suffixes[-2:] == [".csv", ".gz"]:
+            for read in csv_rows.read(path):
+                payload, lines = _stream(read.good, read.lines, names)
+                rows = len(read.lines) + read.rejected
+                yield Piece(payload, rows, read.rejected, read.problems, ("line", lines))
+        else:
+            problem = Problem(str(path), shortened(path.suffix), KINDS)
+            raise PayloadRejected(f"{path} is of an unknown kind", [problem])
 
 
 @contextmanager
@@ -73,20 +93,24 @@ def _readable(path: Path) -> Iterator[None]:
         raise PayloadRejected(f"{path} cannot be read", [problem]) from error
 
 
-def _batches(path: Path) -> Iterator[pa.RecordBatch]:
-    if path.suffix == ".parquet":
-        yield from pq.ParquetFile(path).iter_batches(ROWS)
-    elif path.suffixes[-1:] == [".csv"] or path.suffixes[-2:] == [".csv", ".gz"]:
-        with pa_csv.open_csv(path, convert_options=pa_csv.ConvertOptions(column_types=_CSV_TYPES)) as reader:
-            yield from reader
-    else:
-        problem = Problem(str(path), shortened(path.suffix), KINDS)
-        raise PayloadRejected(f"{path} is of an unknown kind", [problem])
+def _parquet_pieces(path: Path, names: Names) -> Iterator[Piece]:
+    first = 0
+    for batch in pq.ParquetFile(path).iter_batches(ROWS):
+        numbers = np.arange(first, first + batch.num_rows)
+        payload, rows = _stream(pa.Table.from_batches([batch]), numbers, names)
+        yield Piece(payload, batch.num_rows, 0, (), ("row", rows))
+        first += batch.num_rows
 
 
-def _stream(table: pa.Table, names: Names) -> bytes:
-    if {_RECORDED_TIME, _RECORDED_MAINS} <= set(table.column_names):
+def _stream(table: pa.Table, numbers: I64, names: Names) -> tuple[bytes | None, I64]:
+    """The rows as a payload, and the number of each in the file. numbers: (table.num_rows,) int64."""
+    table = table.append_column(_LINE, pa.array(numbers, pa.int64()))
+    if {RECORDED_TIME, RECORDED_MAINS} <= set(table.column_names):
         table = _unfolded(table)
+    numbers = table[_LINE].to_numpy()
+    if not len(numbers):
+        return None, numbers
+    table = table.drop_columns([_LINE])
     for column, value in (("site", names.site), ("meter", names.meter), ("channel", names.channel)):
         if column not in table.column_names:
             constant = pa.DictionaryArray.from_arrays(pa.array([0] * len(table), pa.int32()), [value])
@@ -94,22 +118,22 @@ def _stream(table: pa.Table, names: Names) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
-    payload: bytes = sink.getvalue().to_pybytes()
-    return payload
+    return sink.getvalue().to_pybytes(), numbers
 
 
 def _unfolded(table: pa.Table) -> pa.Table:
     """A recording's columns as rows: time, channel, power_w, and voltage_v of the main channel."""
     parts = []
     for name in table.column_names:
-        if name in (_RECORDED_TIME, "voltage"):
+        if name in (RECORDED_TIME, "voltage", _LINE):
             continue
         measured = table.filter(table[name].is_valid())
-        channel = "main" if name == _RECORDED_MAINS else name
+        channel = "main" if name == RECORDED_MAINS else name
         columns = {
-            "time": measured[_RECORDED_TIME],
+            "time": measured[RECORDED_TIME],
             "channel": pa.array([channel] * len(measured), pa.string()),
             "power_w": measured[name],
+            _LINE: measured[_LINE],
         }
         with_voltage = channel == "main" and "voltage" in table.column_names
         columns["voltage_v"] = measured["voltage"] if with_voltage else pa.nulls(len(measured), pa.float64())

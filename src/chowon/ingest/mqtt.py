@@ -3,7 +3,8 @@
 paho's network thread puts messages into a bounded inbox; one asyncio task takes them out in order, so the
 order of each meter is kept and acknowledgements leave in the order of arrival. When the inbox is full the
 network thread stops reading the socket: the broker holds what is not acknowledged. A message that cannot be
-decoded is noted in the ledger and acknowledged, for the broker would send it again for ever.
+decoded is noted in the ledger and acknowledged, for the broker would send it again for ever. Whatever ends
+the network thread, bytes that are no MQTT or a bug: it is told and counted, and a fresh client takes over.
 """
 
 import asyncio
@@ -12,18 +13,20 @@ import logging
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTv5, MQTTv311
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from chowon.errors import MeterMisconfigured, NotFound, Overloaded, PayloadRejected, StoreUnavailable
+from chowon.ingest.back_off import BackOff
 from chowon.ingest.door import IN_THREAD_BYTES, Door, decoded
 from chowon.ingest.mqtt_inbox import Arrived, Inbox
 from chowon.meters.decoded import Decoded, joined
@@ -79,6 +82,26 @@ class MqttStats:
     """Messages here that are not acknowledged yet."""
     store_waits: int
     """How often a batch had to be offered again because queue or store did not take it."""
+    broken: int
+    """How often a connection was given up because what came over it could not be handled."""
+
+
+class _NotMqtt(Exception):
+    """The broker sent a malformed packet."""
+
+
+class _Client(Client):
+    """paho's client; when its network thread fails, `on_broken` is called in it with the reason."""
+
+    on_broken: Callable[[Exception], None]
+
+    def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
+        """As paho's, which runs it in its thread; it may raise anything, on malformed packets for one."""
+        try:
+            return super().loop_forever(timeout, retry_first_connection)
+        except Exception as error:  # noqa: BLE001
+            self.on_broken(error)
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
 
 
 class _Link:
@@ -87,6 +110,7 @@ class _Link:
     def __init__(
         self, settings: MqttSettings, filters: Sequence[str], inbox: Inbox, now_ms: Callable[[], int]
     ) -> None:
+        self._settings = settings
         self._filters = [(topic, 1) for topic in filters]
         self._inbox = inbox
         self._now_ms = now_ms
@@ -96,19 +120,31 @@ class _Link:
         self.listening = False
         self._accepted = False
         self.problem: str | None = "not connected yet"
-        self.received = self.acknowledged = 0
+        self.received = self.acknowledged = self.broken = 0
+        self._back_off = BackOff(settings.first_pause_s, settings.longest_pause_s)
+        self._stopping = threading.Event()
         self._changed: Callable[[], object] = lambda: None
-        self._client = _client(settings)
-        self._client.on_socket_open = _send_at_once
-        self._client.on_connect = self._on_connect
-        self._client.on_disconnect = self._on_disconnect
-        self._client.on_subscribe = self._on_subscribe
-        self._client.on_message = self._on_message
-        self._client.on_connect_fail = self._on_connect_fail
+        self._client = self._fresh_client()
 
-    def start(self, settings: MqttSettings, changed: Callable[[], object]) -> None:
+    def start(self, changed: Callable[[], object]) -> None:
         """Connects in the background and keeps trying. changed: called from the network thread."""
         self._changed = changed
+        with self._lock:
+            self._connect()
+
+    def _fresh_client(self) -> _Client:
+        client = _client(self._settings)
+        client.on_socket_open = _send_at_once
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.on_connect_fail = self._on_connect_fail
+        client.on_broken = self._on_broken
+        return client
+
+    def _connect(self) -> None:
+        settings = self._settings
         more: dict[str, Any] = {}
         if settings.protocol == "5":
             wishes = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
@@ -128,8 +164,11 @@ class _Link:
 
     def stop(self) -> None:
         """Sends what is queued, says goodbye, ends the thread. Blocks for a moment."""
-        self._client.disconnect()
-        self._client.loop_stop()
+        with self._lock:
+            self._stopping.set()
+            client = self._client
+        client.disconnect()
+        client.loop_stop()
 
     def _turn(self, problem: str | None) -> None:
         with self._lock:
@@ -153,11 +192,14 @@ class _Link:
         self._changed()
 
     def _on_disconnect(
-        self, _client: Client, _u: object, _f: DisconnectFlags, reason: ReasonCode, _p: object
+        self, _client: Client, _u: object, flags: DisconnectFlags, reason: ReasonCode, _p: object
     ) -> None:
+        refused = (self.problem or "").startswith(_REFUSED)
+        if reason == "Protocol error" and not refused and not flags.is_disconnect_packet_from_server:
+            raise _NotMqtt("what the broker sent is no MQTT; check that it is an MQTT broker")
         if self._accepted:
             self._turn(f"the connection was lost ({reason}); trying again")
-        elif not (self.problem or "").startswith(_REFUSED):  # some brokers just hang up
+        elif not refused:  # some brokers just hang up
             self._turn(f"{_REFUSED} before it said why; check user name, password and client id")
         self._accepted = False
 
@@ -172,6 +214,22 @@ class _Link:
             log.error("mqtt: %s", self.problem)
         self.listening = not refused
         self._changed()
+
+    def _on_broken(self, error: Exception) -> None:
+        """Waits in the thread of the failed client, then starts another one, unless `stop` comes first."""
+        pause_s = self._back_off.pause_s(time.monotonic())
+        self.broken += 1
+        self._accepted = False
+        reason = str(error) if isinstance(error, _NotMqtt) else f"the MQTT client failed ({error!r})"
+        self._turn(f"{reason}; connecting anew in {pause_s:g} s")
+        log.error("mqtt: %s", self.problem, exc_info=None if isinstance(error, _NotMqtt) else error)
+        if (connection := self._client.socket()) is not None:
+            connection.close()
+        self._stopping.wait(pause_s)
+        with self._lock:
+            if not self._stopping.is_set():
+                self._client = self._fresh_client()
+                self._connect()
 
     def _on_message(self, _client: Client, _u: object, message: MQTTMessage) -> None:
         try:
@@ -215,9 +273,7 @@ class MqttListener:
         """
         loop = asyncio.get_running_loop()
         self._inbox.attach(lambda: loop.call_soon_threadsafe(self._news.set))
-        self._link.start(
-            self._settings, lambda: loop.call_soon_threadsafe(lambda: self._on_state(self.stats()))
-        )
+        self._link.start(lambda: loop.call_soon_threadsafe(lambda: self._on_state(self.stats())))
         try:
             while not self._stopping.is_set():
                 await self._news.wait()
@@ -242,6 +298,7 @@ class MqttListener:
             poison=self._poison,
             held=len(self._inbox) + self._in_hand,
             store_waits=self._store_waits,
+            broken=self._link.broken,
         )
 
     async def _handle(self, messages: list[Arrived]) -> None:
@@ -314,10 +371,10 @@ def _send_at_once(_client: object, _u: object, connection: Any) -> None:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def _client(settings: MqttSettings) -> Client:
+def _client(settings: MqttSettings) -> _Client:
     """Errors: MeterMisconfigured."""
     modern = settings.protocol == "5"
-    client = Client(
+    client = _Client(
         CallbackAPIVersion.VERSION2,
         client_id=settings.client_id,
         clean_session=None if modern else False,

@@ -15,6 +15,7 @@ import numpy as np
 
 from chowon.domain.readings import absent_of
 from chowon.errors import PayloadRejected, Problem, shortened
+from chowon.meters import influx_columns
 from chowon.meters.checks import Rows, Sent, checked
 from chowon.meters.decoded import Decoded, Envelope, Findings
 from chowon.meters.fields import BY_NAME, FIELDS, did_you_mean
@@ -81,13 +82,28 @@ class InfluxLine:
             expected = f"one of {', '.join(PER_MS)}"
             problem = Problem("precision", shortened(envelope.precision), expected)
             raise PayloadRejected("the precision is not known", [problem])
-        lines = _Lines(envelope)
-        for number, raw in _lines(payload):
-            lines.take(number, raw)
-        return lines.decoded()
+        if (
+            len(payload) >= influx_columns.LEAST_BYTES
+            and (quick := in_columns(payload, envelope)) is not None
+        ):
+            return checked(quick, envelope, Findings())
+        return exactly(payload, envelope)
 
 
 DECODER: Final = InfluxLine()
+
+
+def exactly(payload: bytes, envelope: Envelope) -> Decoded:
+    """As `decode`, line by line: any text, every problem named."""
+    lines = _Lines(envelope)
+    for number, raw in _lines(payload):
+        lines.take(number, raw)
+    return lines.decoded()
+
+
+def in_columns(payload: bytes, envelope: Envelope) -> Rows | None:
+    """The readings of a payload of the common shape, before the checks; None for any other."""
+    return influx_columns.rows(payload, envelope, PER_MS[envelope.precision], ALIASES, _names)
 
 
 def encode(decoded: Decoded) -> bytes:
@@ -231,19 +247,34 @@ def _pairs(fields: bytes) -> list[tuple[str, bytes]]:
 
 def _names(series: bytes) -> Names | None:
     """Names by the tags, else by the measurement; None when the tags are malformed."""
-    measurement = _MEASUREMENT.match(series)
-    end = 0 if measurement is None else measurement.end()
-    tags: dict[str, str] = {}
+    tags: list[tuple[str, ...]]
+    if b"\\" in series:
+        measurement, tags = _unescaped(series)
+    else:
+        measurement, *written = series.decode(errors="replace").split(",")
+        tags = [tuple(tag.split("=")) for tag in written]
+    if not all(len(tag) == 2 and all(tag) for tag in tags):
+        return None
+    named = {tag[0]: tag[1] for tag in tags}
+    meter = named.get("meter", measurement)
+    if meter == "meter" and "meter" not in named:
+        meter = DEFAULT_NAME
+    return named.get("site"), meter, named.get("channel")
+
+
+def _unescaped(series: bytes) -> tuple[str, list[tuple[str, ...]]]:
+    """(measurement, tags as (key, value)); a malformed tag is ()."""
+    found = _MEASUREMENT.match(series)
+    assert found is not None, "a series begins with a character of the measurement"
+    tags: list[tuple[str, ...]] = []
+    end = found.end()
     while end < len(series):
         tag = _TAG.match(series, end)
         if tag is None:
-            return None
-        tags[_plain(tag[1])] = _plain(tag[2])
+            return _plain(found[0]), [()]
+        tags.append((_plain(tag[1]), _plain(tag[2])))
         end = tag.end()
-    meter = tags.get("meter", _plain(series if measurement is None else measurement[0]))
-    if meter == "meter" and "meter" not in tags:
-        meter = DEFAULT_NAME
-    return tags.get("site"), meter, tags.get("channel")
+    return _plain(found[0]), tags
 
 
 def _plain(text: bytes) -> str:

@@ -19,7 +19,6 @@ from chowon.api.server import create_app
 from chowon.config import Config
 from chowon.domain.bill import Prepared, prepare
 from chowon.domain.clock import Period
-from chowon.domain.quantities import DEFAULT_HOLD_MS
 from chowon.domain.sites import Site
 from chowon.errors import ChowonError, Misconfigured
 from chowon.ingest.broker import Address, EmbeddedBroker, EmbeddedSettings, ExternalBroker, MqttBroker
@@ -36,6 +35,8 @@ from chowon.registry import TariffBook
 from chowon.store.catalog.sites import SiteDefaults
 from chowon.store.opening import Store, open_store
 
+BROKER_LOOKED_AT_S = 2.0
+"""How often it is looked at whether the broker runs."""
 HEARD_WITHIN_S = 5.0
 """How long a start waits for the MQTT broker."""
 DASHBOARD = Path(__file__).parent / "web"
@@ -200,9 +201,10 @@ class _Sealing:
         try:
             self._sealer.run(self._now_ms())
             self.problem = None
-        except ChowonError as error:
+        except (ChowonError, OSError) as error:
+            if self.problem != str(error):
+                _log.error("sealing: %s", error)
             self.problem = str(error)
-            _log.error("sealing: %s", error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,11 +240,23 @@ async def _mqtt(config: Config, door: Door, now_ms: Callable[[], int]) -> AsyncI
         listener = MqttListener(
             door, settings, now_ms=now_ms, on_state=lambda s: heard.set() if s.listening else None
         )
-        async with _background(listener.run(), listener.close):
+        async with _background(_kept_running(broker)), _background(listener.run(), listener.close):
             await _listening_by(heard, listener)
             yield _Mqtt(broker, address, listener)
     finally:
         await asyncio.to_thread(broker.stop)
+
+
+async def _kept_running(broker: MqttBroker) -> None:
+    """Start the broker again, on the same port, when it has died."""
+    while True:
+        await asyncio.sleep(BROKER_LOOKED_AT_S)
+        if not broker.is_running():
+            _log.error("mqtt: the broker has died; starting it again")
+            try:
+                await asyncio.to_thread(broker.start)
+            except ChowonError as error:
+                _log.error("mqtt: %s; trying again", error)
 
 
 async def _listening_by(heard: asyncio.Event, listener: MqttListener) -> None:
@@ -258,7 +272,11 @@ async def _listening_by(heard: asyncio.Event, listener: MqttListener) -> None:
 
 
 def _door(config: Config, store: Store, pipeline: Pipeline, hold_ms: int | None = None) -> Door:
-    policy = NamingPolicy(config.ingest.auto_register, config.ingest.max_channels, hold_ms or DEFAULT_HOLD_MS)
+    policy = NamingPolicy(
+        config.ingest.auto_register,
+        config.ingest.max_channels,
+        hold_ms or round(config.defaults.hold_s * 1000),
+    )
     return Door(decoders.found(), Naming(store.sites, policy), pipeline, Ledger())
 
 

@@ -11,8 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from chowon.app import DASHBOARD
 from chowon.config import Config
+from chowon.domain.quantities import DAY_MS
+from chowon.domain.sites import Site
 from chowon.errors import ChowonError
 from chowon.registry import TariffBook
 from chowon.store import doctor as store_doctor
@@ -20,6 +24,7 @@ from chowon.store.opening import Reader, open_reader
 
 State = Literal["well", "look", "wrong"]
 _LOW_DISK_BYTES = 2 * 2**30
+_STEPS_TO_JUDGE = 5
 _QUIET_MS = 10 * 60_000
 ANSWER_WITHIN_S = 5.0
 
@@ -115,10 +120,29 @@ def _sites(reader: Reader, now_ms: int) -> Iterator[Finding]:
             continue
         last = max(newest.values())
         told = datetime.fromtimestamp(last / 1000, UTC).isoformat(timespec="seconds")
+        yield from _rhythm(reader, site, newest)
         if now_ms - last > _QUIET_MS:
             yield Finding(f"site {site.key}", "look", f"silent since {told}; is the meter on, and connected?")
         else:
             yield Finding(f"site {site.key}", "well", f"newest reading {told}")
+
+
+def _rhythm(reader: Reader, site: Site, newest: dict[int, int]) -> Iterator[Finding]:
+    """Channels whose readings come further apart than each of them may stand for: nothing is billed then."""
+    for channel in site.main_channels:
+        if channel.id not in newest:
+            continue
+        since_ms = newest[channel.id] - max(DAY_MS // 4, 20 * channel.hold_ms)
+        readings = reader.history.readings([channel.id], since_ms, newest[channel.id] + 1)
+        steps = np.diff(readings.time_ms)
+        if len(steps) >= _STEPS_TO_JUDGE and np.median(steps) > channel.hold_ms:
+            yield Finding(
+                f"site {site.key}",
+                "wrong",
+                f"{channel.key} sends every {np.median(steps) / 1000:g} s, but a reading of it stands for "
+                f"{channel.hold_ms / 1000:g} s at most: most of its use is not billed. Set [defaults] hold_s "
+                "for slow meters before their first reading (docs/how-to/send-readings.md)",
+            )
 
 
 def _server(config: Config) -> Iterator[Finding]:

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from chowon.errors import Misconfigured, shortened
 
@@ -73,6 +74,16 @@ class DefaultsSection(_Section):
     timezone: str = Field("Asia/Seoul", description="IANA time zone of a new site")
     tariff: str = Field("kr.kepco.residential.low", description="tariff id of a new site")
     reading_day: int = Field(1, ge=1, le=31, description="day of the month on which its meter is read")
+    hold_s: float = Field(
+        10, ge=1, le=86400, description="seconds that a reading stands for at most; more for slower meters"
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _exists(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError("no time zone of this name; expected an IANA name such as Asia/Seoul")
+        return name
 
 
 class Config(_Section):

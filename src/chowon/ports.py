@@ -90,7 +90,10 @@ class SiteBook(Protocol):
         """Make the channel known (and its site and meter if needed); the known one if it already is."""
 
     def configure(self, site: Site) -> None:
-        """Change a site's name, timezone, reading day, tariff and options. Errors: NotFound."""
+        """Change a site's name, timezone, reading day, tariff and options, and its channels' roles.
+
+        Errors: NotFound.
+        """
 
 
 class TokenBook(Protocol):

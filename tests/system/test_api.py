@@ -1,6 +1,7 @@
 """The API's answers to questions that make no sense, and to settings that would break a site."""
 
 import json
+import threading
 import urllib.request
 from typing import Any
 
@@ -19,10 +20,10 @@ def server(tmp_path):
         yield running
 
 
-def patch(server: Server, change: dict[str, Any]) -> tuple[int, Any]:
+def patch(server: Server, change: dict[str, Any], path: str = "") -> tuple[int, Any]:
     body = json.dumps(change).encode()
     request = urllib.request.Request(
-        f"{server.http}/api/v1/sites/1", body, {"Content-Type": "application/json"}, method="PATCH"
+        f"{server.http}/api/v1/sites/1{path}", body, {"Content-Type": "application/json"}, method="PATCH"
     )
     try:
         with urllib.request.urlopen(request) as answer:
@@ -51,6 +52,36 @@ def test_a_change_that_would_break_a_site_is_refused_whole(server, change, statu
     assert server.get("/sites/1/now")["currency"] == "KRW"
 
 
+def test_of_two_changes_at_once_none_is_lost(server):
+    for n in range(8):
+        changes = [{"name": f"name {n}"}, {"reading_day": n + 2}]
+        threads = [threading.Thread(target=patch, args=(server, change)) for change in changes]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        site = server.get("/sites/1")
+        assert (site["name"], site["reading_day"]) == (f"name {n}", n + 2)
+
+
+def test_a_channel_that_is_no_main_after_all_is_taken_out_of_the_sum(server):
+    stray = b'{"readings": [{"site": "home", "meter": "oops", "time": 1795400000000, "power_w": 5}]}'
+    assert server.post(stray)[0] == 200
+    channels = server.get("/sites/1")["channels"]
+    assert [c["role"] for c in channels] == ["main", "main"]
+    code, _ = patch(server, {"role": "circuit"}, f"/channels/{channels[1]['id']}")
+    assert code == 200
+    assert [c["role"] for c in server.get("/sites/1")["channels"]] == ["main", "circuit"]
+    assert patch(server, {"role": "circuit"}, "/channels/77")[0] == 404
+    assert patch(server, {"role": "nonsense"}, f"/channels/{channels[1]['id']}")[0] == 422
+
+
+@pytest.mark.parametrize("headers", [{"Host": "[abc"}, {"Origin": "http://[abc"}])
+def test_an_address_that_is_none_is_refused(server, headers):
+    code, answer = server.ask("/api/v1/sites", headers=headers)
+    assert (code, answer["error"]["code"]) == (401, "not_allowed")
+
+
 def test_a_change_shows_at_once(server):
     code, site = patch(server, {"name": "우리집", "reading_day": 15, "tariff": "kr.kepco.residential.high"})
     assert (code, site["name"]) == (200, "우리집")
@@ -65,6 +96,10 @@ def test_a_change_shows_at_once(server):
         ("/api/v1/sites/77", 404),
         ("/api/v1/sites/77/now", 404),
         ("/api/v1/sites/x/now", 422),
+        ("/api/v1/sites/99999999999999999999", 422),
+        ("/api/v1/sites/1/bill?date=9999-12-31", 422),
+        ("/api/v1/sites/1/usage?from=--5&to=5", 422),
+        ("/api/v1/sites/1/usage?from=%C2%B2&to=5", 422),
         ("/api/v1/sites/1/usage", 422),
         ("/api/v1/sites/1/usage?from=5&to=5", 422),
         ("/api/v1/sites/1/usage?from=2026-01-01&to=5", 422),

@@ -42,6 +42,18 @@ def test_a_home_is_told_with_its_newest_reading_and_lost_files_are_named(tmp_pat
     assert "backup" in parts["data"][0]["said"]
 
 
+def test_a_meter_slower_than_its_readings_may_stand_for_is_pointed_out(tmp_path):
+    rows = "\n".join(f"2026-11-01T00:{m:02}:00Z,100" for m in range(20))
+    csv = tmp_path / "slow.csv"
+    csv.write_text(f"time,power_w\n{rows}\n")
+    for hold, told in (("10", True), ("150", False)):
+        data = tmp_path / hold
+        done = CliRunner().invoke(app, ["import", str(csv), "--hold", hold, "--data", str(data)])
+        assert done.exit_code == 0
+        _, parts = doctor("--data", data)
+        assert ("sends every 60 s" in parts["site home"][0]["said"]) == told
+
+
 def test_something_else_on_our_port_is_found_out(tmp_path, monkeypatch):
     with taken_port() as port:
         monkeypatch.setenv("CHOWON_SERVER__PORT", str(port))

@@ -8,7 +8,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from chowon.errors import NotAllowed
 from chowon.ports import TokenBook
@@ -98,17 +98,24 @@ class Access:
             raise NotAllowed(f"this token may not {scope}; it may {', '.join(sorted(scopes))}")
 
     def _check_origin(self, headers: Mapping[str, str]) -> None:
-        host = urlsplit(f"//{headers.get('host', '')}")
+        host = _split(f"//{headers.get('host', '')}")
         if self.open and host.hostname not in LOOPBACK_NAMES:
-            raise NotAllowed(f"without a token only localhost is served, not {host.hostname!r}")
+            raise NotAllowed(f"without a token only localhost is served, not {shown(str(host.hostname))!r}")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host.netloc:
+        if origin is not None and _split(origin).netloc != host.netloc:
             raise NotAllowed(f"requests from pages of {shown(origin)} are not served")
 
 
 def shown(text: str) -> str:
     """Text from outside, fit for a message."""
     return "".join(c if c.isprintable() else "?" for c in text[:80])
+
+
+def _split(address: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError:
+        raise NotAllowed(f"{shown(address)!r} is no address") from None
 
 
 def _bearer(headers: Mapping[str, str]) -> str | None:

@@ -5,7 +5,7 @@ import asyncio
 from fastapi import APIRouter, Request, WebSocket, status
 
 from chowon.api.access import SUBPROTOCOL
-from chowon.api.parts import Parts, parts_of
+from chowon.api.parts import Parts, SiteId, parts_of
 from chowon.errors import NotAllowed, NotFound
 from chowon.live.view import Now
 
@@ -15,7 +15,7 @@ CLOSE_NOT_FOUND = 4404
 
 
 @router.get("/sites/{site_id}/now")
-async def now(request: Request, site_id: int) -> Now:
+async def now(request: Request, site_id: SiteId) -> Now:
     """Power, cost per hour, today, the billing period so far, and the tier, at this instant."""
     parts = parts_of(request)
     parts.access.check(request.headers, "read")

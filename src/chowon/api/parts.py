@@ -1,10 +1,12 @@
 """What the routes work with; app.py puts it together."""
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Annotated, TypeAlias, cast
 
+from fastapi import Path as InPath
 from fastapi import Request, WebSocket
 
 from chowon.api.access import Access
@@ -17,6 +19,8 @@ from chowon.ingest.mqtt import MqttStats
 from chowon.ingest.pipeline import QueueStats
 from chowon.live.service import Live
 from chowon.ports import History, SiteBook
+
+SiteId: TypeAlias = Annotated[int, InPath(ge=1, le=2**31 - 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,8 @@ class Parts:
     pulse: Callable[[], Pulse]
     limits: Limits
     dashboard: Path | None
+    changing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """held while a setting is read, changed and written: of two changes at once none is lost"""
 
 
 def parts_of(connection: Request | WebSocket) -> Parts:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from chowon.api.parts import Parts, parts_of
+from chowon.api.parts import Parts, SiteId, parts_of
 from chowon.domain.clock import local_day, period_of
 from chowon.domain.sites import Role, Site
 from chowon.errors import BadInput, NotFound, TariffInvalid
@@ -73,6 +73,13 @@ class SiteChange(BaseModel):
     tariff_options: dict[str, str] | None = None
 
 
+class ChannelChange(BaseModel):
+    """What may be changed of a channel."""
+
+    model_config = ConfigDict(extra="forbid")
+    role: Role
+
+
 @router.get("")
 async def sites(request: Request) -> SitesAnswer:
     """All sites with their channels."""
@@ -83,7 +90,7 @@ async def sites(request: Request) -> SitesAnswer:
 
 
 @router.get("/{site_id}")
-async def site(request: Request, site_id: int) -> SiteAnswer:
+async def site(request: Request, site_id: SiteId) -> SiteAnswer:
     """One site."""
     parts = parts_of(request)
     parts.access.check(request.headers, "read")
@@ -91,17 +98,38 @@ async def site(request: Request, site_id: int) -> SiteAnswer:
 
 
 @router.patch("/{site_id}")
-async def change_site(request: Request, site_id: int, change: SiteChange) -> SiteAnswer:
+async def change_site(request: Request, site_id: SiteId, change: SiteChange) -> SiteAnswer:
     """Change a site's name, time zone, reading day or tariff; live figures follow at once."""
     parts = parts_of(request)
     parts.access.check(request.headers, "admin")
     wanted = change.model_dump(exclude_none=True)
     if "timezone" in wanted and wanted["timezone"] not in available_timezones():
         raise BadInput(f"timezone: {wanted['timezone']!r} is not an IANA name such as Asia/Seoul")
-    changed = replace(await asyncio.to_thread(parts.sites.site, site_id), **wanted)
-    today = local_day(parts.now_ms(), ZoneInfo(changed.timezone))
-    parts.prepare(changed, period_of(today, changed.reading_day))  # a wrong tariff or option is refused here
-    await asyncio.to_thread(parts.sites.configure, changed)
+    async with parts.changing:
+        changed = replace(await asyncio.to_thread(parts.sites.site, site_id), **wanted)
+        today = local_day(parts.now_ms(), ZoneInfo(changed.timezone))
+        parts.prepare(changed, period_of(today, changed.reading_day))  # a wrong tariff or option ends here
+        await asyncio.to_thread(parts.sites.configure, changed)
+    await parts.live.reload()
+    return answer(parts, changed)
+
+
+@router.patch("/{site_id}/channels/{channel_id}")
+async def change_channel(
+    request: Request, site_id: SiteId, channel_id: int, change: ChannelChange
+) -> SiteAnswer:
+    """Say what a channel is: main and phase add up to what the site uses, the others are parts of it."""
+    parts = parts_of(request)
+    parts.access.check(request.headers, "admin")
+    async with parts.changing:
+        site = await asyncio.to_thread(parts.sites.site, site_id)
+        if all(c.id != channel_id for c in site.channels):
+            raise NotFound(
+                f"site {site.key} has no channel {channel_id}; GET /api/v1/sites/{site_id} lists them"
+            )
+        channels = tuple(replace(c, role=change.role) if c.id == channel_id else c for c in site.channels)
+        changed = replace(site, channels=channels)
+        await asyncio.to_thread(parts.sites.configure, changed)
     await parts.live.reload()
     return answer(parts, changed)
 

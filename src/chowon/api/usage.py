@@ -1,6 +1,7 @@
 """GET /sites/{id}/usage: power and energy over time, gaps included."""
 
 import asyncio
+import re
 from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -8,18 +9,21 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
-from chowon.api.parts import Parts, parts_of
+from chowon.api.parts import Parts, SiteId, parts_of
 from chowon.domain.clock import local_day, midnight_ms
 from chowon.domain.quantities import DAY_MS, HOUR_MS, MINUTE_MS, QUARTER_MS
+from chowon.domain.readings import Readings, concat
 from chowon.domain.site_usage import SiteUsage, merged, site_usage
 from chowon.domain.sites import Site
 from chowon.errors import BadInput
 from chowon.jobs.statement import coverage
 from chowon.live.series import summed_power
-from chowon.ports import Resolution
+from chowon.ports import History, Resolution
 
 router = APIRouter(prefix="/sites", tags=["usage"])
 RAW_ROWS = 100_000
+RAW_STEP_MS = 6 * HOUR_MS
+RAW_STEPS = 400
 ROWS = 200_000
 """Most buckets that one answer lists."""
 _BUCKET_MS: dict[Resolution, int] = {"1min": MINUTE_MS, "15min": QUARTER_MS, "1h": HOUR_MS, "1day": DAY_MS}
@@ -57,7 +61,7 @@ class RawAnswer(BaseModel):
 @router.get("/{site_id}/usage")
 async def usage(
     request: Request,
-    site_id: int,
+    site_id: SiteId,
     start: Annotated[str, Query(alias="from", description="ms since 1970 UTC, or ISO 8601 with offset")],
     end: Annotated[str, Query(alias="to", description="as `from`; not included")],
     resolution: Resolution | Literal["raw"] = "1h",
@@ -78,7 +82,7 @@ async def usage(
 
 def instant_ms(name: str, text: str) -> int:
     """An instant of a query. Errors: BadInput that shows what is understood."""
-    if text.lstrip("-").isdigit():
+    if re.fullmatch(r"-?[0-9]{1,15}", text):
         return int(text)
     try:
         when = datetime.fromisoformat(text.replace(" ", "+"))  # a '+' in a URL arrives as a space
@@ -97,9 +101,7 @@ def gaps_of(parts: Parts, site: Site, from_ms: int, to_ms: int) -> list[tuple[in
 
 def _raw(parts: Parts, site: Site, from_ms: int, to_ms: int) -> RawAnswer:
     channels = site.main_channels
-    readings = parts.history.readings([c.id for c in channels], from_ms, to_ms)
-    if len(readings) > RAW_ROWS:
-        raise BadInput(f"{len(readings):,} readings; at most {RAW_ROWS:,} an answer: ask for a shorter time")
+    readings = _at_most(parts.history, [c.id for c in channels], from_ms, to_ms)
     time_ms, power_dw = summed_power(readings, {c.id: c.hold_ms for c in channels})
     return RawAnswer(
         site=site.id,
@@ -110,6 +112,23 @@ def _raw(parts: Parts, site: Site, from_ms: int, to_ms: int) -> RawAnswer:
         power_w=(power_dw / 10).tolist(),
         gaps=gaps_of(parts, site, from_ms, to_ms),
     )
+
+
+def _at_most(history: History, channels: list[int], from_ms: int, to_ms: int) -> Readings:
+    """The readings of [from, to), read a few hours at a time, so that too many are noticed early."""
+    spans = history.last_times(channels).values()
+    read: list[Readings] = []
+    rows = 0
+    for start in range(from_ms, min(to_ms, max(spans, default=from_ms) + 1), RAW_STEP_MS):
+        read.append(history.readings(channels, start, min(start + RAW_STEP_MS, to_ms)))
+        rows += len(read[-1])
+        if rows > RAW_ROWS:
+            raise BadInput(f"more than {RAW_ROWS:,} readings; ask for a shorter time, or for 1min")
+        if len(read) > RAW_STEPS:
+            raise BadInput(
+                f"more than {RAW_STEPS * RAW_STEP_MS // DAY_MS} days of raw readings; ask for less"
+            )
+    return concat(read)
 
 
 def _bucketed(parts: Parts, site: Site, from_ms: int, to_ms: int, resolution: Resolution) -> UsageAnswer:

@@ -87,15 +87,18 @@ class EmbeddedBroker:
                 f"mqtt.broker: listening on {settings.host} without users; set users, or host = '127.0.0.1'"
             )
         self._settings = settings
+        self._port = settings.port
         self._broker: Broker | None = None
 
     def start(self) -> Address:
         """As MqttBroker.start."""
-        if self._broker is not None and self.is_running():
-            return Address(self._settings.host, self._broker.port)
+        if self._broker is not None:
+            if self.is_running():
+                return Address(self._settings.host, self._broker.port)
+            self.stop()
         from iotcore import Broker  # noqa: PLC0415 - native code that only those load who use it
 
-        port = self._settings.port or _free_port(self._settings.host)
+        port = self._port = self._port or _free_port(self._settings.host)
         place, config = _private_file(_toml(self._settings, port))
         try:
             self._broker = Broker(config_path=str(config))

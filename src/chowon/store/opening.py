@@ -145,8 +145,9 @@ def open_tokens(
     catalog_url: str | None = None,
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
 ) -> Iterator[CatalogTokens]:
-    """The token book of a data folder that a server may be using. Errors: Misconfigured."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """The token book of a data folder that a server may be using. Errors: NotFound, Misconfigured."""
+    if catalog_url is None and not (folder / "catalog.sqlite").is_file():
+        raise NotFound(f"{folder}: no catalog there; start chowon once with this data folder")
     catalog = open_catalog(catalog_url or _catalog_in(folder))
     try:
         yield CatalogTokens(catalog, now_ms)

@@ -96,7 +96,10 @@ class CatalogSites:
         return channel
 
     def configure(self, site: Site) -> None:
-        """Change a site's name, timezone, reading day, tariff and options. Errors: NotFound."""
+        """Change a site's name, timezone, reading day, tariff and options, and its channels' roles.
+
+        Errors: NotFound.
+        """
         with self._catalog.writing() as connection:
             changed = connection.execute(
                 update(sites)
@@ -109,8 +112,13 @@ class CatalogSites:
                     tariff_options=json.dumps(site.tariff_options, ensure_ascii=False),
                 )
             )
-        if changed.rowcount != 1:
-            raise NotFound(f"no site {site.id}; GET /sites lists them")
+            if changed.rowcount != 1:
+                raise NotFound(f"no site {site.id}; GET /sites lists them")
+            for channel in site.channels:
+                connection.execute(
+                    update(channels).where(channels.c.id == channel.id).values(role=channel.role)
+                )
+        self._remember(site.channels)
 
     def holds(self, ids: U32) -> I64:
         """(n,) the longest silence, ms, that a sample of each of these channels bridges."""

@@ -1,5 +1,6 @@
 """The fleet evaluator's edges: no homes, impossible uses, sums beyond 64 bits, fractions without an end."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from chowon.domain.bill import Fleet, Usage, prepare, prepare_fleet
 from chowon.domain.bill.exact import Exact
 from chowon.domain.clock import Period
+from chowon.domain.tariff import Tariff
 from chowon.domain.tariff.definition import Rounding
 from chowon.errors import UsageInvalid
 from chowon.registry import TariffBook
@@ -59,9 +61,15 @@ def test_homes_below_and_above_the_dearer_block_stand_in_one_array() -> None:
     assert found.tolist() == [fleet.prepared.bill(Usage(Decimal(w) / 1000)).amount("energy") for w in uses]
 
 
-def test_a_fraction_of_days_without_an_end_is_rounded_as_the_scalar_evaluator_rounds_it() -> None:
+@pytest.mark.parametrize(
+    ("tariff", "options"),
+    [(LOW, {"climate_kwh": "exact"}), (replace(LOW, kwh_round=None), {"climate_kwh": "whole"})],
+)
+def test_a_fraction_of_days_without_an_end_is_rounded_as_the_scalar_evaluator_rounds_it(
+    tariff: Tariff, options: dict[str, str]
+) -> None:
     # 17 days, 7.3 won on one of them and 9.0 on 16: 10 kWh cost 89 won, but 10 ÷ 17 has no end as a decimal.
-    fleet = _fleet(Period(date(2022, 12, 31), date(2023, 1, 17)), climate_kwh="exact")
+    fleet = prepare_fleet(prepare(tariff, Period(date(2022, 12, 31), date(2023, 1, 17)), options))
     uses = np.arange(0, 1_000_000, 1000)
     one_by_one = [fleet.prepared.bill(Usage(Decimal(w) / 1000)).amount("climate") for w in uses.tolist()]
     assert fleet.amounts(uses)["climate"].tolist() == one_by_one

@@ -247,4 +247,7 @@ _MAKERS: Final[dict[type[definition.Line], Callable[[Any, Setting], Step]]] = {
     definition.Percentage: sums.percentage_step,
     definition.RoundTotal: sums.round_total_step,
 }
-"""How each kind of line becomes a step; a new kind of the language needs its row here."""
+"""How each kind of line becomes a step; a new kind of the language needs its row here.
+
+A step has its arithmetic twice, side by side: `charge` for one use, `charges` for many homes.
+"""

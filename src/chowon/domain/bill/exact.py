@@ -30,7 +30,7 @@ class Exact:
     most: int
     """The bound of the numerators, either way."""
     loose: bool = False
-    """Whether the scalar evaluator holds it as a quotient of 28 digits, a hair off the exact amount."""
+    """Whether the scalar evaluator may hold it a hair off: sums and products of quotients of 28 digits."""
 
     @staticmethod
     def zeros(homes: int) -> "Exact":

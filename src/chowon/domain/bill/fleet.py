@@ -1,8 +1,9 @@
 """Bills of many homes at once: the steps of `prepare`, over arrays of whole numbers, equal to it to the won.
 
-Some homes are handed to the scalar evaluator, each different use once: those whose sums 64 bits don't
-hold (KEPCO: from 10^7 kWh a period), and those whose fraction of days lies on an edge of its rounding
-after a division that no decimal ends (see `HomesRun.unsure`).
+Two kinds of home are handed to the scalar evaluator, each different use once: those whose sums 64 bits
+don't hold (KEPCO: from 10^9 kWh on), and those with an amount exactly on an edge of its rounding that the
+scalar evaluator knows as a quotient of 28 digits only (`HomesRun.unsure`). So no answer is ever refused or
+approximate; such homes only take longer.
 """
 
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ _AT_ONCE: Final = 16_384
 """Homes evaluated together: their arrays stay in the processor's cache."""
 _MOST_DIGITS: Final = 15
 """A `Usage` is below 10^15 Wh."""
+_EXPECTED: Final = "expected an array of Wh, one int64 a home, 0 or more, below 10^15"
 _TOTAL: Final = ""
 """The total's place among the amounts; no line has this id."""
 
@@ -140,15 +142,9 @@ def _evaluated(plan: Plan, energy_wh: I64, most_wh: int) -> HomesRun:
 
 def _check(energy_wh: I64) -> None:
     given: object = energy_wh  # a caller without type checking may hand in anything
-    if not isinstance(given, np.ndarray) or given.dtype != np.int64 or given.ndim != 1:
-        found = (
-            f"{given.dtype} of {given.ndim} dimensions"
-            if isinstance(given, np.ndarray)
-            else type(given).__name__
-        )
-        raise UsageInvalid(f"uses of homes: found {found}; expected an array of Wh, one int64 a home")
+    if not isinstance(given, np.ndarray):
+        raise UsageInvalid(f"uses of homes: found {type(given).__name__}; {_EXPECTED}")
+    if given.dtype != np.int64 or given.ndim != 1:
+        raise UsageInvalid(f"uses of homes: found {given.dtype} of {given.ndim} dimensions; {_EXPECTED}")
     if len(given) and not 0 <= given.min() <= given.max() < 10**_MOST_DIGITS:
-        raise UsageInvalid(
-            f"uses of homes: found {given.min()} to {given.max()} Wh; "
-            f"expected 0 or more, below 10^{_MOST_DIGITS}"
-        )
+        raise UsageInvalid(f"uses of homes: found {given.min()} to {given.max()} Wh; {_EXPECTED}")

@@ -1,7 +1,7 @@
 """The fleet evaluator's edges: no homes, impossible uses, sums beyond 64 bits, fractions without an end."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -48,7 +48,7 @@ def test_an_impossible_array_of_uses_is_named(uses: Any, named: str) -> None:
 
 def test_a_use_whose_sums_exceed_64_bits_is_billed_by_the_scalar_evaluator() -> None:
     fleet = _fleet(family="large_family", welfare="disabled_or_veteran")
-    assert 10**9 <= fleet.exact_wh < 10**15 - 1
+    assert 10**11 <= fleet.exact_wh < 10**15 - 1
     uses = [fleet.exact_wh - 1, fleet.exact_wh, fleet.exact_wh + 1, 10**15 - 1, 350_000]
     totals = fleet.totals(np.array(uses, np.int64))
     assert totals.tolist() == [fleet.prepared.total(Usage(Decimal(wh).scaleb(-3))) for wh in uses]
@@ -62,14 +62,19 @@ def test_homes_below_and_above_the_dearer_block_stand_in_one_array() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tariff", "options"),
-    [(LOW, {"climate_kwh": "exact"}), (replace(LOW, kwh_round=None), {"climate_kwh": "whole"})],
+    ("tariff", "days", "options"),
+    [
+        (LOW, 17, {"climate_kwh": "exact"}),
+        (LOW, 30, {"climate_kwh": "exact", "climate_rounding": "three_components"}),
+        (replace(LOW, kwh_round=None), 17, {"climate_kwh": "whole"}),
+    ],
 )
 def test_a_fraction_of_days_without_an_end_is_rounded_as_the_scalar_evaluator_rounds_it(
-    tariff: Tariff, options: dict[str, str]
+    tariff: Tariff, days: int, options: dict[str, str]
 ) -> None:
     # 17 days, 7.3 won on one of them and 9.0 on 16: 10 kWh cost 89 won, but 10 ÷ 17 has no end as a decimal.
-    fleet = prepare_fleet(prepare(tariff, Period(date(2022, 12, 31), date(2023, 1, 17)), options))
+    start = date(2022, 12, 31) if days == 17 else date(2022, 12, 22)
+    fleet = prepare_fleet(prepare(tariff, Period(start, start + timedelta(days)), options))
     uses = np.arange(0, 1_000_000, 1000)
     one_by_one = [fleet.prepared.bill(Usage(Decimal(w) / 1000)).amount("climate") for w in uses.tolist()]
     assert fleet.amounts(uses)["climate"].tolist() == one_by_one

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from math import gcd, lcm
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from chowon.domain.quantities import I64, Bools
 from chowon.domain.tariff.definition import Rounding
 
 _INT64: Final = 2**63
-Number = Decimal | Fraction | int
+Number: TypeAlias = Decimal | Fraction | int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,8 @@ class Exact:
     def less(self, part: "Exact") -> "Exact":
         """What remains of an amount, 0 or more, when a part of it is gone."""
         left = self - part
-        return Exact(
-            left.numerators,
-            left.denominator,
-            self.most * (left.denominator // self.denominator),
-            loose=left.loose,
-        )
+        most = self.most * (left.denominator // self.denominator)
+        return Exact(left.numerators, left.denominator, most, loose=left.loose)
 
     def times(self, number: Number) -> "Exact":
         """Multiplied by a constant."""

@@ -1,7 +1,7 @@
 """Bills of many homes at once: the steps of `prepare`, over arrays of whole numbers, equal to it to the won.
 
 Two kinds of home are handed to the scalar evaluator, each different use once: those whose sums 64 bits
-don't hold (KEPCO: from 10^9 kWh on), and those with an amount exactly on an edge of its rounding that the
+don't hold (KEPCO: beyond 10^8 kWh), and those with an amount exactly on an edge of its rounding that the
 scalar evaluator knows as a quotient of 28 digits only (`HomesRun.unsure`). So no answer is ever refused or
 approximate; such homes only take longer.
 """
@@ -9,14 +9,14 @@ approximate; such homes only take longer.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from math import floor, lcm
+from math import lcm
 from typing import Final
 
 import numpy as np
 
 from chowon.domain.bill.engine import Plan, Prepared
 from chowon.domain.bill.outcome import Usage
-from chowon.domain.bill.split import HomesRun
+from chowon.domain.bill.split import HomesRun, bound_wh
 from chowon.domain.quantities import I64
 from chowon.domain.tariff.definition import RoundTotal, Subtotal
 from chowon.errors import UsageInvalid
@@ -96,7 +96,7 @@ class Fleet:
 
     def _groups(self, energy_wh: I64) -> Iterator[tuple[Plan, slice | I64]]:
         """Homes that exceed the same bounds of dearer blocks."""
-        bounds = [floor(bound * 1000) for bound in self.prepared.over_bounds]
+        bounds = [bound_wh(bound) for bound in self.prepared.over_bounds]
         for start in range(0, len(energy_wh), _AT_ONCE):
             here = slice(start, min(start + _AT_ONCE, len(energy_wh)))
             exceeded = np.searchsorted(bounds, energy_wh[here], "left")

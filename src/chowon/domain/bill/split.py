@@ -101,6 +101,11 @@ class Run:
         return total
 
 
+def bound_wh(kwh: Decimal) -> int:
+    """Whole Wh that exceed this many kWh are exactly those above this number; nobody uses 10^15."""
+    return min(floor(kwh * 1000), 10**15)
+
+
 @dataclass(slots=True)
 class HomesRun:
     """`Run` of many homes of one period at once."""
@@ -135,11 +140,11 @@ class HomesRun:
 
     def above(self, kwh: Decimal) -> Bools:
         """(homes,) whose period's kWh exceed this."""
-        return self.energy_wh > floor(kwh * 1000)
+        return self.energy_wh > bound_wh(kwh)
 
     def block(self, bounds: tuple[Decimal, ...]) -> I64:
         """(homes,) how many of these bounds the period's kWh exceed."""
-        return np.searchsorted([floor(bound * 1000) for bound in bounds], self.energy_wh, "left")
+        return np.searchsorted([bound_wh(bound) for bound in bounds], self.energy_wh, "left")
 
     def sum_of(self, ids: tuple[str, ...]) -> Exact:
         """As `Run.sum_of`."""

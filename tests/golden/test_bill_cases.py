@@ -63,11 +63,10 @@ def _fleet(tariff_id: str, start: date, end: date, options: dict[str, str]) -> F
 
 @needs_shared
 def test_the_fleet_is_exact_on_every_line_of_every_case() -> None:
+    asked = ("voltage", "start", "end", "family_discount", "welfare_discount")
     together = defaultdict(list)
     for row in _rows("kepco_residential_cases.csv"):
-        together[
-            tuple(row[k] for k in ("voltage", "start", "end", "family_discount", "welfare_discount"))
-        ] += [row]
+        together[tuple(row[name] for name in asked)].append(row)
     differences, compared = [], 0
     for (voltage, start, end, family, welfare), rows in together.items():
         classes = {"family": family or "none", "welfare": welfare or "none"}

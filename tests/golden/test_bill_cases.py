@@ -2,14 +2,15 @@
 
 import csv
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from chowon.domain.bill import Bill, Usage, prepare
+from chowon.domain.bill import Bill, Fleet, Usage, prepare, prepare_fleet
 from chowon.domain.bill.cases import wrong_amounts
 from chowon.domain.clock import Period
 from chowon.registry import TariffBook
@@ -54,6 +55,33 @@ def test_every_case_is_exact_on_every_line(kind: str, count: int) -> None:
         found |= {line: -bill.amount(line) for line in TAKEN_OFF}
         differences += [(row["case"], k, row[k], v) for k, v in found.items() if Decimal(row[k]) != v]
     assert differences == []
+
+
+def _fleet(tariff_id: str, start: date, end: date, options: dict[str, str]) -> Fleet:
+    return prepare_fleet(prepare(BOOK.load(tariff_id), Period(start, end), options))
+
+
+@needs_shared
+def test_the_fleet_is_exact_on_every_line_of_every_case() -> None:
+    asked = ("voltage", "start", "end", "family_discount", "welfare_discount")
+    together = defaultdict(list)
+    for row in _rows("kepco_residential_cases.csv"):
+        together[tuple(row[name] for name in asked)].append(row)
+    differences, compared = [], 0
+    for (voltage, start, end, family, welfare), rows in together.items():
+        classes = {"family": family or "none", "welfare": welfare or "none"}
+        dates = date.fromisoformat(start), date.fromisoformat(end)
+        fleet = _fleet(f"kr.kepco.residential.{voltage}", *dates, classes)
+        energy_wh = np.array([int(Decimal(row["kwh"]) * 1000) for row in rows], np.int64)
+        found, totals = fleet.amounts(energy_wh), fleet.totals(energy_wh)
+        assert fleet.per_unit == 1
+        for n, row in enumerate(rows):
+            lines = {line: int(found[line][n]) for line in LINES if line in found}
+            lines |= {line: -int(found[line][n]) for line in TAKEN_OFF if line in found}
+            computed = dict.fromkeys((*LINES, *TAKEN_OFF), 0) | lines | {"total": int(totals[n])}
+            differences += [(row["case"], k, row[k], v) for k, v in computed.items() if Decimal(row[k]) != v]
+            compared += 1
+    assert (differences, compared) == ([], 1521)
 
 
 @needs_shared
@@ -101,3 +129,15 @@ def test_a_tariffs_own_cases_come_out_as_its_file_says(tariff_id: str) -> None:
     tariff = BOOK.load(tariff_id)
     assert len(tariff.cases) >= 10
     assert [str(w) for w in wrong_amounts(tariff)] == []
+
+
+@pytest.mark.parametrize("tariff_id", BOOK.ids())
+def test_a_tariffs_own_cases_come_out_of_the_fleet_too(tariff_id: str) -> None:
+    for case in BOOK.load(tariff_id).cases:
+        fleet = _fleet(tariff_id, case.start, case.end, case.options)
+        energy_wh = np.array([int(case.kwh * 1000)], np.int64)
+        found = fleet.amounts(energy_wh) | {"total": fleet.totals(energy_wh)}
+        computed = {
+            line: Decimal(int(found[line][0])) / fleet.per_unit for line in case.expect if line in found
+        }
+        assert dict.fromkeys(case.expect, Decimal(0)) | computed == case.expect, case.note

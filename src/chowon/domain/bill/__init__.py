@@ -1,6 +1,9 @@
-"""What a use costs under a tariff. Start with `prepare` (many uses of one period) or `bill` (one)."""
+"""What a use costs under a tariff. Start with `prepare` (many uses of one period), `bill` (one) or
+`prepare_fleet` (arrays of homes).
+"""
 
 from chowon.domain.bill.engine import Prepared, bill, prepare
+from chowon.domain.bill.fleet import Fleet, prepare_fleet
 from chowon.domain.bill.outcome import (
     Bill,
     Line,
@@ -17,6 +20,7 @@ from chowon.domain.bill.plain import number_text, plain_bill, plain_line, plain_
 
 __all__ = [
     "Bill",
+    "Fleet",
     "Line",
     "NextKwh",
     "OverBlock",
@@ -33,4 +37,5 @@ __all__ = [
     "plain_line",
     "plain_standing",
     "prepare",
+    "prepare_fleet",
 ]

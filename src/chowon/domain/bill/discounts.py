@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
+from chowon.domain.bill.exact import Exact
 from chowon.domain.bill.outcome import Part, Segment
-from chowon.domain.bill.split import Run, segments_of
+from chowon.domain.bill.split import HomesRun, Run, segments_of
 from chowon.domain.bill.steps import Segmented, Setting
 from chowon.domain.tariff.definition import (
     ZERO,
@@ -37,6 +39,11 @@ class Piece:
             return ZERO
         taken = base * self.terms.percent
         return taken if self.cap is None else min(taken, self.most)
+
+    def homes_taken(self, base: Exact) -> Exact:
+        """As `taken`."""
+        taken = base.at_least(0).times(ZERO if self.terms is None else self.terms.percent)
+        return taken if self.cap is None else taken.at_most(self.most)
 
     @property
     def most(self) -> Decimal:
@@ -70,11 +77,11 @@ def discount_step(line: Discount, setting: Setting) -> "DiscountStep":
     """The line with its percentages and caps of this period."""
     seasons, period = setting.tariff.seasons, setting.period
     segments = setting.split.segments
-    charges: tuple[Segmented, ...] = ()
+    segmented: tuple[Segmented, ...] = ()
     by_days = line.of
     if line.per == "segment":
         known = {s.line.id: s for s in setting.above if s.line.id in line.of and isinstance(s, Segmented)}
-        charges = tuple(known.values())
+        segmented = tuple(known.values())
         by_days = tuple(id_ for id_ in line.of if id_ not in known)
     else:
         segments = segments_of(period, lambda day: _terms(line, seasons, day)[1:])
@@ -82,7 +89,7 @@ def discount_step(line: Discount, setting: Setting) -> "DiscountStep":
     for segment in segments:
         terms, _, cap = _terms(line, seasons, segment.start)
         pieces.append(Piece(segment, terms, cap))
-    return DiscountStep(line, tuple(pieces), charges, by_days, period.days)
+    return DiscountStep(line, tuple(pieces), segmented, by_days, period.days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +98,7 @@ class DiscountStep:
 
     line: Discount
     pieces: tuple[Piece, ...]
-    charges: tuple[Segmented, ...]
+    segmented: tuple[Segmented, ...]
     """Lines that are known segment by segment; the pieces are the period's segments then."""
     by_days: tuple[str, ...]
     """Lines of which a piece gets its days' share."""
@@ -99,7 +106,17 @@ class DiscountStep:
 
     def charge(self, run: Run) -> Decimal:
         """Multiplied out before the one division."""
-        return self._sum(self._bases(run, [c.by_segment(run) for c in self.charges]))
+        return self._sum(self._bases(run, [c.by_segment(run) for c in self.segmented]))
+
+    def charges(self, homes: HomesRun) -> Exact:
+        """As `charge`."""
+        shared = homes.sum_of(self.by_days)
+        bases = [shared.times(piece.segment.days) for piece in self.pieces]
+        for charge in self.segmented:
+            for place, amount in charge.charges_by_segment(homes):
+                bases[place] += amount
+        taken = (piece.homes_taken(base) for piece, base in zip(self.pieces, bases, strict=True))
+        return -sum(taken, homes.nothing).times(Fraction(1, self.days * 100))
 
     def exact(self, run: Run) -> Decimal:
         """The same of exact charges."""
@@ -108,7 +125,7 @@ class DiscountStep:
     def slope(self, run: Run) -> Decimal:
         """The percentage of the lines' slopes, where it is below its cap."""
         assert run.at is not None  # the engine hands the amounts to plans that have this step
-        slopes = self._bases(run, [c.slope_by_segment(run) for c in self.charges])
+        slopes = self._bases(run, [c.slope_by_segment(run) for c in self.segmented])
         sum_ = ZERO
         for piece, base, slope in zip(self.pieces, self._exact_bases(run.at), slopes, strict=True):
             if piece.terms is not None and piece.grows(base):
@@ -118,7 +135,7 @@ class DiscountStep:
     def parts(self, run: Run) -> tuple[Part, ...]:
         """One a piece: a percentage of its charges, or its days of the month's cap."""
         found = []
-        bases = self._bases(run, [c.by_segment(run) for c in self.charges])
+        bases = self._bases(run, [c.by_segment(run) for c in self.segmented])
         for piece, base in zip(self.pieces, bases, strict=True):
             taken, terms = piece.taken(base), piece.terms
             if terms is None or not taken:
@@ -134,7 +151,7 @@ class DiscountStep:
         return tuple(found)
 
     def _exact_bases(self, run: Run) -> list[Decimal]:
-        return self._bases(run, [c.exact_by_segment(run) for c in self.charges])
+        return self._bases(run, [c.exact_by_segment(run) for c in self.segmented])
 
     def _bases(self, run: Run, charges: Iterable[Iterable[tuple[int, Decimal]]]) -> list[Decimal]:
         """From what each piece's discount is taken, × the period's days."""
@@ -179,6 +196,14 @@ class CreditStep:
             sum_ += amount if rounding is None else rounding.apply(amount)
         return -sum_ or ZERO
 
+    def charges(self, homes: HomesRun) -> Exact:
+        """As `charge`."""
+        rounding, sum_ = self.line.round, homes.nothing
+        for price, segment in self.spans:
+            amount = self._homes_kwh(homes, segment).times(price.value)
+            sum_ += amount if rounding is None else homes.rounded(amount, rounding)
+        return -sum_
+
     def parts(self, run: Run) -> tuple[Part, ...]:
         """One a price."""
         found = []
@@ -213,3 +238,12 @@ class CreditStep:
         if segment.days == days:
             return kwh
         return kwh * segment.days / days if rounding is None else rounding.apply(kwh * segment.days / days)
+
+    def _homes_kwh(self, homes: HomesRun, segment: Segment) -> Exact:
+        """As `_kwh`."""
+        days, rounding, upto = self.setting.period.days, self.setting.tariff.kwh_round, self.line.upto_kwh
+        kwh = homes.kwh if upto is None else homes.kwh.at_most(upto)
+        if segment.days == days:
+            return kwh
+        share = kwh.times(Fraction(segment.days, days))
+        return homes.quotient(share) if rounding is None else homes.rounded(share, rounding)

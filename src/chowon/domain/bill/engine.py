@@ -99,8 +99,9 @@ class Prepared:
     tariff: Tariff
     period: Period
     options: dict[str, str]
-    _over_bounds: tuple[Decimal, ...]
-    _plans: tuple[Plan, ...]
+    over_bounds: tuple[Decimal, ...]
+    plans: tuple[Plan, ...]
+    """The n-th is for uses that exceed n of the bounds of dearer blocks."""
 
     def __repr__(self) -> str:
         return f"<Prepared {self.tariff.id} {self.period.start} {self.period.end} {self.options}>"
@@ -174,11 +175,11 @@ class Prepared:
 
     def standing(self, usage: Usage) -> TierStanding | None:
         """Where the use stands among the tiers; None for a tariff without tiers."""
-        return standing_of(self._plans[0].steps, self._plans[-1].steps, usage.kwh)
+        return standing_of(self.plans[0].steps, self.plans[-1].steps, usage.kwh)
 
     def _plan(self, kwh: Decimal, next_kwh: bool = False) -> Plan:
-        reached = sum(kwh >= bound if next_kwh else kwh > bound for bound in self._over_bounds)
-        return self._plans[reached]
+        reached = sum(kwh >= bound if next_kwh else kwh > bound for bound in self.over_bounds)
+        return self.plans[reached]
 
 
 def _rounded(step: Step, run: Run) -> Decimal:
@@ -246,4 +247,7 @@ _MAKERS: Final[dict[type[definition.Line], Callable[[Any, Setting], Step]]] = {
     definition.Percentage: sums.percentage_step,
     definition.RoundTotal: sums.round_total_step,
 }
-"""How each kind of line becomes a step; a new kind of the language needs its row here."""
+"""How each kind of line becomes a step; a new kind of the language needs its row here.
+
+A step has its arithmetic twice, side by side: `charge` for one use, `charges` for many homes.
+"""

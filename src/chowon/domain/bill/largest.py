@@ -4,8 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
+import numpy as np
+
+from chowon.domain.bill.exact import Exact
 from chowon.domain.bill.outcome import Part
-from chowon.domain.bill.split import Run
+from chowon.domain.bill.split import HomesRun, Run
 from chowon.domain.bill.steps import Step
 from chowon.domain.tariff.definition import ZERO, Line
 
@@ -39,6 +42,21 @@ class KeptIfLargest:
         alone = self._alone(run)
         return self.own.charge(alone) if self._stays(lambda step: _rounded(step, alone)) else ZERO
 
+    def charges(self, homes: HomesRun) -> Exact:
+        """As `charge`."""
+        alone = homes.without(frozenset(step.line.id for step in self.rivals))
+        own, before = self.own.charges(alone), True
+        amount, stays = _homes_rounded(self.own, own, alone), np.ones(len(homes.energy_wh), np.bool_)
+        for step in self.rivals:
+            if step is self.own:
+                before = False
+                continue
+            rivals = _homes_rounded(step, step.charges(alone), alone)
+            if amount.loose or rivals.loose:
+                alone.unsure |= ~amount.below(rivals) & ~rivals.below(amount)
+            stays &= amount.below(rivals) if before else ~rivals.below(amount)
+        return own.where(stays)
+
     def parts(self, run: Run) -> tuple[Part, ...]:
         """Its own parts, or none."""
         alone = self._alone(run)
@@ -69,3 +87,7 @@ class KeptIfLargest:
 def _rounded(step: Step, run: Run) -> Decimal:
     amount = step.charge(run)
     return amount if step.line.round is None else step.line.round.apply(amount)
+
+
+def _homes_rounded(step: Step, amount: Exact, homes: HomesRun) -> Exact:
+    return amount if step.line.round is None else homes.rounded(amount, step.line.round)

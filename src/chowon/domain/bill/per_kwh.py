@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 
+from chowon.domain.bill.exact import Exact
 from chowon.domain.bill.outcome import Part, Segment
-from chowon.domain.bill.split import Run, joined
+from chowon.domain.bill.split import HomesRun, Run, joined
 from chowon.domain.bill.steps import Setting
 from chowon.domain.tariff.definition import ZERO, PerKwh, Price, in_force
 
@@ -71,6 +73,18 @@ class PerKwhStep:
                 sums[label.en] = sums.get(label.en, ZERO) + kwh * price
         return sum((self.line.round.apply(s) for s in sums.values()), ZERO)
 
+    def charges(self, homes: HomesRun) -> Exact:
+        """As `charge`."""
+        rounding, nothing = self.line.round, homes.nothing
+        if not self.line.round_components or rounding is None:
+            return sum((self._homes_kwh(s, homes).times(s.price.value) for s in self.spans), nothing)
+        sums: dict[str, Exact] = {}
+        for span in self.spans:
+            kwh = self._homes_kwh(span, homes)
+            for label, price in span.price.components:
+                sums[label.en] = sums.get(label.en, nothing) + kwh.times(price)
+        return sum((homes.rounded(s, rounding) for s in sums.values()), nothing)
+
     def parts(self, run: Run) -> tuple[Part, ...]:
         """One a span; with `round_components`, one a span and component."""
         found = []
@@ -100,6 +114,15 @@ class PerKwhStep:
             for n in span.segments:
                 yield n, run.segment_kwh[n] * span.price.value * self.setting.split.days
 
+    def charges_by_segment(self, homes: HomesRun) -> Iterator[tuple[int, Exact]]:
+        """As `Segmented`."""
+        for span in self.spans:
+            for n in span.segments:
+                if self.line.kwh == "exact":
+                    yield n, homes.kwh.times(span.price.value * self.setting.split.segments[n].days)
+                else:
+                    yield n, homes.segment_kwh[n].times(span.price.value * self.setting.split.days)
+
     def exact_by_segment(self, run: Run) -> Iterator[tuple[int, Decimal]]:
         """As `Segmented`."""
         for n, price in self.slope_by_segment(run):
@@ -117,3 +140,10 @@ class PerKwhStep:
         if len(span.segments) == len(run.segment_kwh):
             return run.kwh
         return sum((run.segment_kwh[n] for n in span.segments), ZERO)
+
+    def _homes_kwh(self, span: Span, homes: HomesRun) -> Exact:
+        if self.line.kwh == "exact":
+            return homes.quotient(homes.kwh.times(Fraction(span.segment.days, self.setting.split.days)))
+        if len(span.segments) == len(homes.segment_kwh):
+            return homes.kwh
+        return sum((homes.segment_kwh[n] for n in span.segments), homes.nothing)

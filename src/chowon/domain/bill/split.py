@@ -1,12 +1,18 @@
-"""Splitting a period by days, and its kWh with it (KEPCO terms §7①)."""
+"""Splitting a period by days, and its kWh with it (KEPCO terms §7①); one evaluation on its way."""
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from fractions import Fraction
+from math import floor
 
+import numpy as np
+
+from chowon.domain.bill.exact import Exact
 from chowon.domain.bill.outcome import Segment
 from chowon.domain.clock import Period
+from chowon.domain.quantities import I64, Bools
 from chowon.domain.tariff.definition import ZERO, Rounding
 
 
@@ -54,6 +60,23 @@ class Split:
         share = kwh * days / self.days
         return share if self.kwh_round is None else self.kwh_round.apply(share)
 
+    def homes_kwh(self, homes: "HomesRun") -> tuple[Exact, ...]:
+        """`kwh` of many homes."""
+        shares = []
+        left = homes.kwh
+        for segment in self.segments[:-1]:
+            share = self.homes_share(homes, homes.kwh, segment.days).at_most(left)
+            shares.append(share)
+            left = left.less(share)
+        return (*shares, left)
+
+    def homes_share(self, homes: "HomesRun", kwh: Exact, days: int) -> Exact:
+        """`share` of many homes."""
+        if len(self.segments) == 1:
+            return kwh
+        share = kwh.times(Fraction(days, self.days))
+        return homes.quotient(share) if self.kwh_round is None else homes.rounded(share, self.kwh_round)
+
 
 @dataclass(slots=True)
 class Run:
@@ -76,3 +99,69 @@ class Run:
         for id_ in ids:
             total += amounts.get(id_, ZERO)
         return total
+
+
+def bound_wh(kwh: Decimal) -> int:
+    """Whole Wh that exceed this many kWh are exactly those above this number; nobody uses 10^15."""
+    return min(floor(kwh * 1000), 10**15)
+
+
+@dataclass(slots=True)
+class HomesRun:
+    """`Run` of many homes of one period at once."""
+
+    energy_wh: I64
+    """(homes,) Wh, 0 or more"""
+    most_wh: int
+    """No home has more."""
+    amounts: dict[str, Exact]
+    total: Exact
+    unsure: Bools
+    """(homes,) where the scalar evaluator, which keeps 28 digits, may round to the other side."""
+    segment_kwh: tuple[Exact, ...] = ()
+
+    @staticmethod
+    def of(energy_wh: I64, most_wh: int, split: Split) -> "HomesRun":
+        """The start of an evaluation. most_wh: that no home exceeds."""
+        zeros = Exact.zeros(len(energy_wh))
+        run = HomesRun(energy_wh, most_wh, {}, zeros, np.zeros(len(energy_wh), np.bool_))
+        run.segment_kwh = split.homes_kwh(run)
+        return run
+
+    @property
+    def kwh(self) -> Exact:
+        """The period's kWh."""
+        return Exact(self.energy_wh, 1000, self.most_wh)
+
+    @property
+    def nothing(self) -> Exact:
+        """0 for every home."""
+        return Exact.zeros(len(self.energy_wh))
+
+    def above(self, kwh: Decimal) -> Bools:
+        """(homes,) whose period's kWh exceed this."""
+        return self.energy_wh > bound_wh(kwh)
+
+    def block(self, bounds: tuple[Decimal, ...]) -> I64:
+        """(homes,) how many of these bounds the period's kWh exceed."""
+        return np.searchsorted([bound_wh(bound) for bound in bounds], self.energy_wh, "left")
+
+    def sum_of(self, ids: tuple[str, ...]) -> Exact:
+        """As `Run.sum_of`."""
+        return sum((self.amounts[id_] for id_ in ids if id_ in self.amounts), self.nothing)
+
+    def rounded(self, amount: Exact, rounding: Rounding) -> Exact:
+        """The amount rounded; notes where 28 digits may not be enough to round it so."""
+        if amount.loose:
+            self.unsure |= amount.on_an_edge(rounding)
+        return amount.rounded(rounding)
+
+    def quotient(self, amount: Exact) -> Exact:
+        """The amount, known to be a hair off in 28 digits where it has no end as a decimal."""
+        loose = amount.loose or not amount.ends
+        return Exact(amount.numerators, amount.denominator, amount.most, loose=loose)
+
+    def without(self, ids: frozenset[str]) -> "HomesRun":
+        """The run without the amounts of these lines; what is unsure is noted in both."""
+        amounts = {id_: amount for id_, amount in self.amounts.items() if id_ not in ids}
+        return HomesRun(self.energy_wh, self.most_wh, amounts, self.nothing, self.unsure, self.segment_kwh)

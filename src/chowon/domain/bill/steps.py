@@ -6,14 +6,15 @@ from datetime import date
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
+from chowon.domain.bill.exact import Exact
 from chowon.domain.bill.outcome import Part
-from chowon.domain.bill.split import Run, Split
+from chowon.domain.bill.split import HomesRun, Run, Split
 from chowon.domain.clock import Period
 from chowon.domain.tariff.definition import Line, Tariff
 
 
 class Step(Protocol):
-    """A line of one period. All four get a Run whose `amounts` hold the same thing of the lines above."""
+    """A line of one period. Each method gets a run whose `amounts` hold the same thing of the lines above."""
 
     @property
     def line(self) -> Line:
@@ -21,6 +22,9 @@ class Step(Protocol):
 
     def charge(self, run: Run) -> Decimal:
         """The amount before the line's own rounding, from kWh split as the tariff splits them."""
+
+    def charges(self, homes: HomesRun) -> Exact:
+        """`charge` of many homes at once, equal to it: the same arithmetic in arrays of whole numbers."""
 
     def parts(self, run: Run) -> tuple[Part, ...]:
         """The products that `charge` adds up."""
@@ -41,6 +45,9 @@ class Segmented(Protocol):
 
     def by_segment(self, run: Run) -> Iterable[tuple[int, Decimal]]:
         """The pieces of `charge`."""
+
+    def charges_by_segment(self, homes: HomesRun) -> Iterable[tuple[int, Exact]]:
+        """The pieces of `charges`."""
 
     def exact_by_segment(self, run: Run) -> Iterable[tuple[int, Decimal]]:
         """The pieces of `exact`."""

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
+from chowon.domain.bill.exact import Exact
 from chowon.domain.bill.outcome import Part, Segment
-from chowon.domain.bill.split import Run, segments_of
+from chowon.domain.bill.split import HomesRun, Run, segments_of
 from chowon.domain.bill.steps import Setting
 from chowon.domain.clock import Period
 from chowon.domain.tariff.definition import (
@@ -70,6 +72,15 @@ class DeductionStep:
             return ZERO
         return -min(self.price.value, max(ZERO, run.sum_of(line.of) - line.keep)) or ZERO
 
+    def charges(self, homes: HomesRun) -> Exact:
+        """As `charge`."""
+        line = self.line
+        if self.price is None:
+            return homes.nothing
+        kept = homes.sum_of(line.of).at_least(line.keep)
+        taken = kept.plus(-line.keep).at_most(self.price.value)
+        return -(taken if line.upto_kwh is None else taken.where(~homes.above(line.upto_kwh)))
+
     exact = charge
 
     def slope(self, run: Run) -> Decimal:  # noqa: ARG002  left out of the next kWh's price
@@ -93,6 +104,12 @@ class MinimumStep:
     def charge(self, run: Run) -> Decimal:
         """0 or more."""
         return ZERO if self.price is None else max(ZERO, self.price.value - run.sum_of(self.line.of))
+
+    def charges(self, homes: HomesRun) -> Exact:
+        """As `charge`."""
+        if self.price is None:
+            return homes.nothing
+        return (-homes.sum_of(self.line.of)).plus(self.price.value).at_least(0)
 
     exact = charge
 
@@ -126,8 +143,11 @@ class PercentageStep:
 
     def charge(self, run: Run) -> Decimal:
         """Multiplied out before the one division."""
-        percent_days = sum((price.value * s.days for price, s in self.spans), ZERO)
-        return run.sum_of(self.line.of) * percent_days / (self.days * _HUNDRED)
+        return run.sum_of(self.line.of) * self._percent_days / (self.days * _HUNDRED)
+
+    def charges(self, homes: HomesRun) -> Exact:
+        """As `charge`."""
+        return homes.sum_of(self.line.of).times(Fraction(self._percent_days) / (self.days * 100))
 
     exact = charge
     slope = charge
@@ -152,6 +172,10 @@ class PercentageStep:
             )
         return tuple(found)
 
+    @property
+    def _percent_days(self) -> Decimal:
+        return sum((price.value * s.days for price, s in self.spans), ZERO)
+
 
 @dataclass(frozen=True, slots=True)
 class SubtotalStep:
@@ -162,6 +186,10 @@ class SubtotalStep:
     def charge(self, run: Run) -> Decimal:
         """The sum; the engine adds it to nothing."""
         return run.sum_of(self.line.of)
+
+    def charges(self, homes: HomesRun) -> Exact:
+        """As `charge`."""
+        return homes.sum_of(self.line.of)
 
     exact = charge
     slope = charge
@@ -180,6 +208,11 @@ class RoundTotalStep:
     def charge(self, run: Run) -> Decimal:
         """Rounded total − total."""
         return ZERO if self.line.round is None else self.line.round.apply(run.total) - run.total
+
+    def charges(self, homes: HomesRun) -> Exact:
+        """As `charge`."""
+        rounding = self.line.round
+        return homes.nothing if rounding is None else homes.rounded(homes.total, rounding) - homes.total
 
     def parts(self, run: Run) -> tuple[Part, ...]:  # noqa: ARG002
         """None: its rounding explains it."""

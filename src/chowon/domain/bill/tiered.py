@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from itertools import pairwise
 
+from chowon.domain.bill.exact import Exact
 from chowon.domain.bill.outcome import Part, Segment
-from chowon.domain.bill.split import Run, Split
+from chowon.domain.bill.split import HomesRun, Run, Split
 from chowon.domain.bill.steps import Setting
 from chowon.domain.bill.wording import tier_label
 from chowon.domain.tariff.definition import ZERO, Over, Text, TieredEnergy, TieredFixed, TierPrice, in_force
@@ -90,6 +92,12 @@ class FixedStep:
             sum_ += row.prices[bisect_left(row.bounds, run.kwh)] * row.segment.days
         return sum_ / self.days
 
+    def charges(self, homes: HomesRun) -> Exact:
+        """As `charge`."""
+        return sum((c for _, c in self.charges_by_segment(homes)), homes.nothing).times(
+            Fraction(1, self.days)
+        )
+
     exact = charge
 
     def slope(self, run: Run) -> Decimal:  # noqa: ARG002  the same for every kWh
@@ -100,6 +108,11 @@ class FixedStep:
         """As `Segmented`."""
         for row in self.rows:
             yield row.place, row.prices[bisect_left(row.bounds, run.kwh)] * row.segment.days
+
+    def charges_by_segment(self, homes: HomesRun) -> Iterator[tuple[int, Exact]]:
+        """As `Segmented`."""
+        for row in self.rows:
+            yield row.place, Exact.chosen(row.prices, homes.block(row.bounds)).times(row.segment.days)
 
     exact_by_segment = by_segment
 
@@ -140,6 +153,13 @@ class EnergyStep:
             sum_ += kwh * row.prices[n]
         return sum_
 
+    def charges(self, homes: HomesRun) -> Exact:
+        """As `charge`."""
+        sum_ = homes.nothing
+        for row, n, kwh in self._homes_blocks(homes):
+            sum_ += kwh.times(row.prices[n])
+        return sum_
+
     def parts(self, run: Run) -> tuple[Part, ...]:
         """One a block and segment."""
         return tuple(
@@ -175,6 +195,11 @@ class EnergyStep:
         for row, n, kwh in self._blocks(run):
             yield row.place, kwh * row.prices[n] * self.split.days
 
+    def charges_by_segment(self, homes: HomesRun) -> Iterator[tuple[int, Exact]]:
+        """As `Segmented`; one a block."""
+        for row, n, kwh in self._homes_blocks(homes):
+            yield row.place, kwh.times(row.prices[n] * self.split.days)
+
     def exact_by_segment(self, run: Run) -> Iterator[tuple[int, Decimal]]:
         """As `Segmented`."""
         for row in self.rows:
@@ -201,3 +226,19 @@ class EnergyStep:
                 left -= kwh
                 yield row, n, kwh
             yield row, last, left
+
+    def _homes_blocks(self, homes: HomesRun) -> Iterator[tuple[Row, int, Exact]]:
+        for row in self.rows:
+            left = homes.segment_kwh[row.place]
+            for n, (bound, kwh) in enumerate(zip(row.bounds, self._widths(row), strict=True)):
+                used = left.at_most(kwh).where(homes.above(bound), left)
+                left = left.less(used)
+                yield row, n, used
+            yield row, len(row.bounds), left
+
+    def _widths(self, row: Row) -> tuple[Decimal | Fraction, ...]:
+        """`Row.blocks`; exact where they aren't rounded."""
+        if self.split.kwh_round is not None or len(self.split.segments) == 1:
+            return row.blocks
+        part = Fraction(row.segment.days, self.split.days)
+        return tuple(Fraction(b - a) * part for a, b in pairwise((ZERO, *row.bounds)))

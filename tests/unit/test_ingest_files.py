@@ -158,8 +158,9 @@ def test_a_packed_file_and_one_with_bad_rows_everywhere_are_read(tmp_path):
 
 
 def test_a_file_that_is_no_table_is_refused(tmp_path):
-    with pytest.raises(PayloadRejected, match=r"measured\.csv"):
-        list(pieces(written(tmp_path), HOME))
+    for lines in ((), ("", "time,power_w", f"{START_MS},1")):
+        with pytest.raises(PayloadRejected, match=r"measured\.csv"):
+            list(pieces(written(tmp_path, *lines), HOME))
 
 
 def test_an_empty_cell_is_an_absent_value(tmp_path):

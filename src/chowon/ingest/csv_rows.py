@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from chowon.domain.quantities import I64, Bools
-from chowon.errors import Problem, shortened
+from chowon.errors import PayloadRejected, Problem, shortened
 from chowon.meters.decoded import MAX_PROBLEMS, Findings
 from chowon.meters.fields import BY_NAME, KEY_RULE
 
@@ -82,7 +82,7 @@ _AS_IT_IS: Final = _Kind("text in UTF-8", pa.string())
 def read(path: Path) -> Iterator[CsvRows]:
     """The file block by block.
 
-    Errors: those of Arrow, for a file without a header or that cannot be unpacked.
+    Errors: PayloadRejected (no header), and those of Arrow (empty, or it cannot be unpacked).
     """
     ragged = _Ragged()
     # one thread: only then does Arrow say in which line a ragged row stands
@@ -90,8 +90,11 @@ def read(path: Path) -> Iterator[CsvRows]:
     parsing = pa_csv.ParseOptions(invalid_row_handler=ragged.note, ignore_empty_lines=False)
     any_row = pa_csv.ParseOptions(invalid_row_handler=lambda _: "skip", ignore_empty_lines=False)
     with pa_csv.open_csv(path, reading, any_row) as header:
-        types = dict.fromkeys(header.schema.names, pa.binary())
-    as_bytes = pa_csv.ConvertOptions(column_types=types, strings_can_be_null=True)
+        names = header.schema.names
+    if names == [""]:
+        problem = Problem("line 1", "an empty line", "the names of the columns: remove the empty lines above")
+        raise PayloadRejected(f"{path} does not begin with a header", [problem])
+    as_bytes = pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.binary()), strings_can_be_null=True)
     with pa_csv.open_csv(path, reading, parsing, as_bytes) as reader:
         for block in reader:
             yield _converted(block, ragged)

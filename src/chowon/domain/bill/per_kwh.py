@@ -64,14 +64,14 @@ class PerKwhStep:
         if not self.line.round_components or self.line.round is None:
             sum_ = ZERO
             for span in self.spans:
-                sum_ += self._kwh(span, run) * span.price.value
-            return sum_
+                sum_ += self._kwh_times(span, run) * span.price.value
+            return sum_ / self._times
         sums: dict[str, Decimal] = {}
         for span in self.spans:
-            kwh = self._kwh(span, run)
+            kwh = self._kwh_times(span, run)
             for label, price in span.price.components:
                 sums[label.en] = sums.get(label.en, ZERO) + kwh * price
-        return sum((self.line.round.apply(s) for s in sums.values()), ZERO)
+        return sum((self.line.round.apply(s / self._times) for s in sums.values()), ZERO)
 
     def charges(self, homes: HomesRun) -> Exact:
         """As `charge`."""
@@ -133,6 +133,14 @@ class PerKwhStep:
         for span in self.spans:
             for n in span.segments:
                 yield n, span.price.value * self.setting.split.segments[n].days
+
+    @property
+    def _times(self) -> int:
+        """What `_kwh_times` is multiplied by: a division before the sum could end just below a whole won."""
+        return self.setting.split.days if self.line.kwh == "exact" else 1
+
+    def _kwh_times(self, span: Span, run: Run) -> Decimal:
+        return run.kwh * span.segment.days if self.line.kwh == "exact" else self._kwh(span, run)
 
     def _kwh(self, span: Span, run: Run) -> Decimal:
         if self.line.kwh == "exact":

@@ -14,8 +14,10 @@ TARIFF = TariffBook().load("kr.kepco.residential.low")
 
 @pytest.mark.parametrize("days_before", range(1, 17))
 def test_a_sum_that_is_a_whole_won_is_not_floored_to_the_won_below(days_before):
-    """7.3 won before and 9.0 won from 2023-01-01, 17 days: 100 kWh cost 10 × (90 − days before) won."""
+    """7.3 won before and 9.0 won from 2023-01-01, 17 days: a kWh costs (90 − days before) / 10 won."""
     start = date.fromordinal(date(2023, 1, 1).toordinal() - days_before)
     period = Period(start, date.fromordinal(start.toordinal() + 17))
     prepared = prepare(TARIFF, period, {"climate_kwh": "exact"})
-    assert prepared.bill(Usage(Decimal(100))).amount("climate") == 10 * (90 - days_before)
+    for kwh in range(1, 800):
+        climate = prepared.bill(Usage(Decimal(kwh))).amount("climate")
+        assert climate == kwh * (90 - days_before) // 10, kwh

@@ -9,8 +9,8 @@ import typer
 
 from chowon.cli.output import AsJson, note
 from chowon.cli.serve import wall_ms
-from chowon.cli.settings import ConfigFile, DataFolder, loaded
-from chowon.errors import BadInput, NotFound
+from chowon.cli.settings import ConfigFile, DataFolder, loaded, named
+from chowon.errors import BadInput
 
 
 def show(
@@ -34,10 +34,7 @@ def show(
 
     reader = open_reader(loaded(config, data).config.data.folder)
     try:
-        found = next((s for s in reader.sites.sites() if s.key == site), None)
-        if found is None:
-            known = ", ".join(s.key for s in reader.sites.sites()) or "none yet"
-            raise NotFound(f"no site {site!r}; known: {known}")
+        found = named(reader.sites.sites(), site)
         now_ms = wall_ms()
         period = period_of(_day(day) or local_day(now_ms, ZoneInfo(found.timezone)), found.reading_day)
         prepared = prepare(TariffBook().load(found.tariff), period, found.tariff_options)

@@ -13,7 +13,7 @@ import typer
 
 from chowon.cli.output import AsJson, emit, note, pairs, progress
 from chowon.cli.serve import wall_ms
-from chowon.cli.settings import ConfigFile, DataFolder, loaded
+from chowon.cli.settings import ConfigFile, DataFolder, loaded, named
 from chowon.errors import BadInput, NotAllowed, NotFound, PayloadRejected, Unavailable
 
 Tally = dict[str, Any]
@@ -77,10 +77,7 @@ def export(
 
     reader = open_reader(loaded(config, data).config.data.folder)
     try:
-        found = next((s for s in reader.sites.sites() if s.key == site), None)
-        if found is None:
-            known = ", ".join(s.key for s in reader.sites.sites()) or "none yet"
-            raise NotFound(f"no site {site!r}; known: {known}")
+        found = named(reader.sites.sites(), site)
         span = reader.history.span([c.id for c in found.channels])
         if span is None:
             raise NotFound(f"site {site!r} has no readings yet")

@@ -3,17 +3,15 @@
 import asyncio
 import json
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
-from urllib.request import Request, urlopen
+from typing import Final
 
 import psutil
 from websockets.asyncio.client import ClientConnection, connect
+
+from chowon.bench.running import get, post, server
 
 SAMPLES: Final = 60
 
@@ -44,10 +42,11 @@ async def measure(homes: int, clients: int, samples: int = SAMPLES) -> LatencyFi
     """Start a server in an empty folder, send `samples` batches a second apart, look at the sockets."""
     with tempfile.TemporaryDirectory(prefix="chowon-bench-") as folder:
         begun = time.perf_counter()
-        async with _server(folder) as (address, process):
+        async with server(folder) as (at, process):
+            address = at["http"]
             start_s = time.perf_counter() - begun
             await asyncio.to_thread(_post, address, homes, time.time_ns() // 1_000_000)
-            sites = await asyncio.to_thread(_get, f"{address}/api/v1/sites")
+            sites = await asyncio.to_thread(get, f"{address}/api/v1/sites")
             watched = [s["id"] for s in sites["sites"]][:clients]
             async with asyncio.TaskGroup() as group:
                 arrivals: dict[int, list[float]] = {}
@@ -73,21 +72,6 @@ async def measure(homes: int, clients: int, samples: int = SAMPLES) -> LatencyFi
                 memory_mib=round(memory / 2**20, 1),
                 cpu_share=round(spent / samples, 3),
             )
-
-
-@asynccontextmanager
-async def _server(folder: str) -> AsyncIterator[tuple[str, psutil.Process]]:
-    started = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "chowon", "serve", "--data", folder),
-        *("--port", "0", "--mqtt-port", "0", "--json"),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert started.stdout is not None
-    try:
-        yield json.loads(await started.stdout.readline())["http"], psutil.Process(started.pid)
-    finally:
-        started.terminate()
-        await started.wait()
 
 
 async def _send(address: str, homes: int, samples: int) -> tuple[dict[int, float], list[float]]:
@@ -119,14 +103,7 @@ def _post(address: str, homes: int, time_ms: int) -> None:
         for n in range(homes)
     ]
     body = json.dumps({"readings": readings}).encode()
-    request = Request(f"{address}/api/v1/readings", body, {"Content-Type": "application/json"})  # noqa: S310 - ours
-    with urlopen(request, timeout=30) as answer:  # noqa: S310 - ours
-        assert json.load(answer)["accepted"] == homes
-
-
-def _get(url: str) -> Any:
-    with urlopen(url, timeout=30) as answer:  # noqa: S310 - ours
-        return json.load(answer)
+    assert post(address, body, "application/json")["accepted"] == homes
 
 
 def _memory(process: psutil.Process) -> int:

@@ -12,7 +12,7 @@ import typer
 from chowon.cli.output import AsJson, emit, note, table
 from chowon.errors import ExtraMissing
 
-app = typer.Typer(no_args_is_help=True, help="Measure this machine: store, ingest, live, bill.")
+app = typer.Typer(no_args_is_help=True, help="Measure this machine: doors, ingest, store, live, bill.")
 
 
 @app.command()
@@ -63,6 +63,17 @@ def live(
 
 
 @app.command()
+def doors(as_json: AsJson = False) -> None:
+    """Readings a second through each door of a running server to its disk."""
+    try:
+        from chowon.bench.doors import measure
+    except ModuleNotFoundError as error:
+        raise ExtraMissing("chowon bench doors", "bench") from error
+    rows = [asdict(f) for f in asyncio.run(measure())]
+    emit(rows, as_json, lambda: _rows(rows))
+
+
+@app.command()
 def bill(as_json: AsJson = False) -> None:
     """Bills a second on one core, home by home and a million at once; the time to load all tariffs."""
     from chowon.bench.bill import measure
@@ -80,6 +91,8 @@ def all_(as_json: AsJson = False) -> None:
     bill(as_json)
     note("chowon bench ingest")
     ingest(as_json)
+    note("chowon bench doors")
+    doors(as_json)
     note("chowon bench store")
     store(200, 21_600, as_json)
     note("chowon bench live")

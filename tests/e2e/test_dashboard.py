@@ -84,6 +84,26 @@ def test_the_watts_on_the_page_follow_the_meter_within_a_second(browser, server)
         assert statistics.median(took) < 1, took
 
 
+def test_the_watts_on_the_page_are_those_of_the_replayed_home(browser, tmp_path):
+    words = ["demo", "--data", tmp_path / "demo", "--port", "0", "--json"]
+    with Server(*words) as demo, page_of(browser, DESK) as page:
+        demo.ready()
+        page.goto(demo.http)
+        expect(page.locator(WATTS)).to_have_text(re.compile(r"\d"), timeout=SHOWN_MS)
+        for _ in range(6):
+            page.wait_for_timeout(700)
+            shown = number(page.locator(WATTS).inner_text())
+            end = now_ms()
+            span = f"from={end - 4000}&to={end + 1000}&resolution=raw"
+            measured = demo.get(f"/sites/1/usage?{span}")["power_w"]
+            assert any(abs(shown - power) <= 0.5 for power in measured), (shown, measured)
+        assert demo.stopped() == 0
+
+
+def number(text: str) -> float:
+    return float(text.replace(",", "").replace("−", "-"))
+
+
 def test_the_bill_on_the_page_is_the_reference_evaluation_of_the_stored_energy(browser, server, folder):
     total, lines, kwh = reference_bill(folder)
     with page_of(browser, DESK) as page:

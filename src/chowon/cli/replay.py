@@ -1,6 +1,7 @@
 """`chowon replay`: a meter process that publishes a recording as if it were happening now."""
 
 import asyncio
+import json
 import logging
 import os
 import signal
@@ -38,6 +39,7 @@ def replay(
         int | None, typer.Option(help="Go on after this time, ms UTC; left out: from now.")
     ] = None,
     appliances: Annotated[bool, typer.Option(help="Also publish each appliance as a channel.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="At the end, say as JSON what was sent.")] = False,
     with_parent: Annotated[
         bool, typer.Option("--with-parent", help="Stop when standard input ends.", hidden=True)
     ] = False,
@@ -54,7 +56,7 @@ def replay(
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
     try:
         with Recording.open(recording or SHIPPED) as opened:
-            asyncio.run(
+            acknowledged_ms = asyncio.run(
                 _replay(
                     recording=opened,
                     broker=Broker(host, port, username, os.environ.get("CHOWON_MQTT_PASSWORD")),
@@ -66,6 +68,8 @@ def replay(
                     with_parent=with_parent,
                 )
             )
+        if as_json:
+            typer.echo(json.dumps({"acknowledged_through_ms": acknowledged_ms}))
     except ChowonError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2 if isinstance(error, BadInput | MeterMisconfigured) else 1) from error
@@ -81,7 +85,8 @@ async def _replay(
     since_ms: int | None,
     appliances: bool,
     with_parent: bool,
-) -> None:
+) -> int | None:
+    """The time, ms UTC, up to which everything is acknowledged when it ends."""
     from chowon.replay.calendar import laid_onto
     from chowon.replay.link import Link
     from chowon.replay.meter import publish
@@ -97,6 +102,7 @@ async def _replay(
         asyncio.get_running_loop().add_reader(sys.stdin, stop.set)
     async with Link(broker, published_on) as link:
         await publish(play(recording, shift, clock, since_ms, channels=channels), link, stop)
+        return link.acknowledged_ms
 
 
 def _clock(path: Path | None, speed: int) -> "Clock":

@@ -174,6 +174,18 @@ async def test_a_store_that_fails_is_left_alone_for_a_moment_and_asked_again(hou
     assert (await house.now()).period.kwh == 0.004
 
 
+async def test_whatever_goes_wrong_while_the_store_is_asked_it_is_asked_again(house):
+    await house.live.start()
+    house.use(3600, 5)
+    house.measure(3600, at_ms=house.now_ms - 2500)
+    answered = house.history.rollup
+    house.history.rollup = None
+    with pytest.raises(TypeError):
+        await house.live.tick()
+    house.history.rollup = answered
+    assert (await house.now()).period.kwh == 0.004
+
+
 async def test_a_stamp_from_the_future_is_not_shown_as_now(house):
     await house.live.start()
     house.use(1000, 3)

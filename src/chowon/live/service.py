@@ -245,7 +245,7 @@ class Live:
 
     async def _reconcile(self) -> None:
         """Set channels with late data, and new ones, from the store; go on from there without a loss."""
-        if self._now() < self._retry_ms:
+        if 0 < self._retry_ms - self._now() <= RETRY_MS:  # not longer, should the clock be set back
             return
         dirty = self.states.take_dirty()
         if not dirty:
@@ -262,6 +262,9 @@ class Live:
             self.states.mark_dirty(dirty)
             self._retry_ms = self._now() + RETRY_MS
             return
+        except BaseException:
+            self.states.mark_dirty(dirty)
+            raise
         finally:
             since, self._in_flight = concat(self._in_flight), None
         for channel, its in sums.items():

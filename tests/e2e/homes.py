@@ -7,6 +7,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from chowon.domain.bill import Usage, prepare
 from chowon.domain.clock import local_day, midnight_ms, period_of
@@ -61,3 +63,12 @@ def reference_bill(folder: Path) -> tuple[Decimal, dict[str, Decimal], Decimal]:
     kwh = Decimal(int(import_dwms(pieces).sum())) / (DWMS_PER_WH * 1000)
     bill = prepare(TariffBook().load(site.tariff), period).bill(Usage(kwh))
     return bill.total, {line.id: line.amount for line in bill.lines}, kwh
+
+
+def recorded_week(path: Path) -> None:
+    """A recording of a made-up home without gaps: a week at 1 s, watts that wander."""
+    n = 7 * 86_400
+    watts = np.abs(800 + np.random.default_rng(3).normal(0, 9, n).cumsum()).round() % 4000
+    start_ms = 1_788_739_200_000  # 2026-09-07, a Monday
+    times = pa.array(start_ms + 1000 * np.arange(n, dtype=np.int64)).cast(pa.timestamp("ms", "UTC"))
+    pq.write_table(pa.table({"timestamp": times, "mains": pa.array(watts)}), path)

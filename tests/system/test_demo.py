@@ -21,8 +21,8 @@ def demo(folder: Path, *words: str | Path) -> Server:
     return Server("demo", "--data", folder, "--port", "0", "--json", *words)
 
 
-def small_recording(folder: Path, hours: int = 24) -> Path:
-    time_ms = MONDAY_MS + np.arange(0, hours * 3_600_000, STEP_MS)
+def small_recording(folder: Path, hours: int = 24, step_ms: int = STEP_MS) -> Path:
+    time_ms = MONDAY_MS + np.arange(0, hours * 3_600_000, step_ms)
     power_w = 300 + 200 * np.sin(np.arange(len(time_ms)) / 600)
     return write(folder / "home.parquet", time_ms, mains=power_w)
 
@@ -52,8 +52,19 @@ def next_reading_ms(server: Server) -> int:
     return eventually(newer_ms, within_s=20)
 
 
-def test_the_demo_in_an_empty_folder_lives_each_second_and_stops_cleanly(tmp_path):
+def test_the_shipped_home_has_its_period_and_bill_as_soon_as_it_is_ready(tmp_path):
     with demo(tmp_path / "demo") as server:
+        server.ready()
+        period = server.get("/sites/1/now")["period"]
+        assert period["kwh"] > 0
+        assert int(period["cost"]) > 0
+        assert period["coverage"] > 0.9, "a real home: eight gaps, 0.14 % of its time"
+        server.ctrl_c()
+        assert server.ended(STOP_WITHIN_S) == 0
+
+
+def test_the_demo_lives_each_second_and_stops_cleanly(tmp_path):
+    with demo(tmp_path / "demo", "--recording", small_recording(tmp_path, step_ms=1000)) as server:
         server.ready()
         first_ms, *_, last_ms = [next_reading_ms(server) for _ in range(6)]
         assert 5_000 <= last_ms - first_ms < 15_000, "a second each; a busy machine may show some at once"

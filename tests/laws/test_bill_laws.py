@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from chowon.domain.bill import Bill, Prepared, Usage, bill, prepare
 from chowon.domain.clock import Period
 from chowon.domain.tariff import parse
-from chowon.domain.tariff.definition import Deduction, Minimum, TieredEnergy
+from chowon.domain.tariff.kinds import Deduction, Minimum, TieredEnergy
 from chowon.registry import TariffBook
 
 BOOK = TariffBook()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chowon.domain.bill import Usage, bill
 from chowon.domain.clock import Period
-from chowon.domain.tariff.definition import TAKES_OFF
+from chowon.domain.tariff.kinds import TAKES_OFF
 from chowon.registry import TariffBook
 from tests.laws.kepco_reckoning import FACTS, FAMILY_CODES, WELFARE_CODES, reckoned
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from chowon.domain.bill import Bill, Usage, bill
 from chowon.domain.clock import Period
 from chowon.domain.tariff import Tariff, parse
-from chowon.domain.tariff.definition import TAKES_OFF
+from chowon.domain.tariff.kinds import TAKES_OFF
 from chowon.registry import TariffBook
 from tests.laws.test_bill_laws import DECIMAL_KWH, WHOLE_KWH, Asked, asked, periods
 

@@ -7,7 +7,7 @@ import pytest
 
 from chowon.domain.bill import Prepared, Usage, plain_bill, plain_standing, prepare
 from chowon.domain.clock import Period
-from chowon.domain.tariff.definition import TieredEnergy
+from chowon.domain.tariff.kinds import TieredEnergy
 from chowon.errors import UsageInvalid
 from chowon.registry import TariffBook
 

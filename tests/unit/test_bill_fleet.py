@@ -12,7 +12,7 @@ from chowon.domain.bill import Fleet, Usage, prepare, prepare_fleet
 from chowon.domain.bill.exact import Exact
 from chowon.domain.clock import Period
 from chowon.domain.tariff import Tariff
-from chowon.domain.tariff.definition import Rounding
+from chowon.domain.tariff.terms import Rounding
 from chowon.errors import UsageInvalid
 from chowon.registry import TariffBook
 

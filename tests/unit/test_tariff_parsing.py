@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chowon.domain.tariff import Rounding, parse
-from chowon.domain.tariff.definition import Season, Text, in_force
+from chowon.domain.tariff.terms import Season, Text, in_force
 from chowon.errors import TariffInvalid
 
 SMALL = tomllib.loads(

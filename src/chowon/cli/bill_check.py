@@ -12,7 +12,7 @@ from typing import Final
 from chowon.domain.bill import Bill, Usage, number_text, prepare
 from chowon.domain.clock import Period
 from chowon.domain.tariff import Tariff
-from chowon.domain.tariff.definition import TAKES_OFF
+from chowon.domain.tariff.kinds import TAKES_OFF
 from chowon.errors import BadInput, NotFound, Problem, UsageInvalid, shortened
 from chowon.registry import TariffBook
 

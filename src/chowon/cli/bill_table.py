@@ -8,7 +8,7 @@ from rich.table import Table
 
 from chowon.domain.bill import Bill, Line, NextKwh, Part, TierStanding, number_text
 from chowon.domain.tariff import Text
-from chowon.domain.tariff.definition import Language
+from chowon.domain.tariff.terms import Language
 
 _HEADS: Final = (
     Text("항목", "Line"),

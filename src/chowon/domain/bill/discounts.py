@@ -11,15 +11,8 @@ from chowon.domain.bill.exact import Exact
 from chowon.domain.bill.outcome import Part, Segment
 from chowon.domain.bill.split import HomesRun, Run, segments_of
 from chowon.domain.bill.steps import Segmented, Setting
-from chowon.domain.tariff.definition import (
-    ZERO,
-    Discount,
-    DiscountPrice,
-    PerKwhCredit,
-    Price,
-    Season,
-    in_force,
-)
+from chowon.domain.tariff.kinds import Discount, PerKwhCredit
+from chowon.domain.tariff.terms import ZERO, DiscountPrice, Price, Season, in_force
 
 _HUNDRED: Final = Decimal(100)
 

@@ -17,12 +17,13 @@ from chowon.domain.bill.standing import standing_of
 from chowon.domain.bill.steps import Setting, Step
 from chowon.domain.bill.wording import rounding_label
 from chowon.domain.clock import Period
-from chowon.domain.tariff import definition
-from chowon.domain.tariff.definition import ZERO, Tariff, Text
+from chowon.domain.tariff import kinds
+from chowon.domain.tariff.definition import Tariff
 from chowon.domain.tariff.fields import close_match
+from chowon.domain.tariff.terms import ZERO, Text, any_holds
 from chowon.errors import UsageInvalid
 
-_LEFT_OUT_AT_ZERO: Final = (*definition.TAKES_OFF, definition.Minimum, definition.RoundTotal)
+_LEFT_OUT_AT_ZERO: Final = (*kinds.TAKES_OFF, kinds.Minimum, kinds.RoundTotal)
 
 
 def bill(tariff: Tariff, period: Period, usage: Usage, options: Mapping[str, str] | None = None) -> Bill:
@@ -44,11 +45,11 @@ def prepare(tariff: Tariff, period: Period, options: Mapping[str, str] | None = 
             "ask for a period that starts then or later"
         )
     chosen = chosen_options(tariff, options or {})
-    had = (line for line in tariff.lines if definition.any_holds(line.when, chosen))
+    had = (line for line in tariff.lines if any_holds(line.when, chosen))
     lines = tuple(with_options(line, chosen) for line in had)
-    overs = (line.over for line in lines if isinstance(line, definition.TieredEnergy) and line.over)
+    overs = (line.over for line in lines if isinstance(line, kinds.TieredEnergy) and line.over)
     bounds = tuple(sorted({over.above_kwh for over in overs}))
-    rivals = tuple(g.lines for g in tariff.only_largest if definition.any_holds(g.when, chosen))
+    rivals = tuple(g.lines for g in tariff.only_largest if any_holds(g.when, chosen))
     plans = tuple(_plan(tariff, period, lines, rivals, frozenset(bounds[:n])) for n in range(len(bounds) + 1))
     return Prepared(tariff, period, chosen, bounds, plans)
 
@@ -67,7 +68,7 @@ def chosen_options(tariff: Tariff, options: Mapping[str, str]) -> dict[str, str]
     return {name: options.get(name, option.default) for name, option in tariff.options.items()}
 
 
-def with_options(line: definition.Line, chosen: Mapping[str, str]) -> definition.Line:
+def with_options(line: kinds.Line, chosen: Mapping[str, str]) -> kinds.Line:
     """The line as the chosen options make it."""
     changes = {
         name: getattr(choice.line, name)
@@ -114,7 +115,7 @@ class Prepared:
         subtotals: list[Subtotal] = []
         for step, words in zip(plan.steps, plan.words, strict=True):
             line, amount = step.line, _rounded(step, run)
-            if isinstance(line, definition.Subtotal):
+            if isinstance(line, kinds.Subtotal):
                 subtotals.append(Subtotal(line.id, line.label, amount, len(lines)))
                 continue
             parts = step.parts(run)
@@ -167,7 +168,7 @@ class Prepared:
         for step in plan.steps:
             slope = step.slope(run)
             _add(step.line, slope, run)
-            if isinstance(step.line, definition.TieredEnergy):
+            if isinstance(step.line, kinds.TieredEnergy):
                 energy += slope
             if at is not None:
                 _add(step.line, step.exact(at), at)
@@ -184,22 +185,22 @@ class Prepared:
 
 def _rounded(step: Step, run: Run) -> Decimal:
     line, amount = step.line, step.charge(run)
-    if line.round is not None and not isinstance(line, definition.RoundTotal):  # that one rounds by itself
+    if line.round is not None and not isinstance(line, kinds.RoundTotal):  # that one rounds by itself
         amount = line.round.apply(amount)
     _add(line, amount, run)
     return amount
 
 
-def _add(line: definition.Line, amount: Decimal, run: Run) -> None:
+def _add(line: kinds.Line, amount: Decimal, run: Run) -> None:
     run.amounts[line.id] = amount
-    if not isinstance(line, definition.Subtotal):
+    if not isinstance(line, kinds.Subtotal):
         run.total += amount
 
 
 def _plan(
     tariff: Tariff,
     period: Period,
-    lines: tuple[definition.Line, ...],
+    lines: tuple[kinds.Line, ...],
     rivals: tuple[tuple[str, ...], ...],
     reached: frozenset[Decimal],
 ) -> Plan:
@@ -218,34 +219,34 @@ def _plan(
     )
 
 
-def _cut_key(lines: tuple[definition.Line, ...], setting: Setting, day: date) -> tuple[object, ...]:
+def _cut_key(lines: tuple[kinds.Line, ...], setting: Setting, day: date) -> tuple[object, ...]:
     """What lines split by usage day depend on, on this day."""
     key: list[object] = []
     for line in lines:
-        if isinstance(line, definition.TieredFixed | definition.TieredEnergy):
+        if isinstance(line, kinds.TieredFixed | kinds.TieredEnergy):
             key.append(tiered.cut_key(line, setting, day))
-        elif isinstance(line, definition.PerKwh):
+        elif isinstance(line, kinds.PerKwh):
             key.append(per_kwh.cut_key(line, day))
-        elif isinstance(line, definition.Discount):
+        elif isinstance(line, kinds.Discount):
             key.append(discounts.cut_key(line, setting, day))
     return tuple(key)
 
 
-def _step(line: definition.Line, setting: Setting) -> Step:
+def _step(line: kinds.Line, setting: Setting) -> Step:
     return _MAKERS[type(line)](line, setting)
 
 
-_MAKERS: Final[dict[type[definition.Line], Callable[[Any, Setting], Step]]] = {
-    definition.TieredFixed: tiered.fixed_step,
-    definition.TieredEnergy: tiered.energy_step,
-    definition.PerKwh: per_kwh.step_of,
-    definition.Deduction: sums.deduction_step,
-    definition.Discount: discounts.discount_step,
-    definition.PerKwhCredit: discounts.credit_step,
-    definition.Minimum: sums.minimum_step,
-    definition.Subtotal: sums.subtotal_step,
-    definition.Percentage: sums.percentage_step,
-    definition.RoundTotal: sums.round_total_step,
+_MAKERS: Final[dict[type[kinds.Line], Callable[[Any, Setting], Step]]] = {
+    kinds.TieredFixed: tiered.fixed_step,
+    kinds.TieredEnergy: tiered.energy_step,
+    kinds.PerKwh: per_kwh.step_of,
+    kinds.Deduction: sums.deduction_step,
+    kinds.Discount: discounts.discount_step,
+    kinds.PerKwhCredit: discounts.credit_step,
+    kinds.Minimum: sums.minimum_step,
+    kinds.Subtotal: sums.subtotal_step,
+    kinds.Percentage: sums.percentage_step,
+    kinds.RoundTotal: sums.round_total_step,
 }
 """How each kind of line becomes a step; a new kind of the language needs its row here.
 

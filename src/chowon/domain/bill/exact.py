@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from chowon.domain.quantities import I64, Bools
-from chowon.domain.tariff.definition import Rounding
+from chowon.domain.tariff.terms import Rounding
 
 _INT64: Final = 2**63
 Number: TypeAlias = Decimal | Fraction | int

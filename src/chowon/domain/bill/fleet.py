@@ -18,7 +18,7 @@ from chowon.domain.bill.engine import Plan, Prepared
 from chowon.domain.bill.outcome import Usage
 from chowon.domain.bill.split import HomesRun, bound_wh
 from chowon.domain.quantities import I64
-from chowon.domain.tariff.definition import RoundTotal, Subtotal
+from chowon.domain.tariff.kinds import RoundTotal, Subtotal
 from chowon.errors import UsageInvalid
 
 _AT_ONCE: Final = 16_384

@@ -10,7 +10,8 @@ from chowon.domain.bill.exact import Exact
 from chowon.domain.bill.outcome import Part
 from chowon.domain.bill.split import HomesRun, Run
 from chowon.domain.bill.steps import Step
-from chowon.domain.tariff.definition import ZERO, Line
+from chowon.domain.tariff.kinds import Line
+from chowon.domain.tariff.terms import ZERO
 
 
 def only_largest(steps: tuple[Step, ...], ids: tuple[str, ...]) -> tuple[Step, ...]:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from chowon.domain.clock import Period
-from chowon.domain.tariff.definition import ZERO, Text
+from chowon.domain.tariff.terms import ZERO, Text
 from chowon.errors import UsageInvalid, shortened
 
 _TOO_MUCH_KWH: Final = Decimal(10**12)

@@ -10,7 +10,8 @@ from chowon.domain.bill.exact import Exact
 from chowon.domain.bill.outcome import Part, Segment
 from chowon.domain.bill.split import HomesRun, Run, joined
 from chowon.domain.bill.steps import Setting
-from chowon.domain.tariff.definition import ZERO, PerKwh, Price, in_force
+from chowon.domain.tariff.kinds import PerKwh
+from chowon.domain.tariff.terms import ZERO, Price, in_force
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Final
 
 from chowon.domain.bill.outcome import Bill, Line, Part, Segment, Subtotal, Tier, TierStanding
-from chowon.domain.tariff.definition import Text
+from chowon.domain.tariff.terms import Text
 
 _DIGITS: Final = Decimal("0.0001")
 

@@ -13,7 +13,7 @@ from chowon.domain.bill.exact import Exact
 from chowon.domain.bill.outcome import Segment
 from chowon.domain.clock import Period
 from chowon.domain.quantities import I64, Bools
-from chowon.domain.tariff.definition import ZERO, Rounding
+from chowon.domain.tariff.terms import ZERO, Rounding
 
 
 def segments_of(period: Period, key: Callable[..., Hashable]) -> tuple[Segment, ...]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from chowon.domain.bill.outcome import OverBlock, Tier, TierStanding
 from chowon.domain.bill.steps import Step
 from chowon.domain.bill.tiered import EnergyStep, FixedStep, Row
-from chowon.domain.tariff.definition import ZERO
+from chowon.domain.tariff.terms import ZERO
 
 
 def standing_of(steps: Sequence[Step], steps_with_over: Sequence[Step], kwh: Decimal) -> TierStanding | None:

@@ -10,7 +10,8 @@ from chowon.domain.bill.exact import Exact
 from chowon.domain.bill.outcome import Part
 from chowon.domain.bill.split import HomesRun, Run, Split
 from chowon.domain.clock import Period
-from chowon.domain.tariff.definition import Line, Tariff
+from chowon.domain.tariff.definition import Tariff
+from chowon.domain.tariff.kinds import Line
 
 
 class Step(Protocol):

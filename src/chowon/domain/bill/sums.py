@@ -10,17 +10,8 @@ from chowon.domain.bill.outcome import Part, Segment
 from chowon.domain.bill.split import HomesRun, Run, segments_of
 from chowon.domain.bill.steps import Setting
 from chowon.domain.clock import Period
-from chowon.domain.tariff.definition import (
-    ZERO,
-    Deduction,
-    Line,
-    Minimum,
-    Percentage,
-    Price,
-    RoundTotal,
-    Subtotal,
-    in_force,
-)
+from chowon.domain.tariff.kinds import Deduction, Line, Minimum, Percentage, RoundTotal, Subtotal
+from chowon.domain.tariff.terms import ZERO, Price, in_force
 
 _ONE: Final = Decimal(1)
 _HUNDRED: Final = Decimal(100)

@@ -13,7 +13,8 @@ from chowon.domain.bill.outcome import Part, Segment
 from chowon.domain.bill.split import HomesRun, Run, Split
 from chowon.domain.bill.steps import Setting
 from chowon.domain.bill.wording import tier_label
-from chowon.domain.tariff.definition import ZERO, Over, Text, TieredEnergy, TieredFixed, TierPrice, in_force
+from chowon.domain.tariff.kinds import TieredEnergy, TieredFixed
+from chowon.domain.tariff.terms import ZERO, Over, Text, TierPrice, in_force
 
 
 @dataclass(frozen=True, slots=True)

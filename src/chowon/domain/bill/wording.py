@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from chowon.domain.tariff.definition import Rounding, Text
+from chowon.domain.tariff.terms import Rounding, Text
 
 _UNITS: Final = {"KRW": Text("원", "won")}
 

@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from itertools import product
 
-from chowon.domain.tariff.definition import TAKES_OFF, Condition, Line, OnlyLargest, Option, any_holds
+from chowon.domain.tariff.definition import OnlyLargest
 from chowon.domain.tariff.fields import Table, close_match
+from chowon.domain.tariff.kinds import TAKES_OFF, Line
+from chowon.domain.tariff.terms import Condition, Option, any_holds
 
 
 def conditions_of(table: Table, options: Mapping[str, Option]) -> tuple[Condition, ...]:

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, TypeVar
 
-from chowon.domain.tariff.definition import ZERO, Rounding, Text
+from chowon.domain.tariff.terms import ZERO, Rounding, Text
 from chowon.errors import Problem, shortened
 
 _S = TypeVar("_S", bound=str)

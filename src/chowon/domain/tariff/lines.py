@@ -7,34 +7,36 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from chowon.domain.tariff.conditions import conditions_of, one_customer_has_both
-from chowon.domain.tariff.definition import (
-    ZERO,
+from chowon.domain.tariff.fields import NO_DAY, Table, as_decimal, close_match
+from chowon.domain.tariff.kinds import (
     Choice,
-    Dated,
     Deduction,
     Discount,
-    DiscountPrice,
     Line,
     Minimum,
-    Option,
-    Over,
     Per,
     Percentage,
     PerKwh,
     PerKwhCredit,
-    Price,
     PriceDay,
     RoundTotal,
-    Season,
     Subtotal,
-    Text,
     TieredEnergy,
     TieredFixed,
-    TierPrice,
-    TierSet,
     Weight,
 )
-from chowon.domain.tariff.fields import NO_DAY, Table, as_decimal, close_match
+from chowon.domain.tariff.terms import (
+    ZERO,
+    Dated,
+    DiscountPrice,
+    Option,
+    Over,
+    Price,
+    Season,
+    Text,
+    TierPrice,
+    TierSet,
+)
 from chowon.errors import Problem
 
 _D = TypeVar("_D", bound=Dated)

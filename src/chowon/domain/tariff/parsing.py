@@ -5,9 +5,10 @@ from datetime import date
 from decimal import Decimal
 
 from chowon.domain.tariff.conditions import only_largest_of
-from chowon.domain.tariff.definition import Case, Option, Rounding, Season, Tariff, TierSet
+from chowon.domain.tariff.definition import Case, Tariff
 from chowon.domain.tariff.fields import NO_DAY, Table, close_match
 from chowon.domain.tariff.lines import Context, line_of
+from chowon.domain.tariff.terms import Option, Rounding, Season, TierSet
 from chowon.errors import Problem, TariffInvalid
 
 

@@ -1,0 +1,133 @@
+"""The kinds of line that a bill may have. Only data; how each is reckoned stands in `domain/bill`."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Final, Literal
+
+from chowon.domain.tariff.terms import Condition, DiscountPrice, Over, Price, Rounding, Text, TierPrice
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What an option changes on a line: `fields` are taken from `line` when `option` has `value`."""
+
+    option: str
+    value: str
+    fields: tuple[str, ...]
+    line: "Line"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What every line has. It is on bills of [since, until), by usage day or reading month as it says.
+
+    Lines of one tariff share an id only where no customer has two of them.
+    """
+
+    id: str
+    label: Text
+    round: Rounding | None
+    since: date
+    until: date | None
+    choices: tuple[Choice, ...] = ()
+    when: tuple[Condition, ...] = ()
+    """The customers who have the line: those for whom one of these holds; all, where there is none."""
+
+    def exists_on(self, day: date) -> bool:
+        """Whether the line is on bills for this day."""
+        return self.since <= day and (self.until is None or day < self.until)
+
+
+PriceDay = Literal["usage_day", "reading_month"]
+KwhOf = Literal["split", "exact"]
+Per = Literal["period", "segment"]
+Weight = Literal["days", "reading_month"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TieredFixed(Line):
+    """A charge a month, chosen by the tier that the whole period's kWh reach: a jump, not a sum."""
+
+    tiers: str
+    prices: tuple[TierPrice, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TieredEnergy(Line):
+    """kWh priced block by block."""
+
+    tiers: str
+    prices: tuple[TierPrice, ...]
+    over: Over | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerKwh(Line):
+    """One price for each kWh; may be negative."""
+
+    by: PriceDay
+    kwh: KwhOf
+    round_components: bool
+    prices: tuple[Price, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deduction(Line):
+    """Takes off up to the reading month's limit from the sum of the lines `of`, which keeps `keep`."""
+
+    of: tuple[str, ...]
+    upto_kwh: Decimal | None
+    keep: Decimal
+    prices: tuple[Price, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discount(Line):
+    """Takes off a percentage of the lines `of`, up to a cap; both count by days."""
+
+    of: tuple[str, ...]
+    per: Per
+    """"segment": each segment of a split period by itself, from charges that aren't rounded yet."""
+    prices: tuple[DiscountPrice, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerKwhCredit(Line):
+    """Takes off a price for each of the first kWh, by day of use; each price's days are rounded apart."""
+
+    upto_kwh: Decimal | None
+    prices: tuple[Price, ...]
+
+
+TAKES_OFF: Final = (Deduction, Discount, PerKwhCredit)
+"""The kinds of line whose amount is 0 or less."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minimum(Line):
+    """Adds what the sum of the lines `of` lacks to the reading month's least amount."""
+
+    of: tuple[str, ...]
+    prices: tuple[Price, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subtotal(Line):
+    """A named sum of the lines `of`; it adds nothing to the bill."""
+
+    of: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Percentage(Line):
+    """A dated percentage of the sum of the lines `of`."""
+
+    of: tuple[str, ...]
+    by: Weight
+    prices: tuple[Price, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundTotal(Line):
+    """The difference that rounds the sum of all lines above."""

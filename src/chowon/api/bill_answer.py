@@ -62,8 +62,15 @@ class TariffAnswer(BaseModel):
     name: Text
 
 
+class SpanAnswer(BaseModel):
+    """Days, the last one not included."""
+
+    start: date
+    end: date
+
+
 class PeriodAnswer(BaseModel):
-    """The billing period."""
+    """The billing period; `part_of`: the full one, for somebody who moved in or out."""
 
     start: date
     end: date
@@ -71,6 +78,7 @@ class PeriodAnswer(BaseModel):
     to_ms: int
     days: int
     closed: bool
+    part_of: SpanAnswer | None
 
 
 class UsageAnswer(BaseModel):
@@ -78,6 +86,7 @@ class UsageAnswer(BaseModel):
 
     kwh: float
     billed_kwh: Number
+    export_kwh: float
     coverage: float
     missing_ms: int
     until_ms: int
@@ -91,6 +100,21 @@ class DayAnswer(BaseModel):
     total_kwh: float
     total: Number
     coverage: float
+
+
+class BandAnswer(BaseModel):
+    """Use in one band of a tariff by time of use."""
+
+    band: str
+    label: Text
+    kwh: float
+
+
+class EstimateAnswer(BaseModel):
+    """What the gaps would have used by the rule of docs/reference/api.md, and the bill with it."""
+
+    missing_kwh: float
+    total: Number
 
 
 class BillAnswer(BaseModel):
@@ -109,6 +133,8 @@ class BillAnswer(BaseModel):
     subtotals: list[SubtotalAnswer]
     tier: TierNow | None
     days: list[DayAnswer]
+    hours: list[BandAnswer] | None
+    estimate: EstimateAnswer | None
 
 
 def answer(site_id: int, told: Statement) -> BillAnswer:
@@ -125,10 +151,14 @@ def answer(site_id: int, told: Statement) -> BillAnswer:
             to_ms=told.to_ms,
             days=period.days,
             closed=told.closed,
+            part_of=None
+            if period.whole is None
+            else SpanAnswer(start=period.whole.start, end=period.whole.end),
         ),
         usage=UsageAnswer(
             kwh=_kwh(told.kwh),
             billed_kwh=bill.usage.kwh,
+            export_kwh=_kwh(told.export_kwh),
             coverage=told.coverage,
             missing_ms=told.missing_ms,
             until_ms=told.until_ms,
@@ -152,6 +182,12 @@ def answer(site_id: int, told: Statement) -> BillAnswer:
             )
             for d in told.days
         ],
+        hours=None
+        if told.bands is None
+        else [BandAnswer(band=b.band, label=b.label, kwh=_kwh(b.kwh)) for b in told.bands],
+        estimate=None
+        if told.estimate is None
+        else EstimateAnswer(missing_kwh=_kwh(told.estimate.missing_kwh), total=told.estimate.total),
     )
 
 

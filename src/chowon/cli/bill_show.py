@@ -49,6 +49,9 @@ def show(
     print_bill(told.bill, told.next_kwh, told.standing, lang)
     if told.missing_ms:
         note(f"measured {told.coverage:.1%} of the time gone by; nothing is billed for the rest")
+    if told.estimate:
+        kwh, total = told.estimate.missing_kwh, told.estimate.total
+        note(f"as usual, the rest would have been {kwh:.1f} kWh: {total:,} {told.bill.currency} in all")
 
 
 def _day(text: str | None) -> date | None:

@@ -6,12 +6,25 @@ import numpy as np
 
 from chowon.domain.bill import Profile
 from chowon.domain.quantities import DWMS_PER_WH, I64, QUARTER_MS
-from chowon.domain.site_usage import site_usage
 from chowon.domain.sites import Site
 from chowon.ports import History
 
+DWMS_PER_KWH = 1000 * DWMS_PER_WH
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChannelQuarters:
+    """What one main channel measured, by quarter of an hour; 0 where nothing was."""
+
+    import_dwms: I64
+    """(n,)"""
+    export_dwms: I64
+    """(n,)"""
+    covered_ms: I64
+    """(n,) ms of each quarter for which a sample stands"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class SiteProfile:
     """What a site used between two instants, and how much of it was measured."""
 
@@ -19,15 +32,35 @@ class SiteProfile:
     """Quarters of an hour, energy in deciwatt-milliseconds; 0 where nothing was measured"""
     covered_ms: I64
     """(n,) ms of each quarter for which every main channel is known"""
+    channels: tuple[ChannelQuarters, ...]
+    """The main channels, each by itself"""
 
 
 def site_profile(history: History, site: Site, from_ms: int, to_ms: int) -> SiteProfile:
     """The quarters of [from_ms, to_ms), both whole quarters. Errors: StoreUnavailable."""
-    channels = [channel.id for channel in site.main_channels]
-    used = site_usage(history.rollup(channels, from_ms, to_ms, "15min", site.timezone), channels)
-    place = (used.start_ms - from_ms) // QUARTER_MS
-    n = (to_ms - from_ms) // QUARTER_MS
-    imported, exported, covered = (np.zeros(n, np.int64) for _ in range(3))
-    imported[place], exported[place], covered[place] = used.import_dwms, used.export_dwms, used.covered_ms
-    profile = Profile(from_ms, QUARTER_MS, imported, exported, per_kwh=1000 * DWMS_PER_WH)
-    return SiteProfile(profile, covered)
+    channels, n = [channel.id for channel in site.main_channels], (to_ms - from_ms) // QUARTER_MS
+    rows = history.rollup(channels, from_ms, to_ms, "15min", site.timezone)
+    found = []
+    for channel in channels:
+        mine = rows.channel == channel
+        place = (rows.start_ms[mine] - from_ms) // QUARTER_MS
+        columns = []
+        for column in (rows.import_dwms, rows.export_dwms, rows.covered_ms):
+            by_quarter = np.zeros(n, np.int64)
+            by_quarter[place] = column[mine]
+            columns.append(by_quarter)
+        found.append(ChannelQuarters(*columns))
+    none = np.zeros(n, np.int64)
+    covered = np.min([c.covered_ms for c in found], axis=0) if found else none
+    return SiteProfile(
+        profile_of(
+            from_ms, sum((c.import_dwms for c in found), none), sum((c.export_dwms for c in found), none)
+        ),
+        covered,
+        tuple(found),
+    )
+
+
+def profile_of(from_ms: int, import_dwms: I64, export_dwms: I64) -> Profile:
+    """A profile of quarters of an hour from deciwatt-milliseconds."""
+    return Profile(from_ms, QUARTER_MS, import_dwms, export_dwms, per_kwh=DWMS_PER_KWH)

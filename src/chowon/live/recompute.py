@@ -1,22 +1,28 @@
 """A channel's sums as the store has them: where live state starts from, and returns to after late data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
 from chowon.domain.energy import Held, between, gaps, held, import_dwms
 from chowon.domain.quantities import ABSENT_I32, QUARTER_MS
 from chowon.domain.readings import Readings
-from chowon.domain.rollups import ROLLUP_COLUMNS, Rollup
+from chowon.domain.rollups import ROLLUP_COLUMNS, Rollup, rollup
+from chowon.live.quarters import QuarterSums
 from chowon.live.state import GAP_SHOWN_MS, Sums, Window
 from chowon.ports import History
 
 
 def sums_from_store(
-    history: History, windows: Mapping[int, Window], hold_ms: Mapping[int, int], until_ms: int
+    history: History,
+    windows: Mapping[int, Window],
+    hold_ms: Mapping[int, int],
+    until_ms: int,
+    by_quarter: Collection[int] = (),
 ) -> dict[int, Sums]:
     """The sums of each channel in its window, of readings up to `until_ms`.
 
+    by_quarter: the channels whose energy is told by quarter of an hour as well.
     Errors: StoreUnavailable, Damaged.
 
     Closed quarters come from rollups; the open one from raw readings, in one query, whose newest sample is
@@ -28,12 +34,13 @@ def sums_from_store(
         newest = {c: min(t, until_ms) for c, t in history.last_times(channels).items()}
         for quarter_ms in {t // QUARTER_MS * QUARTER_MS for t in newest.values()}:
             mine = [c for c, t in newest.items() if t // QUARTER_MS * QUARTER_MS == quarter_ms]
-            found |= _of_channels(history, mine, window, quarter_ms, hold_ms, until_ms)
+            found |= _of_channels(history, mine, window, quarter_ms, hold_ms, until_ms, by_quarter)
         found |= {c: NOTHING for c in channels if c not in newest}
     return found
 
 
-NOTHING = Sums(None, 0, None, 0, 0, 0, 0, None)
+_NONE = np.zeros(0, np.int64)
+NOTHING = Sums(None, 0, None, 0, 0, 0, 0, None, QuarterSums(_NONE, _NONE, _NONE))
 """The sums of a channel without a reading."""
 
 
@@ -44,6 +51,7 @@ def _of_channels(
     quarter_ms: int,
     hold_ms: Mapping[int, int],
     until_ms: int,
+    by_quarter: Collection[int],
 ) -> dict[int, Sums]:
     """Sums of channels whose newest readings lie in the same quarter of an hour."""
     closed_end = min(quarter_ms, window.period_end_ms)
@@ -56,11 +64,11 @@ def _of_channels(
         mine = Rollup(*(getattr(rows, name)[row_from:row_to] for name in ROLLUP_COLUMNS))
         tail_from, tail_to = np.searchsorted(tail.channel, (channel, channel + 1))
         its_tail = tail.where(slice(tail_from, tail_to))
-        found[channel] = _sums(mine, its_tail, window, quarter_ms, hold_ms[channel])
+        found[channel] = _sums(mine, its_tail, window, quarter_ms, hold_ms[channel], channel in by_quarter)
     return found
 
 
-def _sums(rows: Rollup, tail: Readings, window: Window, open_ms: int, hold_ms: int) -> Sums:
+def _sums(rows: Rollup, tail: Readings, window: Window, open_ms: int, hold_ms: int, by_quarter: bool) -> Sums:
     pieces = held(tail, hold_ms)
     known = len(pieces.time_ms) > 0
     today = (rows.start_ms >= window.day_start_ms) & (rows.start_ms < window.day_end_ms)
@@ -76,7 +84,14 @@ def _sums(rows: Rollup, tail: Readings, window: Window, open_ms: int, hold_ms: i
         period_dwms=int(rows.import_dwms.sum()) + _energy(open_period),
         period_covered_ms=int(rows.covered_ms.sum()) + int(open_period.held_ms.sum()),
         gap_end_ms=int(gap_ends[-1]) if len(gap_ends) else None,
+        quarters=_quarters(rows, open_period) if by_quarter else None,
     )
+
+
+def _quarters(closed: Rollup, open_period: Held) -> QuarterSums:
+    running = rollup(open_period, QUARTER_MS)
+    columns = ("start_ms", "import_dwms", "export_dwms")
+    return QuarterSums(*(np.concatenate([getattr(closed, c), getattr(running, c)]) for c in columns))
 
 
 def _energy(pieces: Held) -> int:

@@ -19,6 +19,7 @@ from chowon.domain.quantities import DAY_MS, DWMS_PER_WH, I64, MINUTE_MS, QUARTE
 from chowon.domain.readings import Readings, concat, of_channels
 from chowon.domain.sites import Site
 from chowon.errors import BadInput, ChowonError, Damaged, NotFound, StoreUnavailable
+from chowon.live.costs import needs_quarters
 from chowon.live.hub import Hub, Subscription, snapshot_frame
 from chowon.live.recompute import sums_from_store
 from chowon.live.series import summed_power
@@ -168,6 +169,7 @@ class Live:
             for channel in site.channels:
                 self.states.add(channel.id, channel.hold_ms, window)
             self._slots[site.id] = self.states.slots([c.id for c in site.main_channels])
+            self._follow_quarters(site)
 
     async def _snapshot(self, subscription: Subscription) -> bytes:
         sequence, now = self.hub.catch_up(subscription)
@@ -196,6 +198,15 @@ class Live:
             site = self._sites[site_id]
             every = self.states.slots([c.id for c in site.channels])
             self.states.move_windows(every, self._open_page(site))
+            self._follow_quarters(site)
+
+    def _follow_quarters(self, site: Site) -> None:
+        """Keep energy by quarter of an hour of what this site's tariff bills, if it asks for that."""
+        frame = self._frames.get(site.id) if site.id not in self._unpriced else None
+        wanted = frame is not None and needs_quarters(frame.prepared)
+        billed = set(self._slots[site.id].tolist()) if wanted else set()
+        for slot in self.states.slots([c.id for c in site.channels]).tolist():
+            self.states.follow_quarters(slot, slot in billed)
 
     def _open_page(self, site: Site) -> Window:
         """The window of this local day; the frame that goes with it, or why there is none."""
@@ -251,11 +262,13 @@ class Live:
         if not dirty:
             return
         self._in_flight = []
-        windows = {c: self.states.window_of(int(self.states.slots([c])[0])) for c in dirty}
+        slots = {c: int(self.states.slots([c])[0]) for c in dirty}
+        windows = {c: self.states.window_of(slot) for c, slot in slots.items()}
+        by_quarter = {c for c, slot in slots.items() if self.states.quarters.follows(slot)}
         try:
             until_ms = self._now() + AHEAD_MS
             sums = await asyncio.to_thread(
-                sums_from_store, self._history, windows, self._hold_ms(dirty), until_ms
+                sums_from_store, self._history, windows, self._hold_ms(dirty), until_ms, by_quarter
             )
         except (StoreUnavailable, Damaged) as error:
             _log.warning("live sums wait for the store: %s", error)
@@ -275,7 +288,7 @@ class Live:
         # The others came while the store was asked: whether its answer holds them cannot be known.
         again = np.unique(since.channel[~newer]) if len(since) else since.channel
         self.states.mark_dirty([int(c) for c in again if int(c) in sums])
-        moved = [c for c in dirty if self.states.window_of(int(self.states.slots([c])[0])) != windows[c]]
+        moved = [c for c in dirty if self.states.window_of(slots[c]) != windows[c]]
         self.states.mark_dirty(moved)
 
     def _hold_ms(self, channels: Iterable[int]) -> dict[int, int]:

@@ -12,6 +12,7 @@ import numpy as np
 from chowon.domain.energy import Held, held, import_dwms
 from chowon.domain.quantities import ABSENT_I32, I32, I64, MINUTE_MS, U32, Bools
 from chowon.domain.readings import Readings, latest
+from chowon.live.quarters import Quarters, QuarterSums
 
 NEVER = np.int64(-(2**62))
 """Stands for "no reading yet" where a time is expected."""
@@ -44,6 +45,8 @@ class Sums:
     period_covered_ms: int
     gap_end_ms: int | None
     """Where the channel's newest gap ended, ms UTC; None when it had none lately."""
+    quarters: QuarterSums | None = None
+    """The period's energy by quarter of an hour, where it was asked for."""
 
 
 class ChannelStates:
@@ -75,6 +78,7 @@ class ChannelStates:
         self._count = 0
         self._slot_of: dict[int, int] = {}
         self._lookup: I64 = np.full(16, -1, np.int64)
+        self.quarters = Quarters()
         for name, (dtype, value) in _COLUMNS.items():
             setattr(self, name, np.full(16, value, dtype))
 
@@ -88,6 +92,8 @@ class ChannelStates:
             slot = self._new_slot(channel)
         self.hold_ms[slot] = hold_ms
         self._set_window(np.array([slot]), window)
+        if self.quarters.follows(slot):
+            self.quarters.follow(slot, window.period_start_ms, window.period_end_ms)
         self._dirty[slot] = True
 
     def slots(self, channels: Sequence[int]) -> I64:
@@ -97,6 +103,14 @@ class ChannelStates:
     def knows_all(self, channel: U32) -> bool:
         """Whether each of these channels (n,) has a slot."""
         return bool((self._slots_of_array(channel) >= 0).all())
+
+    def follow_quarters(self, slot: int, wanted: bool) -> None:
+        """Whether energy by quarter of an hour is kept for this slot; a new one is set from the store."""
+        if not wanted:
+            self.quarters.leave(slot)
+        elif not self.quarters.follows(slot):
+            self.quarters.follow(slot, int(self.period_start_ms[slot]), int(self.period_end_ms[slot]))
+            self._dirty[slot] = True
 
     def apply(self, readings: Readings) -> None:
         """Take in a durable batch. Readings of unknown channels are passed over."""
@@ -122,6 +136,8 @@ class ChannelStates:
             sums[slots] = 0
         for sums in (self.period_dwms, self.period_covered_ms):
             sums[new_period] = 0
+        for slot in new_period[[self.quarters.follows(s) for s in new_period.tolist()]].tolist():
+            self.quarters.follow(slot, window.period_start_ms, window.period_end_ms)
         self._dirty[slots[self.last_ms[slots] > window.day_start_ms]] = True
         self._dirty[backwards] = True
 
@@ -145,6 +161,8 @@ class ChannelStates:
         self.period_dwms[slot] = sums.period_dwms
         self.period_covered_ms[slot] = sums.period_covered_ms
         self.gap_end_ms[slot] = NEVER if sums.gap_end_ms is None else sums.gap_end_ms
+        if sums.quarters is not None:
+            self.quarters.set(slot, sums.quarters)
 
     def mark_dirty(self, channels: Sequence[int]) -> None:
         """These channels' sums must be set from the store."""
@@ -192,6 +210,7 @@ class ChannelStates:
             inside = Held(pieces.channel, begin, pieces.power_dw, stop - begin)
             np.add.at(energy, slot, import_dwms(inside))
             np.add.at(covered, slot, inside.held_ms)
+        self.quarters.add(pieces, slot)
 
     def _slots_of_array(self, channel: U32) -> I64:
         known = channel < len(self._lookup)

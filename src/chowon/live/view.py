@@ -5,12 +5,12 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
 
-from chowon.domain.bill import Prepared, TierStanding, Usage, number_text
+from chowon.domain.bill import Prepared, TierStanding, number_text
 from chowon.domain.clock import Period
 from chowon.domain.quantities import ABSENT_I32, DWMS_PER_WH, I64
+from chowon.errors import BadInput
+from chowon.live.costs import Costs, costs
 from chowon.live.state import GAP_SHOWN_MS, NEVER, ChannelStates, Window
-
-_DWMS_PER_KWH = Decimal(DWMS_PER_WH * 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Today:
     day: str
     from_ms: int
     kwh: float
-    cost: Decimal
+    cost: Decimal | None
     """what today has added to the bill so far"""
     coverage: float
     """measured share of the time gone by, 0–1"""
@@ -37,7 +37,7 @@ class PeriodSoFar:
     from_ms: int
     to_ms: int
     kwh: float
-    cost: Decimal
+    cost: Decimal | None
     """the bill if the meter were read now"""
     coverage: float
 
@@ -78,11 +78,13 @@ class Now:
     stale: bool
     gap: bool
     cost_per_hour: Decimal | None
-    marginal_price: Decimal
-    energy_price: Decimal
+    marginal_price: Decimal | None
+    energy_price: Decimal | None
     today: Today
     period: PeriodSoFar
     tier: TierNow | None
+    no_cost: str | None = None
+    """why there are no costs: the tariff asks for what nobody has told; None where there are"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +107,9 @@ def view(frame: Frame, states: ChannelStates, slots: I64, now_ms: int, yesterday
     power_w = None if stale else int(states.last_dw[slots].sum(dtype=np.int64)) / 10
     today_dwms = int(states.today_dwms[slots].sum())
     period_dwms = int(states.period_dwms[slots].sum())
-    usage = Usage(Decimal(period_dwms) / _DWMS_PER_KWH)
-    before_today = Usage(Decimal(period_dwms - today_dwms) / _DWMS_PER_KWH)
-    prepared, window = frame.prepared, frame.window
-    prices = prepared.next_kwh(usage)
+    window = frame.window
+    cost, why_not = _costs(frame, states, slots, now_ms)
+    marginal_price = None if cost is None else plain(cost.next_kwh.marginal_price)
     gap_end = states.gap_end_ms[slots]
     return Now(
         site=frame.site,
@@ -120,15 +121,15 @@ def view(frame: Frame, states: ChannelStates, slots: I64, now_ms: int, yesterday
         stale=stale,
         gap=bool((now_ms - gap_end < GAP_SHOWN_MS).any()),
         cost_per_hour=None
-        if power_w is None
-        else _tenth(Decimal(str(max(power_w, 0))) / 1000 * prices.marginal_price),
-        marginal_price=plain(prices.marginal_price),
-        energy_price=plain(prices.energy_price),
+        if power_w is None or marginal_price is None
+        else _tenth(Decimal(str(max(power_w, 0))) / 1000 * marginal_price),
+        marginal_price=marginal_price,
+        energy_price=None if cost is None else plain(cost.next_kwh.energy_price),
         today=Today(
             day=frame.day,
             from_ms=window.day_start_ms,
             kwh=_kwh(today_dwms),
-            cost=_whole(prepared.accrued(usage) - prepared.accrued(before_today)),
+            cost=None if cost is None else _whole(cost.today),
             coverage=_coverage(states.today_covered_ms[slots], window.day_start_ms, now_ms),
             yesterday_kwh=yesterday_kwh,
         ),
@@ -138,11 +139,22 @@ def view(frame: Frame, states: ChannelStates, slots: I64, now_ms: int, yesterday
             from_ms=window.period_start_ms,
             to_ms=window.period_end_ms,
             kwh=_kwh(period_dwms),
-            cost=plain(prepared.total(usage)),
+            cost=None if cost is None else plain(cost.period),
             coverage=_coverage(states.period_covered_ms[slots], window.period_start_ms, now_ms),
         ),
-        tier=tier_now(prepared.standing(usage)),
+        tier=None if cost is None else tier_now(cost.standing),
+        no_cost=why_not,
     )
+
+
+def _costs(
+    frame: Frame, states: ChannelStates, slots: I64, now_ms: int
+) -> tuple[Costs, None] | tuple[None, str]:
+    """The costs, or why there are none; the rest of the view stands either way."""
+    try:
+        return costs(frame.prepared, frame.window, states, slots, now_ms), None
+    except BadInput as error:
+        return None, str(error)
 
 
 def tier_now(standing: TierStanding | None) -> TierNow | None:

@@ -5,6 +5,7 @@
 from chowon.domain.bill.engine import bill, prepare
 from chowon.domain.bill.fleet import Fleet, prepare_fleet
 from chowon.domain.bill.outcome import (
+    BandUse,
     Bill,
     Line,
     NextKwh,
@@ -20,6 +21,7 @@ from chowon.domain.bill.prepared import Prepared
 from chowon.domain.bill.usage import Prices, Profile, Usage
 
 __all__ = [
+    "BandUse",
     "Bill",
     "Fleet",
     "Line",

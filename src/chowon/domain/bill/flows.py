@@ -14,6 +14,7 @@ from chowon.domain.bill.split import HomesRun, Run
 from chowon.domain.bill.steps import Setting
 from chowon.domain.tariff.kinds import PerKwh, PriceSeries, TimeOfUse
 from chowon.domain.tariff.terms import ZERO, Text, in_force, seasonal_in_force
+from chowon.errors import UsageInvalid
 
 _ONE: Final = Decimal(1)
 
@@ -182,12 +183,19 @@ class FlowStep:
             yield row.place, row.price * share * self._series_price(None)
 
     def _series_price(self, when_ms: int | None) -> Decimal:
-        """The series' price at an instant, 0 where none is known; its mean over the period without one."""
+        """The series' price at an instant; its mean over the period without one, 0 where none is known.
+
+        Errors: UsageInvalid where none is known for the instant.
+        """
         if not isinstance(self.line, PriceSeries):
             return _ONE
         prices = self.meter.series.get(self.line.series)
-        if prices is None:
-            return ZERO
-        if when_ms is not None:
-            return prices.at(when_ms) or ZERO
-        return prices.mean(*self.meter.instants())
+        if when_ms is None:
+            return ZERO if prices is None else prices.mean(*self.meter.instants())
+        price = None if prices is None else prices.at(when_ms)
+        if price is None:
+            raise UsageInvalid(
+                f"prices {self.line.series!r}: found none at {when_ms} ms UTC; expected one to tell the "
+                "price of the next kWh"
+            )
+        return price

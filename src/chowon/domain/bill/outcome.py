@@ -88,6 +88,15 @@ class Bill:
 
 
 @dataclass(frozen=True, slots=True)
+class BandUse:
+    """What was taken from the grid in one band of a tariff by time of use."""
+
+    band: str
+    label: Text
+    kwh: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Tier:
     """One tier, as it stands for the whole period."""
 

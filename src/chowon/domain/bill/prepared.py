@@ -6,8 +6,8 @@ from typing import Final
 
 from chowon.domain.bill.fees import CarryOverStep
 from chowon.domain.bill.meter import Meter
-from chowon.domain.bill.outcome import Bill, Line, NextKwh, Subtotal, TierStanding
-from chowon.domain.bill.reading import read, segment_kwh
+from chowon.domain.bill.outcome import BandUse, Bill, Line, NextKwh, Subtotal, TierStanding
+from chowon.domain.bill.reading import band_kwh, read, segment_kwh
 from chowon.domain.bill.split import Run, Split
 from chowon.domain.bill.standing import standing_of
 from chowon.domain.bill.steps import Step
@@ -59,6 +59,11 @@ class Prepared:
 
     def __repr__(self) -> str:
         return f"<Prepared {self.tariff.id} {self.period.start} {self.period.end} {self.options}>"
+
+    @property
+    def by_interval(self) -> bool:
+        """Whether a bill needs the use by interval: what is asked is when, not only how much in all."""
+        return self.tariff.split == "measured" or any(plan.meter.measures for plan in self.plans)
 
     def bill(self, usage: Usage) -> Bill:
         """The bill with every line explained."""
@@ -137,6 +142,17 @@ class Prepared:
         """Where the use stands among the tiers; None for a tariff without tiers."""
         billed, _ = self._billed(usage)
         return standing_of(self.plans[0].steps, self.plans[-1].steps, billed.kwh)
+
+    def use_by_band(self, usage: Usage) -> tuple[BandUse, ...] | None:
+        """By bands of the first line that prices import by time of use; None without such a line."""
+        plan, bands = self.plans[0], self.tariff.bands
+        lines = (step.line for step in plan.steps)
+        priced = (line for line in lines if isinstance(line, kinds.TimeOfUse) and line.of != "export")
+        line = next(priced, None)
+        if line is None:
+            return None
+        found = band_kwh(plan.meter, usage, line.calendar)
+        return tuple(BandUse(band, bands[band], kwh) for band, kwh in found.items())
 
     def _billed(self, usage: Usage) -> tuple[Usage, Decimal]:
         """(what is billed, kWh carried on): where the tariff nets kWh, import less export and credit."""

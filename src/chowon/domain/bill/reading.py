@@ -37,6 +37,15 @@ def segment_kwh(meter: Meter, usage: Usage) -> tuple[Decimal, ...]:
     return meter.split.kwh(usage.kwh)
 
 
+def band_kwh(meter: Meter, usage: Usage, calendar: str) -> dict[str, Decimal]:
+    """What was taken from the grid in each band of a calendar, in its order. Errors: UsageInvalid."""
+    reading, places = _Reading(meter, usage, exact=True), _places(meter)
+    return {
+        band: sum((reading.of(Energy("import", n, calendar, band)) for n in places), ZERO)
+        for band in meter.tariff.calendars[calendar].bands
+    }
+
+
 def _places(meter: Meter) -> range:
     return range(len(meter.split.segments))
 

@@ -22,10 +22,8 @@ _WH_DIGITS: Final = 3
 _WORTH_A_FLEET: Final = 20
 """Below so many different uses the scalar evaluator is quicker (docs/decisions/0006)."""
 _FLEET_WH: Final = 10**15
-_NO_DIGITS: Final = {"CLP", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV"} | {
-    *("BIF", "DJF", "GNF", "XAF", "XOF", "XPF")
-}
-_THREE_DIGITS: Final = {"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"}
+_NO_DIGITS: Final = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+_THREE_DIGITS: Final = "BHD IQD JOD KWD LYD OMR TND"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +58,9 @@ class Costs:
 
 def smallest_unit(currency: str) -> Decimal:
     """The smallest amount of a currency that is paid: 1 won, 0.01 dollar (ISO 4217, minor units)."""
-    if currency in _NO_DIGITS:
+    if currency in _NO_DIGITS.split():
         return Decimal(1)
-    return Decimal("0.001") if currency in _THREE_DIGITS else Decimal("0.01")
+    return Decimal("0.001") if currency in _THREE_DIGITS.split() else Decimal("0.01")
 
 
 def costs_by_energy(prepared: Prepared, kwh: Mapping[str, Decimal], *, whole_kwh: bool = False) -> Costs:

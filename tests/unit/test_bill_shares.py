@@ -6,7 +6,6 @@ kWh → won: 0 → 1,120 (the minimum of 1,000 with taxes), 100 → 16,120, 150 
 
 from datetime import date
 from decimal import Decimal
-from itertools import compress
 
 import numpy as np
 import pytest

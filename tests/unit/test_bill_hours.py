@@ -206,7 +206,7 @@ def test_intervals_coarser_than_the_bands_are_refused() -> None:
     ],
 )
 def test_a_profile_that_cannot_be_is_refused(start_ms, step_ms, energy) -> None:
-    with pytest.raises(UsageInvalid, match="profile: .*expected"):
+    with pytest.raises(UsageInvalid, match=r"profile: .*expected"):
         Profile(start_ms, step_ms, energy)
 
 
@@ -223,7 +223,7 @@ def test_demand_is_the_greatest_quarter_in_its_bands() -> None:
 def test_demand_from_intervals_coarser_than_its_own_is_refused() -> None:
     hours = Profile(midnight_ms(date(2026, 5, 1), BERLIN), HOUR_MS, np.full(24, 1000, np.int64))
     prepared = ready(DEMAND, "2026-05-01", "2026-05-02")
-    with pytest.raises(UsageInvalid, match="found intervals of 60 min; expected .* greatest demand in kW"):
+    with pytest.raises(UsageInvalid, match=r"found intervals of 60 min; expected .* greatest demand in kW"):
         prepared.bill(Usage(Decimal(24), hours))
     assert prepared.bill(Usage(Decimal(24), hours, demand_kw=Decimal(3))).total == 30
     with pytest.raises(UsageInvalid, match="prices demand: expected"):

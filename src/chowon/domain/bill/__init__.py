@@ -15,7 +15,7 @@ from chowon.domain.bill.outcome import (
     Tier,
     TierStanding,
 )
-from chowon.domain.bill.plain import number_text, plain_bill, plain_line, plain_standing
+from chowon.domain.bill.plain import number_text, plain_bill, plain_line, plain_standing, price_text
 from chowon.domain.bill.prepared import Prepared
 from chowon.domain.bill.usage import Prices, Profile, Usage
 
@@ -41,4 +41,5 @@ __all__ = [
     "plain_standing",
     "prepare",
     "prepare_fleet",
+    "price_text",
 ]

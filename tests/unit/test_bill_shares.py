@@ -4,6 +4,7 @@ kWh → won: 0 → 1,120 (the minimum of 1,000 with taxes), 100 → 16,120, 150 
 250 → 44,880, 300 → 57,760, 350 → 70,640.
 """
 
+import tomllib
 from datetime import date
 from decimal import Decimal
 
@@ -13,9 +14,11 @@ import pytest
 from chowon.domain.bill import (
     Costs,
     PerRun,
+    Profile,
     Usage,
     average_shares,
     costs_by_energy,
+    costs_by_interval,
     costs_of_sets,
     marginal_shares,
     per_run,
@@ -23,9 +26,12 @@ from chowon.domain.bill import (
     shapley_shares,
     smallest_unit,
 )
-from chowon.domain.clock import Period
+from chowon.domain.clock import Period, midnight_ms
+from chowon.domain.quantities import HOUR_MS
+from chowon.domain.tariff import parse
 from chowon.errors import UsageInvalid
 from chowon.registry import TariffBook
+from tests.unit.test_bill_hours import BERLIN, BY_BAND, HEAD
 
 OCTOBER = prepare(TariffBook().load("kr.kepco.residential.low"), Period(date(2025, 10, 1), date(2025, 11, 1)))
 THREE = {"fridge": Decimal(50), "aircon": Decimal(100), "rest": Decimal(200)}
@@ -232,3 +238,24 @@ def test_amounts_beyond_64_bits_are_shared_exactly_too():
     found = shapley_shares(costs, exact_upto=0, pairs=10)
     assert found.shares == {"a": huge, "b": huge, "c": huge}
     assert set(found.errors.values()) == {0}
+
+
+def test_by_interval_a_part_pays_the_price_of_its_hours() -> None:
+    tariff = parse(tomllib.loads(HEAD + BY_BAND, parse_float=Decimal), "x.toml")
+    start_ms = midnight_ms(date(2026, 5, 1), BERLIN)
+    night, day = np.zeros(24, np.int64), np.zeros(24, np.int64)
+    night[1], day[12] = 2000, 3000
+    parts = {n: Profile(start_ms, HOUR_MS, energy) for n, energy in (("dryer", night), ("oven", day))}
+    costs = costs_by_interval(prepare(tariff, Period(date(2026, 5, 1), date(2026, 5, 2))), parts)
+    found = shapley_shares(costs)
+    assert found.total == Decimal("1.1")  # 2 × 0.1 + 3 × 0.3
+    assert found.shares == {"dryer": Decimal("0.2"), "oven": Decimal("0.9")}
+    assert average_shares(costs).shares == {"dryer": Decimal("0.44"), "oven": Decimal("0.66")}
+
+
+def test_parts_of_different_intervals_are_refused() -> None:
+    tariff = parse(tomllib.loads(HEAD + BY_BAND, parse_float=Decimal), "x.toml")
+    prepared = prepare(tariff, Period(date(2026, 5, 1), date(2026, 5, 2)))
+    parts = {"a": Profile(0, HOUR_MS, np.ones(2, np.int64)), "b": Profile(0, HOUR_MS, np.ones(3, np.int64))}
+    with pytest.raises(UsageInvalid, match="part 'b': expected the same intervals"):
+        costs_by_interval(prepared, parts)

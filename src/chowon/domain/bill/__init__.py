@@ -2,8 +2,8 @@
 `prepare_fleet` (arrays of homes); who caused it: `shares`; how it will end: `outlook` and `tiers_ahead`.
 """
 
-from chowon.domain.bill.costs import Costs, costs_by_energy, costs_of_sets, smallest_unit
-from chowon.domain.bill.engine import Prepared, bill, prepare
+from chowon.domain.bill.costs import Costs, costs_by_energy, costs_by_interval, costs_of_sets, smallest_unit
+from chowon.domain.bill.engine import bill, prepare
 from chowon.domain.bill.fleet import Fleet, prepare_fleet
 from chowon.domain.bill.outcome import (
     Bill,
@@ -15,7 +15,6 @@ from chowon.domain.bill.outcome import (
     Subtotal,
     Tier,
     TierStanding,
-    Usage,
 )
 from chowon.domain.bill.outlook import (
     Arrival,
@@ -28,7 +27,8 @@ from chowon.domain.bill.outlook import (
     period_end,
     totals_by_energy,
 )
-from chowon.domain.bill.plain import number_text, plain_bill, plain_line, plain_standing
+from chowon.domain.bill.plain import number_text, plain_bill, plain_line, plain_standing, price_text
+from chowon.domain.bill.prepared import Prepared
 from chowon.domain.bill.shares import (
     PerRun,
     SharedBill,
@@ -38,6 +38,7 @@ from chowon.domain.bill.shares import (
     shapley_shares,
 )
 from chowon.domain.bill.tiers_ahead import TierAhead, tiers_ahead
+from chowon.domain.bill.usage import Prices, Profile, Usage
 
 __all__ = [
     "Arrival",
@@ -52,6 +53,8 @@ __all__ = [
     "PerRun",
     "PeriodEnd",
     "Prepared",
+    "Prices",
+    "Profile",
     "Segment",
     "SharedBill",
     "Spread",
@@ -65,6 +68,7 @@ __all__ = [
     "average_shares",
     "bill",
     "costs_by_energy",
+    "costs_by_interval",
     "costs_of_sets",
     "kwh_a_day_below",
     "marginal_shares",
@@ -76,6 +80,7 @@ __all__ = [
     "plain_standing",
     "prepare",
     "prepare_fleet",
+    "price_text",
     "shapley_shares",
     "smallest_unit",
     "tiers_ahead",

@@ -8,9 +8,9 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from chowon.domain.bill.engine import Prepared
 from chowon.domain.bill.fleet import prepare_fleet
-from chowon.domain.bill.outcome import Usage
+from chowon.domain.bill.prepared import Prepared
+from chowon.domain.bill.usage import Profile, Usage
 from chowon.domain.quantities import Bools
 from chowon.errors import UsageInvalid, shortened
 
@@ -103,6 +103,36 @@ def costs_of_sets(
         return known[there]
 
     return Costs(dict(kwh), lambda present: [total(row) for row in present], unit, frozenset(idle))
+
+
+def costs_by_interval(prepared: Prepared, parts: Mapping[str, Profile]) -> Costs:
+    """The costs under a tariff by the hour: each part's own intervals, all of the same times and unit.
+
+    Errors: UsageInvalid for parts whose intervals differ.
+    """
+    first = next(iter(parts.values()), None)
+    for part, profile in parts.items():
+        assert first is not None
+        if (profile.start_ms, profile.step_ms, len(profile), profile.per_kwh) != (
+            first.start_ms,
+            first.step_ms,
+            len(first),
+            first.per_kwh,
+        ):
+            raise UsageInvalid(f"part {part!r}: expected the same intervals and unit as the other parts have")
+    start_ms, end_ms = prepared.plans[0].meter.instants()
+    kwh = {part: profile.kwh(start_ms, end_ms)[0] for part, profile in parts.items()}
+
+    def total_of(there: tuple[str, ...]) -> Decimal:
+        assert first is not None
+        energy = np.zeros(len(first), np.int64)
+        for part in there:
+            energy = energy + parts[part].import_energy
+        profile = Profile(first.start_ms, first.step_ms, energy, None, first.per_kwh)
+        return prepared.total(Usage(profile.kwh(start_ms, end_ms)[0], profile, partial=True))
+
+    idle = [part for part, profile in parts.items() if not profile.import_energy.any()]
+    return costs_of_sets(kwh, total_of, smallest_unit(prepared.tariff.currency), idle)
 
 
 def totals_of(prepared: Prepared, uses: Whole, digits: int, *, whole_kwh: bool = False) -> list[Decimal]:

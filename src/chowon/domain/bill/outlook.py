@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 
 from chowon.domain.bill.costs import Whole, scaled, totals_of, whole_numbers
-from chowon.domain.bill.engine import Prepared
-from chowon.domain.bill.outcome import Usage
+from chowon.domain.bill.prepared import Prepared
+from chowon.domain.bill.usage import Usage
 from chowon.domain.quantities import DAY_MS, HOUR_MS, I64
 from chowon.errors import UsageInvalid
 

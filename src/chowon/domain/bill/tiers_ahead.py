@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
-from chowon.domain.bill.engine import Prepared
-from chowon.domain.bill.outcome import Usage
+from chowon.domain.bill.prepared import Prepared
 from chowon.domain.bill.tiered import EnergyStep, Row
+from chowon.domain.bill.usage import Usage
 
 _A_LITTLE_KWH: Final = Decimal("0.001")
 

@@ -1,12 +1,16 @@
 """`chowon tariff`: which tariffs there are, and whether a file is one."""
 
 import json
+from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from chowon.cli.exits import clear_errors
+
+if TYPE_CHECKING:
+    from chowon.domain.tariff import Tariff
 
 app = typer.Typer(name="tariff", help="Which tariffs there are.", no_args_is_help=True)
 
@@ -54,6 +58,7 @@ def check(
     Exits with 1 on a case that comes out otherwise, with 2 on a file that is no tariff.
     """
     from chowon.domain.bill.cases import wrong_amounts
+    from chowon.domain.bill.falls import falls_of
     from chowon.errors import TariffInvalid
     from chowon.registry import read_tariff
 
@@ -66,6 +71,9 @@ def check(
                 typer.echo(json.dumps({"file": str(file), "problems": found}, ensure_ascii=False, indent=1))
             raise
         wrong = [str(w) for w in wrong_amounts(tariff)]
+        if tariff.never_falls:
+            years = range(max(tariff.since.year, _last_price(tariff).year - 1), _last_price(tariff).year + 1)
+            wrong += [f"never_falls: {fall}" for fall in falls_of(tariff, years)]
     if as_json:
         answer = {"file": str(file), "id": tariff.id, "cases": len(tariff.cases), "wrong": wrong}
         typer.echo(json.dumps(answer, ensure_ascii=False, indent=1))
@@ -74,3 +82,21 @@ def check(
         typer.echo("\n".join([*wrong, f"{tariff.id}: {summary}"]))
     if wrong:
         raise typer.Exit(1)
+
+
+@app.command()
+def show(
+    tariff_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the tariff; `list` shows all.")],
+) -> None:
+    """A tariff as one JSON document with the keys of its file; numbers are texts, exact as written."""
+    from chowon.domain.tariff.writing import document_of
+    from chowon.registry import TariffBook
+
+    with clear_errors():
+        document = document_of(TariffBook().load(tariff_id))
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=1, default=str))
+
+
+def _last_price(tariff: "Tariff") -> date:
+    """The newest date from which a price of the tariff is in force."""
+    return max((p.since for line in tariff.lines for p in getattr(line, "prices", ())), default=tariff.since)

@@ -88,6 +88,8 @@ class Tariff:
     """Whether export is taken off import before anything is priced, and carried on in kWh."""
     price_step: Decimal
     """To what a price of the next kWh is rounded, e.g. 0.1 won."""
+    never_falls: bool
+    """Whether the file declares that a bill of a full month never falls as its kWh grow."""
     seasons: dict[str, Season]
     calendars: dict[str, Calendar]
     bands: dict[str, Text]

@@ -12,6 +12,11 @@ from chowon.errors import Problem
 
 _FIXED: Final = frozenset({"id", "kind", "label", "choice", "when", "from", "until"})
 """What a choice can't change."""
+_FIELDS: Final = {
+    "price": ("prices",),
+    "upto_kwh_per_day": ("upto_kwh", "per_day"),
+}
+"""What a key of the file is called in the line, where it is not the same."""
 
 
 def line_of(table: Table, context: Context) -> None:
@@ -81,7 +86,7 @@ def _with_choices(
         for key in fixed:
             changes.note(key, "a setting that an option may change (not a name, a kind, dates or customers)")
         if not problems and not fixed:
-            names = tuple("prices" if key == "price" else key for key in changes.content)
+            names = tuple(name for key in changes.content for name in _FIELDS.get(key, (key,)))
             choices.append(Choice(option, value, names, changed))
     arguments = {name: getattr(line, name) for name in line.__dataclass_fields__}
     return type(line)(**{**arguments, "choices": tuple(choices)})

@@ -60,6 +60,7 @@ def parse(document: Mapping[str, object], where: str, holiday_source: HolidaySou
         split=counts.split,
         net_kwh=counts.net_kwh,
         price_step=top.number("price_step", default=Decimal("0.1")),
+        never_falls=top.flag("never_falls", False),
         seasons=seasons,
         calendars=calendars,
         bands=bands,

@@ -2,17 +2,19 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from pydantic import BaseModel, Field, PlainSerializer
 
 from chowon.domain.bill import number_text, plain_line
 from chowon.domain.tariff import Text
 from chowon.jobs.statement import Statement
+from chowon.jobs.unmeasured import Outlook
 from chowon.live.view import TierNow, tier_now
 
 Number = Annotated[Decimal, PlainSerializer(number_text, return_type=str)]
 """An exact decimal as text, without exponent or trailing zeros."""
+Day: TypeAlias = date
 
 
 class SegmentAnswer(BaseModel):
@@ -117,6 +119,26 @@ class EstimateAnswer(BaseModel):
     total: Number
 
 
+class NextTierAnswer(BaseModel):
+    """The tier that comes within the period."""
+
+    tier: int
+    at_kwh: Number
+    date: Day
+    at_ms: int
+    jump: Number
+    energy_price: Number
+
+
+class OutlookAnswer(BaseModel):
+    """The end of the period, if the use goes on like this."""
+
+    kwh: float
+    total: Number
+    next_tier: NextTierAnswer | None
+    kwh_a_day: Number | None
+
+
 class BillAnswer(BaseModel):
     """A bill, explained. The lines add up to the total."""
 
@@ -135,6 +157,7 @@ class BillAnswer(BaseModel):
     days: list[DayAnswer]
     hours: list[BandAnswer] | None
     estimate: EstimateAnswer | None
+    outlook: OutlookAnswer | None
 
 
 def answer(site_id: int, told: Statement) -> BillAnswer:
@@ -185,9 +208,29 @@ def answer(site_id: int, told: Statement) -> BillAnswer:
         hours=None
         if told.bands is None
         else [BandAnswer(band=b.band, label=b.label, kwh=_kwh(b.kwh)) for b in told.bands],
+        outlook=None if told.outlook is None else _outlook(told.outlook),
         estimate=None
         if told.estimate is None
         else EstimateAnswer(missing_kwh=_kwh(told.estimate.missing_kwh), total=told.estimate.total),
+    )
+
+
+def _outlook(told: Outlook) -> OutlookAnswer:
+    tier = told.next_tier
+    return OutlookAnswer(
+        kwh=_kwh(told.kwh),
+        total=told.total,
+        next_tier=None
+        if tier is None
+        else NextTierAnswer(
+            tier=tier.tier,
+            at_kwh=tier.at_kwh,
+            date=tier.day,
+            at_ms=tier.at_ms,
+            jump=tier.jump,
+            energy_price=tier.energy_price,
+        ),
+        kwh_a_day=told.kwh_a_day,
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from decimal import Decimal
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -70,7 +71,7 @@ class SiteChange(BaseModel):
     timezone: str | None = None
     reading_day: Annotated[int, Field(ge=1, le=31)] | None = None
     tariff: str | None = None
-    tariff_options: dict[str, str] | None = None
+    tariff_options: dict[str, str | Decimal] | None = None
 
 
 class ChannelChange(BaseModel):
@@ -105,6 +106,9 @@ async def change_site(request: Request, site_id: SiteId, change: SiteChange) -> 
     wanted = change.model_dump(exclude_none=True)
     if "timezone" in wanted and wanted["timezone"] not in available_timezones():
         raise BadInput(f"timezone: {wanted['timezone']!r} is not an IANA name such as Asia/Seoul")
+    if "tariff_options" in wanted:
+        options = wanted["tariff_options"].items()
+        wanted["tariff_options"] = {n: v if isinstance(v, str) else f"{v:f}" for n, v in options}
     async with parts.changing:
         changed = replace(await asyncio.to_thread(parts.sites.site, site_id), **wanted)
         today = local_day(parts.now_ms(), ZoneInfo(changed.timezone))

@@ -23,20 +23,26 @@ _QUARTERS_A_DAY = DAY_MS // QUARTER_MS
 class Quarters:
     """The quarters of an hour of a period, in order."""
 
+    start_ms: I64
+    """(n,) ms UTC"""
     slot: I64
     """(n,) which quarter of the day it is on the clock on the wall, 0–95"""
     kind: I64
     """(n,) which kind of day it is on: 0 a working day, 1 a day off"""
-    due_ms: I64
-    """(n,) ms of it that should have been measured: all of it once it is over, else none"""
+
+    def missing_ms(self, covered_ms: I64, until_ms: int) -> I64:
+        """(n,) what is missing of each quarter that is over; the running one is left to its measurement."""
+        over = self.start_ms + QUARTER_MS <= until_ms
+        missing: I64 = np.where(over, np.maximum(QUARTER_MS - covered_ms, 0), 0)
+        return missing
+
+    def to_come_ms(self, now_ms: int) -> I64:
+        """(n,) how much of each quarter is yet to come."""
+        return np.clip(self.start_ms + QUARTER_MS - now_ms, 0, QUARTER_MS)
 
 
-def quarters(period: Period, zone: ZoneInfo, day_off: Callable[[date], bool], until_ms: int) -> Quarters:
-    """The period's quarters.
-
-    day_off: whether a day is a holiday, weekends apart.
-    until_ms: what is not over by then is not missing; the running quarter is left to its measurement.
-    """
+def quarters(period: Period, zone: ZoneInfo, day_off: Callable[[date], bool]) -> Quarters:
+    """The period's quarters. day_off: whether a day is a holiday, weekends apart."""
     starts = day_starts_ms(period.start, period.end, zone)
     slots, kinds = [], []
     for start_ms, end_ms in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
@@ -44,20 +50,16 @@ def quarters(period: Period, zone: ZoneInfo, day_off: Callable[[date], bool], un
         slots.append(_slots(start_ms, end_ms, zone))
         kinds.append(np.full(len(slots[-1]), int(day.weekday() >= 5 or day_off(day)), np.int64))
     n = sum(map(len, slots))
-    ends = int(starts[0]) + QUARTER_MS * np.arange(1, n + 1, dtype=np.int64)
-    due_ms = np.where(ends <= until_ms, np.int64(QUARTER_MS), np.int64(0))
-    return Quarters(np.concatenate(slots), np.concatenate(kinds), due_ms)
+    start = int(starts[0]) + QUARTER_MS * np.arange(n, dtype=np.int64)
+    return Quarters(start, np.concatenate(slots), np.concatenate(kinds))
 
 
-def missing_energy(energy: I64, covered_ms: I64, of: Quarters) -> I64 | None:
-    """(n,) the energy to add to each quarter of one channel and direction, in the unit of `energy`.
+def usual_energy(energy: I64, covered_ms: I64, wanted_ms: I64, of: Quarters) -> I64 | None:
+    """(n,) what one channel would usually use in so much of each quarter, in the unit of `energy`.
 
-    0 where nothing is missing. None where so little was measured that nothing can be said.
+    None where so little was measured that nothing can be said.
     energy, covered_ms: (n,) what was measured in each quarter, and for how long.
     """
-    missing_ms = np.maximum(of.due_ms - covered_ms, 0)
-    if not missing_ms.any():
-        return np.zeros(len(energy), np.int64)
     measured_ms = int(covered_ms.sum())
     if measured_ms < HOUR_MS:
         return None
@@ -67,8 +69,8 @@ def missing_energy(energy: I64, covered_ms: I64, of: Quarters) -> I64 | None:
         known = lengths >= QUARTER_MS
         mean = np.divide(sums, lengths, out=np.zeros(len(sums)), where=known)
         power = np.where(known[group], mean[group], power)
-    added: I64 = np.rint(power * missing_ms).astype(np.int64)
-    return added
+    usual: I64 = np.rint(power * wanted_ms).astype(np.int64)
+    return usual
 
 
 def _slots(start_ms: int, end_ms: int, zone: ZoneInfo) -> I64:

@@ -35,6 +35,13 @@ class SiteProfile:
     channels: tuple[ChannelQuarters, ...]
     """The main channels, each by itself"""
 
+    @property
+    def flows(self) -> tuple[I64, I64]:
+        """(import, export), each (n,), deciwatt-milliseconds."""
+        exported = self.profile.export_energy
+        assert exported is not None
+        return self.profile.import_energy, exported
+
 
 def site_profile(history: History, site: Site, from_ms: int, to_ms: int) -> SiteProfile:
     """The quarters of [from_ms, to_ms), both whole quarters. Errors: StoreUnavailable."""

@@ -106,12 +106,9 @@ def _check_number(name: str, option: NumberOption, value: str) -> None:
         number = Decimal(value)
     except InvalidOperation:
         number = Decimal("NaN")
-    bounds = [f"at least {option.least}"] if option.least is not None else []
-    bounds += [f"at most {option.most}"] if option.most is not None else []
     wrong = not number.is_finite() or (option.least is not None and number < option.least)
     if wrong or (option.most is not None and number > option.most):
-        expected = ", ".join([f"a number of {option.unit}", *bounds])
-        raise UsageInvalid(f"option {name!r}: found {value!r}; expected {expected}")
+        raise UsageInvalid(f"option {name!r}: found {value!r}; expected {option.expected}")
 
 
 def with_options(line: kinds.Line, chosen: Mapping[str, str]) -> kinds.Line:

@@ -79,9 +79,11 @@ class Setting:
         """The value of a numeric option. Errors: UsageInvalid where it is not stated."""
         if option not in self.numbers:
             asked = self.tariff.options[option]
-            unit = asked.number.unit if asked.number is not None else ""
+            unit, expected = "", "a number"
+            if asked.number is not None:
+                unit, expected = f", {asked.number.unit}", asked.number.expected
             raise UsageInvalid(
-                f"option {option!r}: {self.tariff.id} needs it ({asked.label.en}, {unit}); expected a number"
+                f"option {option!r}: {self.tariff.id} needs it ({asked.label.en}{unit}); set {expected}"
             )
         return self.numbers[option]
 

@@ -204,6 +204,13 @@ class NumberOption:
     least: Decimal | None
     most: Decimal | None
 
+    @property
+    def expected(self) -> str:
+        """What may be stated, for a message."""
+        bounds = [f"at least {self.least}"] if self.least is not None else []
+        bounds += [f"at most {self.most}"] if self.most is not None else []
+        return ", ".join([f"a number of {self.unit}", *bounds])
+
 
 @dataclass(frozen=True, slots=True)
 class Option:

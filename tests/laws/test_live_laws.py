@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chowon.domain.energy import between, gaps, held, import_dwms
-from chowon.domain.quantities import HOUR_MS
+from chowon.domain.quantities import HOUR_MS, QUARTER_MS
+from chowon.domain.rollups import Rollup, rollup
 from chowon.live.recompute import sums_from_store
 from chowon.live.state import NEVER, ChannelStates, Window
 from tests.memory import MemoryHistory
@@ -21,6 +22,7 @@ def started() -> tuple[ChannelStates, MemoryHistory]:
     states, history = ChannelStates(), MemoryHistory(HOLD_MS)
     for channel in CHANNELS:
         states.add(channel, HOLD_MS, DAY)
+        states.follow_quarters(int(states.slots([channel])[0]), True)
     states.take_dirty()
     return states, history
 
@@ -28,7 +30,8 @@ def started() -> tuple[ChannelStates, MemoryHistory]:
 def reconcile(states: ChannelStates, history: MemoryHistory) -> None:
     dirty = states.take_dirty()
     windows = {c: states.window_of(int(states.slots([c])[0])) for c in dirty}
-    for channel, sums in sums_from_store(history, windows, dict.fromkeys(dirty, HOLD_MS), 2**60).items():
+    holds = dict.fromkeys(dirty, HOLD_MS)
+    for channel, sums in sums_from_store(history, windows, holds, 2**60, dirty).items():
         states.set_from_store(channel, sums)
 
 
@@ -42,11 +45,23 @@ def assert_equals_raw(states: ChannelStates, history: MemoryHistory, window: Win
         assert states.today_covered_ms[slot] == today.held_ms.sum()
         assert states.period_dwms[slot] == import_dwms(period).sum()
         assert states.period_covered_ms[slot] == period.held_ms.sum()
+        assert_quarters_equal(states, slot, rollup(period, QUARTER_MS), window)
         if len(pieces.time_ms):
             assert states.last_ms[slot] == pieces.time_ms[-1]
             assert states.last_dw[slot] == pieces.power_dw[-1]
         else:
             assert states.last_ms[slot] == NEVER
+
+
+def assert_quarters_equal(states: ChannelStates, slot: int, rows: Rollup, window: Window) -> None:
+    n = (window.period_end_ms - window.period_start_ms) // QUARTER_MS
+    place = (rows.start_ms - window.period_start_ms) // QUARTER_MS
+    live = states.quarters.summed(np.array([slot]), n)
+    for found, raw in zip(live, (rows.import_dwms, rows.export_dwms), strict=True):
+        expected = np.zeros(n, np.int64)
+        expected[place] = raw
+        assert (found == expected).all()
+    assert live[0].sum() == states.period_dwms[slot]
 
 
 @given(st.data())
@@ -100,10 +115,36 @@ def test_the_newest_gap_is_known(readings):
     assert states.gap_end_ms[0] == (ends[-1] if len(ends) else NEVER)
 
 
+@given(streams())
+def test_quarters_are_kept_for_those_that_are_followed_and_no_others(readings):
+    states, history = started()
+    states.follow_quarters(int(states.slots([1])[0]), False)
+    states.apply(readings)
+    history.append(readings)
+    states.follow_quarters(int(states.slots([1])[0]), True)
+    assert states.take_dirty() == [1]
+    states.mark_dirty([1])
+    reconcile(states, history)
+    assert_equals_raw(states, history, DAY)
+
+
 def test_many_channels_and_high_ids_find_their_slots():
     states = ChannelStates()
     for channel in (5, 70_000, 3, *range(100, 160)):
         states.add(channel, HOLD_MS, DAY)
+    for slot in range(5, 63):
+        states.follow_quarters(slot, True)
+    states.follow_quarters(7, False)
+    states.follow_quarters(3, True)
+    assert [states.quarters.follows(s) for s in (2, 3, 5, 7, 62, 63, 10**6)] == [
+        False,
+        True,
+        True,
+        False,
+        True,
+        False,
+        False,
+    ]
     assert len(states) == 63
     assert states.slots([70_000, 5]).tolist() == [1, 0]
     assert states.knows_all(np.array([3, 159], np.uint32))

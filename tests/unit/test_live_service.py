@@ -13,6 +13,7 @@ from chowon.domain.bill import Usage, prepare
 from chowon.domain.clock import Period
 from chowon.domain.readings import Readings
 from chowon.domain.sites import Channel, ChannelKey, Site
+from chowon.domain.tariff import Tariff
 from chowon.errors import BadInput, Damaged, NotFound, UsageInvalid
 from chowon.live.hub import HEARTBEAT_MS, QUEUE_FRAMES
 from chowon.live.service import RETRY_MS, Live, Priced
@@ -44,13 +45,13 @@ class Book:
 class House:
     """One site, its history, its live state and its clock."""
 
-    def __init__(self, *sites: Site) -> None:
+    def __init__(self, *sites: Site, tariff: Tariff = TARIFF) -> None:
         self.now_ms = START_MS + 12 * 3_600_000
         self.history, self.book = MemoryHistory(), Book(*(sites or (HOME,)))
         self.live = Live(
             self.history,
             self.book,
-            lambda site, period: Priced("KRW", prepare(TARIFF, period, site.tariff_options)),
+            lambda site, period: Priced("KRW", prepare(tariff, period, site.tariff_options)),
             lambda: self.now_ms,
         )
 

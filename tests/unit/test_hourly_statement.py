@@ -10,7 +10,7 @@ from math import floor
 import numpy as np
 import pytest
 
-from chowon.domain.bill import prepare
+from chowon.domain.bill import Prices, prepare
 from chowon.domain.clock import Period, midnight_ms
 from chowon.domain.quantities import DAY_MS, HOUR_MS, QUARTER_MS
 from chowon.domain.readings import Readings
@@ -204,3 +204,13 @@ def test_a_tariff_whose_prices_nobody_has_told_has_no_bill():
     market = prepare(BY_THE_HOUR, NOVEMBER, {"plan": "market"})
     with pytest.raises(UsageInvalid, match="expected prices 'day_ahead'"):
         statement(measured(START_MS + DAY_MS), HOME, market, START_MS + DAY_MS)
+
+
+def test_prices_that_are_known_so_far_make_a_bill_so_far_and_no_outlook():
+    now_ms = START_MS + DAY_MS + HOUR_MS
+    known = Prices(START_MS, HOUR_MS, [Decimal(10 * hour) for hour in range(26)])
+    market = prepare(BY_THE_HOUR, NOVEMBER, {"plan": "market"}, {"day_ahead": known})
+    told = statement(constant(1000, now_ms), HOME, market, now_ms)
+    assert told.bill.amount("market") == sum(10 * hour for hour in range(25))
+    assert told.next_kwh.energy_price == 250
+    assert (told.outlook, told.bands) == (None, None)

@@ -73,7 +73,9 @@ async def test_today_begins_again_at_midnight_and_the_bill_goes_on(house):
     now = await house.now()
     assert (now.today.day, now.today.kwh, now.period.kwh) == ("2026-11-24", 0.5, 0.999)
     # The quarter's demand was reached yesterday (499 Wh: 1.996 kW) and grows to 2 kW today: 4 won, and VAT.
-    assert now.today.cost == ((Decimal("0.004") * KW + Decimal("0.5") * NIGHT) * Decimal("1.1")).quantize(Decimal(1))
+    assert now.today.cost == ((Decimal("0.004") * KW + Decimal("0.5") * NIGHT) * Decimal("1.1")).quantize(
+        Decimal(1)
+    )
     assert now.period.cost == won(Decimal(2), Decimal("0.999") * NIGHT)
 
 

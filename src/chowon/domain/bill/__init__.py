@@ -2,7 +2,7 @@
 `prepare_fleet` (arrays of homes).
 """
 
-from chowon.domain.bill.engine import Prepared, bill, prepare
+from chowon.domain.bill.engine import bill, prepare
 from chowon.domain.bill.fleet import Fleet, prepare_fleet
 from chowon.domain.bill.outcome import (
     Bill,
@@ -14,9 +14,10 @@ from chowon.domain.bill.outcome import (
     Subtotal,
     Tier,
     TierStanding,
-    Usage,
 )
 from chowon.domain.bill.plain import number_text, plain_bill, plain_line, plain_standing
+from chowon.domain.bill.prepared import Prepared
+from chowon.domain.bill.usage import Prices, Profile, Usage
 
 __all__ = [
     "Bill",
@@ -26,6 +27,8 @@ __all__ = [
     "OverBlock",
     "Part",
     "Prepared",
+    "Prices",
+    "Profile",
     "Segment",
     "Subtotal",
     "Tier",

@@ -40,11 +40,12 @@ def test_every_kind_of_line_has_its_heading_and_example() -> None:
 
 
 def test_every_key_that_a_tariff_of_the_package_uses_is_on_the_page() -> None:
-    shown = _keys(tomllib.loads(BLOCKS))
+    shown = _keys(tomllib.loads(BLOCKS)) | set(re.findall(r"`(\w+)(?:`| = )", LANGUAGE))
     for file in PACKAGE.rglob("*.toml"):
         document = tomllib.loads(file.read_text(encoding="utf-8"))
         own = {"total", *(line["id"] for line in document["line"])}
         own |= {month for case in document["case"] for month in case.get("past_demand_kw", ())}
+        own |= {line["series"] for line in document["line"] if "series" in line}
         for table in ("season", "tiers", "band", "calendar"):
             own |= set(document.get(table, ()))
         for name, option in document.get("option", {}).items():

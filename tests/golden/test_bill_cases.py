@@ -127,11 +127,11 @@ def test_the_published_bills_of_a_large_family_are_exact() -> None:
 @pytest.mark.parametrize("tariff_id", BOOK.ids())
 def test_a_tariffs_own_cases_come_out_as_its_file_says(tariff_id: str) -> None:
     tariff = BOOK.load(tariff_id)
-    assert len(tariff.cases) >= 10
+    assert sum("total" in case.expect for case in tariff.cases) >= 3
     assert [str(w) for w in wrong_amounts(tariff)] == []
 
 
-@pytest.mark.parametrize("tariff_id", BOOK.ids())
+@pytest.mark.parametrize("tariff_id", [name for name in BOOK.ids() if not BOOK.load(name).net_kwh])
 def test_a_tariffs_own_cases_come_out_of_the_fleet_too(tariff_id: str) -> None:
     for case in BOOK.load(tariff_id).cases:
         if case.use.kwh is None or case.use.demand_kw is not None:

@@ -16,6 +16,7 @@ from chowon.registry import TariffBook, holiday_dates
 DOCS = Path(__file__).parents[2] / "docs" / "reference"
 LANGUAGE = (DOCS / "tariff-language.md").read_text(encoding="utf-8")
 KEPCO = (DOCS / "kepco-residential.md").read_text(encoding="utf-8")
+CLASSES = (DOCS / "kepco-classes.md").read_text(encoding="utf-8")
 BLOCKS = "\n".join(re.findall(r"```toml\n(.*?)```", LANGUAGE, re.DOTALL))
 PACKAGE = Path(__file__).parents[2] / "src" / "chowon" / "tariffs"
 
@@ -43,6 +44,7 @@ def test_every_key_that_a_tariff_of_the_package_uses_is_on_the_page() -> None:
     for file in PACKAGE.rglob("*.toml"):
         document = tomllib.loads(file.read_text(encoding="utf-8"))
         own = {"total", *(line["id"] for line in document["line"])}
+        own |= {month for case in document["case"] for month in case.get("past_demand_kw", ())}
         own |= {line["series"] for line in document["line"] if "series" in line}
         for table in ("season", "tiers", "band", "calendar"):
             own |= set(document.get(table, ()))
@@ -67,3 +69,14 @@ def test_the_worked_bill_of_the_page_comes_out() -> None:
     found = bill(tariff, Period(date(2021, 6, 21), date(2021, 7, 21)), Usage(Decimal(500)))
     assert "91,810 won" in KEPCO
     assert found.total == 91_810
+
+
+def test_every_class_of_kepco_and_its_options_and_values_are_on_the_page() -> None:
+    book = TariffBook()
+    for tariff_id in book.ids():
+        if not tariff_id.startswith("kr.kepco.") or f"`{tariff_id}`" in KEPCO:
+            continue
+        assert f"| `{tariff_id.removeprefix('kr.kepco.')}` |" in CLASSES
+        for name, option in book.load(tariff_id).options.items():
+            assert f"`{name}`" in CLASSES
+            assert all(f"`{value}`" in CLASSES for value in option.values)

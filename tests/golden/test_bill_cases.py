@@ -134,8 +134,8 @@ def test_a_tariffs_own_cases_come_out_as_its_file_says(tariff_id: str) -> None:
 @pytest.mark.parametrize("tariff_id", [name for name in BOOK.ids() if not BOOK.load(name).net_kwh])
 def test_a_tariffs_own_cases_come_out_of_the_fleet_too(tariff_id: str) -> None:
     for case in BOOK.load(tariff_id).cases:
-        if case.use.kwh is None:
-            continue
+        if case.use.kwh is None or case.use.demand_kw is not None:
+            continue  # by the hour or by demand: home by home
         fleet = _fleet(tariff_id, case.start, case.end, case.options)
         energy_wh = np.array([int(case.use.kwh * 1000)], np.int64)
         found = fleet.amounts(energy_wh) | {"total": fleet.totals(energy_wh)}

@@ -15,7 +15,8 @@ from chowon.domain.bill import Bill, Prepared, Usage, bill, prepare
 from chowon.domain.clock import Period
 from chowon.domain.tariff import parse
 from chowon.domain.tariff.kinds import Deduction, Minimum
-from chowon.registry import TariffBook
+from chowon.domain.tariff.terms import Option
+from chowon.registry import TariffBook, holiday_dates
 
 BOOK = TariffBook()
 TARIFFS = st.sampled_from(["kr.kepco.residential.high", "kr.kepco.residential.low"])
@@ -45,8 +46,14 @@ class Asked:
 @st.composite
 def asked(draw: st.DrawFn, longest: int = 62) -> Asked:
     tariff = BOOK.load(draw(TARIFFS))
-    options = {n: draw(st.sampled_from(sorted(o.values))) for n, o in tariff.options.items()}
-    return Asked(tariff.id, draw(periods(longest)), options)
+    return Asked(tariff.id, draw(periods(longest)), {o.id: draw(chosen(o)) for o in tariff.options.values()})
+
+
+def chosen(option: Option) -> st.SearchStrategy[str]:
+    """What a customer may choose; of a number, a few near its default."""
+    if option.number is None:
+        return st.sampled_from(sorted(option.values))
+    return st.integers(1, 3).map(str)
 
 
 def _segments(answers: Bill) -> set[tuple[date, date]]:
@@ -209,7 +216,8 @@ def test_the_order_of_a_files_keys_does_not_matter(
     file = data.draw(st.sampled_from(sorted((f for f in folder.iterdir()), key=lambda f: f.name)))
     document = tomllib.loads(file.read_bytes().decode(), parse_float=Decimal)
     order = data.draw(st.permutations(sorted(document)))
-    assert parse({key: document[key] for key in order}, file.name) == parse(document, file.name)
+    shuffled = {key: document[key] for key in order}
+    assert parse(shuffled, file.name, holiday_dates) == parse(document, file.name, holiday_dates)
 
 
 @pytest.mark.parametrize("tariff_id", BOOK.ids())

@@ -36,7 +36,7 @@ def _computed(voltage: str, kwh: int, period: Period, options: dict[str, str]) -
     amounts = {
         line.id: int(found.amount(line.id)) * (-1 if line.id in negative else 1)
         for line in tariff.lines
-        if line.id not in {"minimum", "rounding"}
+        if line.id not in {"minimum", "rounding", "tv_licence"}
     }
     return amounts | {"total": int(found.total)}
 

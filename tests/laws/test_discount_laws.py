@@ -39,7 +39,7 @@ def _without_classes(voltage: str) -> Tariff:
     ]
     for line in document["line"]:
         line.pop("when", None)
-    for name in ("family", "welfare", "caps_2022"):
+    for name in ("family", "welfare", "caps_2022", "tv_licence"):
         document["option"].pop(name)
     document["case"] = []
     document.pop("only_largest")

@@ -14,7 +14,7 @@ from chowon.domain.bill import Fleet, Usage, prepare, prepare_fleet
 from chowon.domain.clock import Period
 from chowon.domain.quantities import I64
 from chowon.domain.tariff import Tariff, parse
-from tests.laws.test_bill_laws import Asked, asked, periods
+from tests.laws.test_bill_laws import Asked, asked, chosen, periods
 
 LAW = settings(deadline=None, max_examples=150)
 BOUNDS_KWH = (0, 30, 199, 200, 201, 300, 313, 400, 450, 500, 1000)
@@ -96,5 +96,5 @@ def test_a_tariff_that_rounds_otherwise_is_exact_too(
     document = tomllib.loads(file.read_bytes().decode(), parse_float=Decimal)
     unrounded = tuple(data.draw(st.sets(st.sampled_from(LINE_IDS), max_size=3)))
     tariff = _altered(document, unrounded, tuple(data.draw(st.sets(st.sampled_from(LINE_IDS), max_size=3))))
-    options = {n: data.draw(st.sampled_from(sorted(o.values))) for n, o in tariff.options.items()}
+    options = {o.id: data.draw(chosen(o)) for o in tariff.options.values()}
     assert _differences(prepare_fleet(prepare(tariff, period, options)), energy_wh) == []

@@ -230,6 +230,14 @@ def test_demand_from_intervals_coarser_than_its_own_is_refused() -> None:
         prepared.bill(Usage(Decimal(24)))
 
 
+def test_one_demand_does_not_answer_for_several_kinds_of_hours() -> None:
+    flat = DEMAND.replace('id = "demand"', 'id = "flat"').replace('calendar = "hours"\nbands = ["day"]\n', "")
+    prepared = ready(DEMAND + flat, "2026-05-01", "2026-05-02")
+    with pytest.raises(UsageInvalid, match="demand of several kinds of hours; expected the use by interval"):
+        prepared.bill(Usage(Decimal(24), demand_kw=Decimal(3)))
+    assert prepared.bill(a_kwh_an_hour("2026-05-01", "2026-05-02")).total == 20
+
+
 def test_each_interval_has_the_price_of_its_own_hour() -> None:
     start_ms = midnight_ms(date(2026, 3, 29), BERLIN)
     prices = [Decimal(n) / 100 for n in range(23)]

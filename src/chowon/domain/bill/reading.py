@@ -153,6 +153,11 @@ class _Reading:
     def _peak(self, measure: Peak) -> Decimal:
         usage, tariff, minutes = self.usage, self.meter.tariff, measure.interval_min
         if usage.demand_kw is not None:
+            if sum(isinstance(m, Peak) for m in self.meter.measures) > 1:
+                raise UsageInvalid(
+                    f"{tariff.id} prices the demand of several kinds of hours; expected the use by interval (a "
+                    "profile) instead of one demand in kW"
+                )
             return usage.demand_kw
         profile = usage.profile
         if profile is None and not usage.kwh:

@@ -1,4 +1,4 @@
-"""A tariff by the hour for the tests: night 10, day 100, evening 400 won; export at 50; a demand charge if asked."""
+"""A tariff by the hour for the tests: night 10, day 100, evening 400 won, export 50, 1,000 a kW of demand."""
 
 import tomllib
 from decimal import Decimal

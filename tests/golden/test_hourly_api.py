@@ -1,8 +1,8 @@
 """What the API answers for a home under a tariff by the hour; the whole answer stands in hourly_bill.json.
 
 1 kW from 1 November 0:00 to 11 November 18:00, without 4 November 8:55 to 20:05. Night: two Sundays and a
-Saturday, 7 working days of 10 h and one of 8 h, 150 kWh. Day: 8 × 9 h less 8 h 5 min. Evening: 7 × 5 h and 1 h
-less 3 h 5 min. 1,500 + 6,391.67 + 13,166.67 = 21,058; 1 kW × 1,000; VAT 2,205. The gap would have added
+Saturday, 7 working days of 10 h and one of 8 h, 150 kWh. Day: 8 × 9 h less 8 h 5 min. Evening: 7 × 5 h and
+1 h less 3 h 5 min. 1,500 + 6,391.67 + 13,166.67 = 21,058; 1 kW × 1,000; VAT 2,205. The gap would have added
 808.33 + 1,233.33: 23,100 + 1,000 + 2,410.
 """
 

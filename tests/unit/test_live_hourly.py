@@ -46,7 +46,7 @@ async def test_the_price_changes_at_the_instant_at_which_the_band_does(house):
     house.now_ms += 1
     now = await house.now()
     assert (now.energy_price, now.marginal_price) == (EVENING, Decimal(440))
-    assert now.cost_per_hour == Decimal("1584")  # 3.6 kW × 440
+    assert now.cost_per_hour == Decimal(1584)  # 3.6 kW × 440
     house.use(3600, 100)
     now = await house.now()
     assert now.period.kwh == 0.199

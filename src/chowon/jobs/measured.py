@@ -61,7 +61,7 @@ def usage(of: Measured, days: int, whole: bool) -> Usage:
 
 
 def used(import_dwms: int, export_dwms: int, profile: Profile | None, whole: bool) -> Usage:
-    """Energy as a use. whole: on whole kWh, as a meter is read."""
+    """Energy as a use; intervals may be missing from its profile. whole: on whole kWh, as a meter is read."""
     kwh, export_kwh = (Decimal(e) / DWMS_PER_KWH for e in (import_dwms, export_dwms))
     if whole:
         kwh, export_kwh = (e.quantize(_ONE, ROUND_FLOOR) for e in (kwh, export_kwh))
@@ -72,10 +72,10 @@ def _by_day(history: History, site: Site, starts_ms: I64) -> Measured:
     """The quick way, for tariffs that ask only how much was used in all."""
     channels = [c.id for c in site.main_channels]
     rows = history.rollup(channels, int(starts_ms[0]), int(starts_ms[-1]), "1day", site.timezone)
-    used = site_usage(rows, channels)
-    place = np.searchsorted(starts_ms, used.start_ms)
+    days = site_usage(rows, channels)
+    place = np.searchsorted(starts_ms, days.start_ms)
     found = []
-    for column in (used.import_dwms, used.export_dwms, used.covered_ms):
+    for column in (days.import_dwms, days.export_dwms, days.covered_ms):
         by_day = np.zeros(len(starts_ms) - 1, np.int64)
         by_day[place] = column
         found.append(by_day)

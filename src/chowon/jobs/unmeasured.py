@@ -152,6 +152,8 @@ def _quarters(site: Site, prepared: Prepared) -> Quarters:
 
 def _usual(read: SiteProfile, wanted_ms: list[I64], of: Quarters) -> tuple[I64, I64] | None:
     """(import, export), each (n,): what all channels would usually use in so much of each quarter."""
+    if not read.channels:
+        return None
     imported, exported = (np.zeros(len(of.start_ms), np.int64) for _ in range(2))
     for channel, wanted in zip(read.channels, wanted_ms, strict=True):
         more = usual_energy(channel.import_dwms, channel.covered_ms, wanted, of)

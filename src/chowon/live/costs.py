@@ -11,7 +11,7 @@ _DWMS_PER_KWH = 1000 * DWMS_PER_WH
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
+class CostsNow:
     """Won, as of one instant."""
 
     today: Decimal
@@ -28,7 +28,7 @@ def needs_quarters(prepared: Prepared) -> bool:
     return prepared.by_interval or prepared.tariff.net_kwh
 
 
-def costs(prepared: Prepared, window: Window, states: ChannelStates, slots: I64, now_ms: int) -> Costs:
+def costs(prepared: Prepared, window: Window, states: ChannelStates, slots: I64, now_ms: int) -> CostsNow:
     """Of the site whose main channels have these slots.
 
     Errors: UsageInvalid, TariffInvalid where the tariff needs what nobody has told, such as prices.
@@ -36,7 +36,7 @@ def costs(prepared: Prepared, window: Window, states: ChannelStates, slots: I64,
     by_quarter = needs_quarters(prepared)
     used = _by_quarter if by_quarter else _in_all
     usage, before_today = used(window, states, slots)
-    return Costs(
+    return CostsNow(
         today=prepared.accrued(usage) - prepared.accrued(before_today),
         period=prepared.total(usage),
         next_kwh=prepared.next_kwh(usage, now_ms if by_quarter else None),

@@ -62,6 +62,8 @@ class Quarters:
 
     def add(self, pieces: Held, slot: I64) -> None:
         """Add what these pieces (n,) of the slots (n,) used; other slots' are passed over."""
+        if not len(self._start_ms):
+            return
         row = np.where(slot < len(self._row_of), self._row_of[np.minimum(slot, len(self._row_of) - 1)], _FREE)
         followed = row != _FREE
         if not followed.any():

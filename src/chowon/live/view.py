@@ -9,7 +9,7 @@ from chowon.domain.bill import Prepared, TierStanding, number_text
 from chowon.domain.clock import Period
 from chowon.domain.quantities import ABSENT_I32, DWMS_PER_WH, I64
 from chowon.errors import BadInput
-from chowon.live.costs import Costs, costs
+from chowon.live.costs import CostsNow, costs
 from chowon.live.state import GAP_SHOWN_MS, NEVER, ChannelStates, Window
 
 
@@ -149,7 +149,7 @@ def view(frame: Frame, states: ChannelStates, slots: I64, now_ms: int, yesterday
 
 def _costs(
     frame: Frame, states: ChannelStates, slots: I64, now_ms: int
-) -> tuple[Costs, None] | tuple[None, str]:
+) -> tuple[CostsNow, None] | tuple[None, str]:
     """The costs, or why there are none; the rest of the view stands either way."""
     try:
         return costs(frame.prepared, frame.window, states, slots, now_ms), None

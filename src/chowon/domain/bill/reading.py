@@ -155,8 +155,8 @@ class _Reading:
         if usage.demand_kw is not None:
             if sum(isinstance(m, Peak) for m in self.meter.measures) > 1:
                 raise UsageInvalid(
-                    f"{tariff.id} prices the demand of several kinds of hours; expected the use by interval (a "
-                    "profile) instead of one demand in kW"
+                    f"{tariff.id} prices the demand of several kinds of hours; expected the use by interval "
+                    "(a profile) instead of one demand in kW"
                 )
             return usage.demand_kw
         profile = usage.profile

@@ -11,7 +11,10 @@ HOURLY = {
     "id": "kr.kepco.residential.tou",
     "name": {"ko": "주택용 계절별·시간대별 선택요금", "en": "Residential, time of use"},
 }
-WEEKEND = {"id": "kr.kepco.ev.weekend", "name": {"ko": "전기차 충전 주말 할인", "en": "Car charging, weekends"}}
+WEEKEND = {
+    "id": "kr.kepco.ev.weekend",
+    "name": {"ko": "전기차 충전 주말 할인", "en": "Car charging, weekends"},
+}
 BANDS = {
     "light": ({"ko": "경부하", "en": "Off-peak"}, "94.1", 132.4),
     "mid": ({"ko": "중간부하", "en": "Mid-peak"}, "113.9", 96.3),
@@ -44,7 +47,9 @@ def _line(id_: str, ko: str, en: str, amount: str, *parts: Json) -> Json:
 
 def old_bill() -> Json:
     """The middle of November in a home, as a server answers that knows none of the newer fields."""
-    base = _line("base", "기본요금", "Base charge", "1600", _part("2단계", "Tier 2", "1", "month", "1600", "1600"))
+    base = _line(
+        "base", "기본요금", "Base charge", "1600", _part("2단계", "Tier 2", "1", "month", "1600", "1600")
+    )
     first = _part("1단계", "Tier 1", "200", "kWh", "120", "24000")
     second = _part("2단계", "Tier 2", "87.1", "kWh", "214.6", "18691.66")
     days = [
@@ -129,16 +134,18 @@ def hourly_bill() -> Json:
         for label, price, kwh in BANDS.values()
     ]
     found["lines"][1] = _line("energy", "전력량요금", "Energy charge", "32461", *parts)
-    found["hours"] = [
-        {"band": band, "label": label, "kwh": kwh} for band, (label, _, kwh) in BANDS.items()
-    ]
+    found["hours"] = [{"band": band, "label": label, "kwh": kwh} for band, (label, _, kwh) in BANDS.items()]
     found["outlook"] = found["outlook"] | {"next_tier": None, "kwh_a_day": None}
     return found
 
 
 def compared(months: int | None = None) -> Json:
     """Three tariffs and one that does not fit."""
-    year = {"periods": months, "period": {"start": "2025-11-01", "end": "2026-11-01", "days": 365}} if months else {}
+    year = (
+        {"periods": months, "period": {"start": "2025-11-01", "end": "2026-11-01", "days": 365}}
+        if months
+        else {}
+    )
     rows = [
         {"tariff": HIGH, "options": {}, "in_force": False, "total": "38650", "difference": "-6230"},
         {"tariff": LOW, "options": {}, "in_force": True, "total": "44880", "difference": "0"},
@@ -165,8 +172,18 @@ def what_if(asked: Json) -> Json:
         "difference": str(int(then) - 44880),
         "lines": [
             {"id": "base", "label": {"ko": "기본요금", "en": "Base charge"}, "now": "1600", "then": "910"},
-            {"id": "energy", "label": {"ko": "전력량요금", "en": "Energy charge"}, "now": "42691", "then": "28621"},
-            {"id": "rounding", "label": {"ko": "10원 미만 버림", "en": "Rounded down to 10 won"}, "now": "589", "then": "589"},
+            {
+                "id": "energy",
+                "label": {"ko": "전력량요금", "en": "Energy charge"},
+                "now": "42691",
+                "then": "28621",
+            },
+            {
+                "id": "rounding",
+                "label": {"ko": "10원 미만 버림", "en": "Rounded down to 10 won"},
+                "now": "589",
+                "then": "589",
+            },
         ],
         "assumes": [
             {

@@ -4,48 +4,17 @@ import re
 import statistics
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import expect
 
 from tests.e2e.homes import fill, measure, now_ms, recorded_week, reference_bill
+from tests.e2e.pages import AXE, DESK, PHONE, SHOWN_MS, page_of, seen
 from tests.system.programs import Server, eventually, serve
 
-AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
-SHOWN_MS = 20_000
-"""A page on a busy machine; what is timed is timed apart."""
 WATTS = "h1.hero-figure .value"
 BADGE = "p.badge"
-PHONE, DESK = (360, 780), (1440, 900)
-
-
-@contextmanager
-def page_of(
-    browser: Browser,
-    size: tuple[int, int] = PHONE,
-    locale: str = "en-GB",
-    scheme: str = "light",
-    allowed: str | None = None,
-) -> Iterator[Page]:
-    """A page that fails the test on any console message that is wrong and not `allowed` (a regex)."""
-    context = browser.new_context(
-        viewport={"width": size[0], "height": size[1]},
-        locale=locale,
-        color_scheme=scheme,  # type: ignore[arg-type]
-    )
-    page, wrong = context.new_page(), []
-    page.set_default_timeout(SHOWN_MS)
-    page.on(
-        "console", lambda m: wrong.append(f"{m.type}: {m.text}") if m.type in ("error", "warning") else None
-    )
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    try:
-        yield page
-        assert [w for w in wrong if allowed is None or not re.search(allowed, w)] == []
-    finally:
-        context.close()
 
 
 @pytest.fixture
@@ -59,11 +28,6 @@ def folder(tmp_path) -> Path:
 def server(folder) -> Iterator[Server]:
     with serve(folder) as running:
         yield running.ready()
-
-
-def seen(page: Page, text: str) -> Locator:
-    """The first visible place of a text."""
-    return page.get_by_text(text).locator("visible=true").first
 
 
 def test_the_watts_on_the_page_follow_the_meter_within_a_second(browser, server):

@@ -1,7 +1,7 @@
 /** The HTTP side of the API: one function a question, three kinds of failure. */
 
 import { remembered } from "./remembered";
-import type { Bill, Day, NowState, Site } from "./types";
+import type { Bill, Comparison, Day, NowState, Site, WhatIf, WhatIfAnswer } from "./types";
 
 const TIMEOUT_MS = 15_000;
 
@@ -25,14 +25,17 @@ export function apiUrl(path: string): URL {
   return new URL(`api/v1/${path}`, document.baseURI);
 }
 
-async function ask<T>(path: string): Promise<T> {
+/** question: what is posted; without one it is a GET. */
+async function ask<T>(path: string, question?: object): Promise<T> {
   const headers = new Headers({ Accept: "application/json" });
+  const posted = question && { method: "POST", body: JSON.stringify(question) };
+  if (posted) headers.set("Content-Type", "application/json");
   const held = token.get();
   if (held) headers.set("Authorization", `Bearer ${held}`);
   let response: Response;
   let body: unknown;
   try {
-    response = await fetch(apiUrl(path), { headers, signal: AbortSignal.timeout(TIMEOUT_MS), cache: "no-store" });
+    response = await fetch(apiUrl(path), { ...posted, headers, signal: AbortSignal.timeout(TIMEOUT_MS), cache: "no-store" });
     body = await response.json().catch(() => null);
   } catch (error) {
     throw new NoAnswer(String(error));
@@ -48,9 +51,18 @@ function messageOf(body: unknown): string | null {
   return typeof error?.message === "string" ? error.message : null;
 }
 
+function query(named: Record<string, string | number | null>): string {
+  const given = Object.entries(named).flatMap(([name, value]) => (value === null ? [] : [[name, String(value)]]));
+  return given.length ? `?${new URLSearchParams(given)}` : "";
+}
+
 export const api = {
   sites: async (): Promise<Site[]> => (await ask<{ sites: Site[] }>("sites")).sites,
   now: (site: number): Promise<NowState> => ask(`sites/${site}/now`),
-  bill: (site: number, day: Day | null): Promise<Bill> =>
-    ask(`sites/${site}/bill${day ? `?date=${encodeURIComponent(day)}` : ""}`),
+  bill: (site: number, day: Day | null): Promise<Bill> => ask(`sites/${site}/bill${query({ date: day })}`),
+  /** months: the sum over so many closed months; null: the one period that holds the day. */
+  compare: (site: number, day: Day | null, months: number | null): Promise<Comparison> =>
+    ask(`sites/${site}/bill/compare${query({ date: day, months })}`),
+  whatIf: (site: number, day: Day | null, question: WhatIf): Promise<WhatIfAnswer> =>
+    ask(`sites/${site}/bill/what-if${query({ date: day })}`, question),
 };

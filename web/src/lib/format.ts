@@ -44,6 +44,12 @@ export function money(amount: string | null, currency: string, language: Languag
   return { value: grouped(amount, currency === "KRW" ? 0 : 2), unit };
 }
 
+/** An amount more or less: "+6,490", "−14,760", "0". */
+export function difference(amount: string, currency: string, language: Language): Figure {
+  const { value, unit } = money(amount, currency, language);
+  return { value: /^[^−]*[1-9]/.test(value) ? `+${value}` : value, unit };
+}
+
 /** A price a kWh: one decimal where it has any. */
 export function price(amount: string | null, currency: string, language: Language): Figure {
   const unit = currencyUnit(currency, language);

@@ -108,16 +108,67 @@ export type BillDay = {
   coverage: number;
 };
 
+/** The next tier at the pace so far. jump: what is added at once, all in. */
+export type NextTier = { tier: number; at_kwh: Decimal; date: Day; at_ms: number; jump: Decimal; energy_price: Decimal };
+/** The bill at the period's end at the pace so far. kwh_a_day: at most this, to stay below the next tier. */
+export type Outlook = { kwh: number; total: Decimal; next_tier: NextTier | null; kwh_a_day: Decimal | null };
+/** What the hours without readings would have used, and the bill with it. */
+export type Estimate = { missing_kwh: number; total: Decimal };
+export type BandUse = { band: string; label: Text; kwh: number };
+
+/** Fields with a question mark are left out by servers that do not know them yet. */
 export type Bill = {
   site: number;
   currency: string;
   tariff: { id: string; name: Text };
-  period: { start: Day; end: Day; from_ms: number; to_ms: number; days: number; closed: boolean };
+  period: {
+    start: Day; end: Day; from_ms: number; to_ms: number; days: number; closed: boolean;
+    part_of?: { start: Day; end: Day } | null;
+  };
   usage: { kwh: number; billed_kwh: Decimal; coverage: number; missing_ms: number; until_ms: number };
   total: Decimal;
   marginal_price: Decimal | null;
+  energy_price?: Decimal | null;
   lines: BillLine[];
   subtotals: Subtotal[];
   tier: TierState | null;
   days: BillDay[];
+  /** null for a closed period; left out by servers that answer neither what-if nor comparison. */
+  outlook?: Outlook | null;
+  estimate?: Estimate | null;
+  hours?: BandUse[] | null;
+};
+
+export type ComparedTariff = {
+  tariff: { id: string; name: Text };
+  options: Record<string, string>;
+  in_force: boolean;
+  total: Decimal;
+  difference: Decimal;
+};
+
+/** The same use under several tariffs, cheapest first. */
+export type Comparison = {
+  period: { start: Day; end: Day; days: number };
+  periods?: number;
+  kwh: number;
+  coverage: number;
+  currency: string;
+  rows: ComparedTariff[];
+  left_out: { tariff: { id: string; name: Text }; why: Text }[];
+};
+
+export type WhatIf = {
+  without_kwh?: number;
+  solar?: { kwp: number; azimuth: number; tilt: number };
+  battery?: { kwh: number; kw: number; efficiency: number; plan: "self_use" | "by_price" };
+  ev?: { kwh_a_day: number; from: string; until: string; kw: number };
+};
+
+export type WhatIfAnswer = {
+  now: { kwh: number; total: Decimal };
+  then: { kwh: number; export_kwh?: number | null; total: Decimal };
+  difference: Decimal;
+  lines: { id: string; label: Text; now: Decimal; then: Decimal }[];
+  assumes: Text[];
 };

@@ -1,0 +1,45 @@
+"""Pages in the browser as the tests look at them."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Locator, Page
+
+AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
+SHOWN_MS = 20_000
+"""A page on a busy machine; what is timed is timed apart."""
+PHONE, DESK = (360, 780), (1440, 900)
+
+
+@contextmanager
+def page_of(
+    browser: Browser,
+    size: tuple[int, int] = PHONE,
+    locale: str = "en-GB",
+    scheme: str = "light",
+    allowed: str | None = None,
+) -> Iterator[Page]:
+    """A page that fails the test on any console message that is wrong and not `allowed` (a regex)."""
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]},
+        locale=locale,
+        color_scheme=scheme,  # type: ignore[arg-type]
+    )
+    page, wrong = context.new_page(), []
+    page.set_default_timeout(SHOWN_MS)
+    page.on(
+        "console", lambda m: wrong.append(f"{m.type}: {m.text}") if m.type in ("error", "warning") else None
+    )
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    try:
+        yield page
+        assert [w for w in wrong if allowed is None or not re.search(allowed, w)] == []
+    finally:
+        context.close()
+
+
+def seen(page: Page, text: str) -> Locator:
+    """The first visible place of a text."""
+    return page.get_by_text(text).locator("visible=true").first

@@ -7,6 +7,7 @@ from typing import Final
 
 from chowon.tariff_import.urdb import words
 from chowon.tariff_import.urdb.draft import Draft
+from chowon.tariff_import.urdb.fields import as_found
 from chowon.tariff_import.urdb.structure import Structure, Tiers
 from chowon.tariff_import.urdb.timing import calendar_rules, plain
 
@@ -70,7 +71,7 @@ def _sells(draft: Draft, energy: Structure, without_export: bool) -> Mapping[int
     hint = "(--without-export imports the rate for a site that gives nothing to the grid)"
     if rules is not None and rules != "Net Billing Instantaneous":
         draft.refuse(
-            key, repr(rules), f"'Net Billing Instantaneous': the only rule that can be expressed {hint}"
+            key, as_found(rules), f"'Net Billing Instantaneous': the only rule that can be expressed {hint}"
         )
         return nothing
     for period in sold:
@@ -124,7 +125,7 @@ def _add_tiers(draft: Draft, energy: Structure, blocks: Mapping[int, Blocks], ti
         if unit not in _PER:
             draft.refuse(
                 f"{energy.where}[{period}] unit",
-                repr(unit),
+                as_found(unit),
                 "kWh or kWh daily: bounds by kW can't be expressed",
             )
     if len(units) > 1:

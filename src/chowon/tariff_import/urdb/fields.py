@@ -3,11 +3,12 @@
 null, an empty text and an empty list count as absent: URDB uses all three for "not filled in".
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from chowon.errors import Problem, shortened
+from chowon.errors import Problem
 
 _LARGEST: Final = Decimal(10_000_000)
 _MOST_DECIMALS: Final = 20
@@ -31,7 +32,7 @@ class Fields:
 
     def note(self, key: str, expected: str) -> None:
         """Remember that this key is wrong or can't be expressed."""
-        found = shortened_json(self.content[key]) if key in self.content else "nothing"
+        found = as_found(self.content[key]) if self.has(key) else "nothing"
         self.problems.append(Problem(self.at(key), found, expected))
 
     def text(self, key: str) -> str | None:
@@ -107,10 +108,11 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
 
 
-def shortened_json(value: object) -> str:
-    """The value for a message: numbers as they stand in JSON, a list by its size where it is long."""
+def as_found(value: object, limit: int = 80) -> str:
+    """The value as JSON for a message; a long list by its size."""
     if isinstance(value, Decimal):
         return str(value)
-    if isinstance(value, list) and len(repr(value)) > 60:
-        return f"a list of {len(value)}"
-    return shortened(value)
+    text = one_line(json.dumps(value, ensure_ascii=False, default=float))
+    if len(text) <= limit:
+        return text
+    return f"a list of {len(value)}" if isinstance(value, list) else f"{text[: limit - 1]}…"

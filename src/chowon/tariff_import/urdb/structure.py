@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from chowon.errors import Problem, shortened
-from chowon.tariff_import.urdb.fields import Fields, as_number
+from chowon.errors import Problem
+from chowon.tariff_import.urdb.fields import Fields, as_found, as_number
 
 Matrix = tuple[tuple[int, ...], ...]
 """12 months of 24 hours: the period, from 0, of each hour"""
@@ -103,7 +103,7 @@ def _tiers(content: list[object], where: str, unit: str, problems: list[Problem]
     for number, entry in enumerate(content):
         place = f"{where}[{number}]"
         if not isinstance(entry, Mapping):
-            problems.append(Problem(place, shortened(entry), "a tier: {rate: 0.1}"))
+            problems.append(Problem(place, as_found(entry), "a tier: {rate: 0.1}"))
             continue
         table = Fields(entry, place, problems)
         tiers.append(_tier(table, unit))
@@ -153,12 +153,12 @@ def _matrix(item: Fields, key: str, periods: int) -> Matrix | None:
     for month, row in enumerate(content):
         where = f"{item.at(key)}[{month}]"
         if not isinstance(row, list) or len(row) != 24:
-            found = f"{len(row)} hours" if isinstance(row, list) else shortened(row)
+            found = f"{len(row)} hours" if isinstance(row, list) else as_found(row)
             item.problems.append(Problem(where, found, "24 hours, each with its period"))
             continue
         wrong = [hour for hour, period in enumerate(row) if not _is_period(period, periods)]
         if wrong:
-            found = f"{shortened(row[wrong[0]])}" + (f" and {len(wrong) - 1} more" if len(wrong) > 1 else "")
+            found = as_found(row[wrong[0]]) + (f" and {len(wrong) - 1} more" if len(wrong) > 1 else "")
             allowed = f"a period, 0 to {periods - 1}" if periods else "a period"
             item.problems.append(Problem(f"{where}[{wrong[0]}]", found, allowed))
         rows.append(tuple(row))

@@ -6,11 +6,14 @@ A file's path gives its id: kr/kepco/residential_low.toml is kr.kepco.residentia
 import difflib
 import tomllib
 from collections.abc import Iterator, Sequence
+from datetime import date
 from decimal import Decimal
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 
 from chowon.domain.tariff import Tariff, parse
+from chowon.domain.tariff.calendars import HolidayRule
 from chowon.errors import NotFound, Problem, TariffInvalid, shortened
 
 
@@ -58,7 +61,28 @@ def read_tariff(file: Traversable, where: str) -> Tariff:
         raise TariffInvalid(f"{where} cannot be read", [problem]) from error
     except tomllib.TOMLDecodeError as error:
         raise TariffInvalid(f"{where} is not TOML", [Problem(where, str(error), "valid TOML 1.0")]) from error
-    return parse(document, where)
+    return parse(document, where, holiday_dates)
+
+
+@cache
+def holiday_dates(rule: HolidayRule, year: int) -> frozenset[date]:
+    """The rule's holidays of a year, from the `holidays` library. Errors: TariffInvalid."""
+    import holidays  # noqa: PLC0415  70 ms, for tariffs with holidays only
+
+    try:
+        found = holidays.country_holidays(
+            rule.country,
+            subdiv=rule.subdivision,
+            years=year,
+            categories=rule.categories,
+            language=rule.language,
+        )
+    except (NotImplementedError, ValueError) as error:
+        problem = Problem(
+            "holidays", str(error), "a country, subdivision and categories that `holidays` knows"
+        )
+        raise TariffInvalid("holidays cannot be told: 1 problem", [problem]) from error
+    return frozenset(day for day, name in found.items() if not any(word in name for word in rule.without))
 
 
 def _toml_files(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:

@@ -11,7 +11,7 @@ from chowon.domain.bill.cases import wrong_amounts
 from chowon.domain.clock import Period
 from chowon.domain.tariff import parse
 from chowon.domain.tariff.lines import KINDS
-from chowon.registry import TariffBook
+from chowon.registry import TariffBook, holiday_dates
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference"
 LANGUAGE = (DOCS / "tariff-language.md").read_text(encoding="utf-8")
@@ -27,8 +27,8 @@ def _keys(content: object) -> set[str]:
 
 
 def test_the_blocks_of_the_page_are_a_tariff_whose_cases_come_out() -> None:
-    tariff = parse(tomllib.loads(BLOCKS, parse_float=Decimal), "tariff-language.md")
-    assert len(tariff.cases) == 3
+    tariff = parse(tomllib.loads(BLOCKS, parse_float=Decimal), "tariff-language.md", holiday_dates)
+    assert len(tariff.cases) == 7
     assert [str(w) for w in wrong_amounts(tariff)] == []
 
 
@@ -39,12 +39,15 @@ def test_every_kind_of_line_has_its_heading_and_example() -> None:
 
 
 def test_every_key_that_a_tariff_of_the_package_uses_is_on_the_page() -> None:
-    shown = _keys(tomllib.loads(BLOCKS))
+    shown = _keys(tomllib.loads(BLOCKS)) | set(re.findall(r"`(\w+)(?:`| = )", LANGUAGE))
     for file in PACKAGE.rglob("*.toml"):
         document = tomllib.loads(file.read_text(encoding="utf-8"))
-        own = {"total", *document["season"], *document["tiers"], *(line["id"] for line in document["line"])}
-        for name, option in document["option"].items():
-            own |= {name, *option["values"]}
+        own = {"total", *(line["id"] for line in document["line"])}
+        own |= {line["series"] for line in document["line"] if "series" in line}
+        for table in ("season", "tiers", "band", "calendar"):
+            own |= set(document.get(table, ()))
+        for name, option in document.get("option", {}).items():
+            own |= {name, *option.get("values", ())}
         assert _keys(document) - own <= shown
 
 

@@ -127,15 +127,17 @@ def test_the_published_bills_of_a_large_family_are_exact() -> None:
 @pytest.mark.parametrize("tariff_id", BOOK.ids())
 def test_a_tariffs_own_cases_come_out_as_its_file_says(tariff_id: str) -> None:
     tariff = BOOK.load(tariff_id)
-    assert len(tariff.cases) >= 10
+    assert sum("total" in case.expect for case in tariff.cases) >= 3
     assert [str(w) for w in wrong_amounts(tariff)] == []
 
 
-@pytest.mark.parametrize("tariff_id", BOOK.ids())
+@pytest.mark.parametrize("tariff_id", [name for name in BOOK.ids() if not BOOK.load(name).net_kwh])
 def test_a_tariffs_own_cases_come_out_of_the_fleet_too(tariff_id: str) -> None:
     for case in BOOK.load(tariff_id).cases:
+        if case.use.kwh is None:
+            continue
         fleet = _fleet(tariff_id, case.start, case.end, case.options)
-        energy_wh = np.array([int(case.kwh * 1000)], np.int64)
+        energy_wh = np.array([int(case.use.kwh * 1000)], np.int64)
         found = fleet.amounts(energy_wh) | {"total": fleet.totals(energy_wh)}
         computed = {
             line: Decimal(int(found[line][0])) / fleet.per_unit for line in case.expect if line in found

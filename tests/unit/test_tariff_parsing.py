@@ -97,7 +97,7 @@ WRONG: list[tuple[str, Change, str, str]] = [
     ("an unknown key", lambda d: d.update(curency="KRW"), "x.toml: curency", "did you mean 'currency'?"),
     (
         "an unknown kind",
-        lambda d: _line(d, 0).update(kind="time_of_use"),
+        lambda d: _line(d, 0).update(kind="time_of_day"),
         "line 'energy'.kind",
         "one of",
     ),
@@ -120,7 +120,7 @@ WRONG: list[tuple[str, Change, str, str]] = [
         "versions out of order",
         lambda d: _line(d, 0)["price"][1].update({"from": date(2019, 1, 1)}),
         "line 'energy'.price[1].from",
-        "set from > 2020-01-01",
+        "set from >= 2020-01-01",
     ),
     (
         "no price on the first day",

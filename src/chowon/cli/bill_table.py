@@ -6,7 +6,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from chowon.domain.bill import Bill, Line, NextKwh, Part, TierStanding, number_text
+from chowon.domain.bill import Bill, Line, NextKwh, Part, TierStanding, number_text, price_text
 from chowon.domain.tariff import Text
 from chowon.domain.tariff.terms import Language
 
@@ -78,12 +78,12 @@ def _part_name(part: Part, line: Line, bill: Bill, language: Language) -> str:
 def _product(part: Part, language: Language) -> str:
     """quantity × price = amount before rounding."""
     if part.unit == "%":
-        product = f"{_money(part.quantity)} × {number_text(part.price)} %"
+        product = f"{_money(part.quantity)} × {price_text(part.price)} %"
     elif part.unit == "once":
         return _money(part.amount)
     else:
         unit = _UNITS[part.unit].to(language) if part.unit in _UNITS else part.unit
-        product = f"{number_text(part.quantity)} {unit} × {_money(part.price)}"
+        product = f"{number_text(part.quantity)} {unit} × {_grouped(price_text(part.price))}"
     return f"{product} = {_money(part.amount)}"
 
 
@@ -105,4 +105,8 @@ def _next(next_kwh: NextKwh, standing: TierStanding | None, language: Language) 
 
 
 def _money(amount: Decimal) -> str:
-    return format(Decimal(number_text(amount)), ",f")
+    return _grouped(number_text(amount))
+
+
+def _grouped(number: str) -> str:
+    return format(Decimal(number), ",f")

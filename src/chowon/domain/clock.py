@@ -20,11 +20,18 @@ class Period:
     start: date
     end: date
     """The next reading day; not part of the period. Its month is the reading month."""
+    whole: "Period | None" = None
+    """The full period that this one is only a part of: somebody moved in or out."""
 
     @property
     def days(self) -> int:
         """Length of the period."""
         return (self.end - self.start).days
+
+    @property
+    def whole_days(self) -> int:
+        """Length of the full period."""
+        return self.days if self.whole is None else self.whole.days
 
 
 def midnight_ms(day: date, zone: ZoneInfo) -> int:

@@ -25,6 +25,8 @@ class Piece:
     terms: DiscountPrice | None
     """None: the line doesn't exist on these days."""
     cap: Decimal | None
+    part: Fraction
+    """Which part of a full period, that a cap is meant for, the bill is of."""
 
     def taken(self, base: Decimal) -> Decimal:
         """What is taken off, × 100 × the period's days. base: × the period's days."""
@@ -36,12 +38,15 @@ class Piece:
     def homes_taken(self, base: Exact) -> Exact:
         """As `taken`."""
         taken = base.at_least(0).times(ZERO if self.terms is None else self.terms.percent)
-        return taken if self.cap is None else taken.at_most(self.most)
+        if self.cap is None:
+            return taken
+        return taken.at_most(self.part * Fraction(self.cap) * self.segment.days * 100)
 
     @property
     def most(self) -> Decimal:
         """The cap of these days, × 100 × the period's days."""
-        return ZERO if self.cap is None else self.cap * self.segment.days * _HUNDRED
+        most = ZERO if self.cap is None else self.cap * self.segment.days * _HUNDRED
+        return most if self.part == 1 else most * self.part.numerator / self.part.denominator
 
     def grows(self, base: Decimal) -> bool:
         """Whether one more kWh adds to what is taken off; never where all is taken off, up to the cap."""
@@ -81,7 +86,7 @@ def discount_step(line: Discount, setting: Setting) -> "DiscountStep":
     pieces = []
     for segment in segments:
         terms, _, cap = _terms(line, seasons, segment.start)
-        pieces.append(Piece(segment, terms, cap))
+        pieces.append(Piece(segment, terms, cap, setting.split.part))
     return DiscountStep(line, tuple(pieces), segmented, by_days, period.days)
 
 
@@ -134,7 +139,8 @@ class DiscountStep:
             if terms is None or not taken:
                 continue
             if piece.cap is not None and taken == piece.most:
-                quantity, unit, price = Decimal(piece.segment.days) / self.days, "month", -piece.cap
+                days = self.days / piece.part  # of a full period
+                quantity, unit, price = piece.segment.days / Decimal(int(days)), "month", -piece.cap
             else:
                 quantity, unit, price = base / self.days, "%", -terms.percent
             amount = -taken / (self.days * _HUNDRED)
@@ -214,7 +220,7 @@ class CreditStep:
 
     def slope(self, run: Run) -> Decimal:
         """The price weighted by days, up to the last credited kWh."""
-        upto = self.line.upto_kwh
+        upto = self._upto_kwh
         return ZERO if upto is not None and run.kwh >= upto else self._weighted_price()
 
     def _weighted_price(self) -> Decimal:
@@ -222,7 +228,17 @@ class CreditStep:
         return -days / self.setting.period.days or ZERO
 
     def _credited(self, run: Run) -> Decimal:
-        return run.kwh if self.line.upto_kwh is None else min(run.kwh, self.line.upto_kwh)
+        upto = self._upto_kwh
+        return run.kwh if upto is None else min(run.kwh, upto)
+
+    @property
+    def _upto_kwh(self) -> Decimal | None:
+        upto, split = self.line.upto_kwh, self.setting.split
+        if upto is None:
+            return None
+        if self.line.per_day:
+            return upto * split.days
+        return upto if split.part == 1 else upto * split.part.numerator / split.part.denominator
 
     def _kwh(self, run: Run, segment: Segment) -> Decimal:
         """The segment's share, rounded as kWh are; a whole period is never rounded."""
@@ -234,7 +250,7 @@ class CreditStep:
 
     def _homes_kwh(self, homes: HomesRun, segment: Segment) -> Exact:
         """As `_kwh`."""
-        days, rounding, upto = self.setting.period.days, self.setting.tariff.kwh_round, self.line.upto_kwh
+        days, rounding, upto = self.setting.period.days, self.setting.tariff.kwh_round, self._upto_kwh
         kwh = homes.kwh if upto is None else homes.kwh.at_most(upto)
         if segment.days == days:
             return kwh

@@ -1,39 +1,51 @@
-"""The bill engine: a tariff made ready for one period answers for any number of kWh.
+"""Making a tariff ready for a period: what depends on dates and options is looked up once, here."""
 
-`prepare` looks everything up that depends on dates; `Prepared` then only multiplies and rounds.
-"""
-
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from typing import Any, Final
 
-from chowon.domain.bill import discounts, per_kwh, sums, tiered
+from chowon.domain.bill import discounts, fees, flows, per_kwh, sums, tiered
 from chowon.domain.bill.largest import KeptIfLargest, only_largest
-from chowon.domain.bill.outcome import Bill, Line, NextKwh, Subtotal, TierStanding, Usage
-from chowon.domain.bill.split import Run, Split, segments_of
-from chowon.domain.bill.standing import standing_of
+from chowon.domain.bill.meter import Meter
+from chowon.domain.bill.outcome import Bill, Segment
+from chowon.domain.bill.prepared import Plan, Prepared
+from chowon.domain.bill.split import Split, segments_of
 from chowon.domain.bill.steps import Setting, Step
+from chowon.domain.bill.usage import Prices, Usage
 from chowon.domain.bill.wording import rounding_label
 from chowon.domain.clock import Period
 from chowon.domain.tariff import kinds
 from chowon.domain.tariff.definition import Tariff
 from chowon.domain.tariff.fields import close_match
-from chowon.domain.tariff.terms import ZERO, Text, any_holds
+from chowon.domain.tariff.terms import NumberOption, any_holds
 from chowon.errors import UsageInvalid
 
-_LEFT_OUT_AT_ZERO: Final = (*kinds.TAKES_OFF, kinds.Minimum, kinds.RoundTotal)
+_ONE: Final = Decimal(1)
 
 
-def bill(tariff: Tariff, period: Period, usage: Usage, options: Mapping[str, str] | None = None) -> Bill:
-    """What this use costs. Errors: UsageInvalid as `prepare`."""
-    return prepare(tariff, period, options).bill(usage)
+def bill(
+    tariff: Tariff,
+    period: Period,
+    usage: Usage,
+    options: Mapping[str, str] | None = None,
+    series: Mapping[str, Prices] | None = None,
+) -> Bill:
+    """What this use costs. Errors: UsageInvalid as `prepare` and `Prepared.bill`."""
+    return prepare(tariff, period, options, series).bill(usage)
 
 
-def prepare(tariff: Tariff, period: Period, options: Mapping[str, str] | None = None) -> "Prepared":
+def prepare(
+    tariff: Tariff,
+    period: Period,
+    options: Mapping[str, str] | None = None,
+    series: Mapping[str, Prices] | None = None,
+) -> Prepared:
     """The tariff made ready for one period, to answer quickly for many uses.
 
+    series: prices by interval, by the names that the tariff gives them.
     Errors: UsageInvalid for a period without days or before the first day the tariff knows, and for an
     option or a value of it that the tariff doesn't have.
     """
@@ -44,14 +56,32 @@ def prepare(tariff: Tariff, period: Period, options: Mapping[str, str] | None = 
             f"period {period.start} to {period.end}: {tariff.id} is known from {tariff.since} on; "
             "ask for a period that starts then or later"
         )
+    whole = period.whole
+    if whole is not None and not whole.start <= period.start < period.end <= whole.end:
+        raise UsageInvalid(
+            f"period {period.start} to {period.end}: expected a part of {whole.start} to {whole.end}"
+        )
     chosen = chosen_options(tariff, options or {})
     had = (line for line in tariff.lines if any_holds(line.when, chosen))
     lines = tuple(with_options(line, chosen) for line in had)
-    overs = (line.over for line in lines if isinstance(line, kinds.TieredEnergy) and line.over)
-    bounds = tuple(sorted({over.above_kwh for over in overs}))
     rivals = tuple(g.lines for g in tariff.only_largest if any_holds(g.when, chosen))
-    plans = tuple(_plan(tariff, period, lines, rivals, frozenset(bounds[:n])) for n in range(len(bounds) + 1))
-    return Prepared(tariff, period, chosen, bounds, plans)
+    numbers = {n: Decimal(v) for n, v in chosen.items() if tariff.options[n].number is not None}
+    asked = _Asked(tariff, period, lines, rivals, numbers, series or {})
+    part = Fraction(period.days, period.whole_days)
+    bounds = _over_bounds(lines, numbers)
+    plans = tuple(_plan(asked, frozenset(list(bounds)[:n])) for n in range(len(bounds) + 1))
+    limits = tuple(limit * part.numerator for limit in bounds.values())
+    return Prepared(tariff, period, chosen, limits, plans)
+
+
+def _over_bounds(lines: Sequence[kinds.Line], numbers: Mapping[str, Decimal]) -> dict[Decimal, Decimal]:
+    """Where dearer blocks begin, in order: as written, and for as many times as the customer counts."""
+    found = {}
+    for line in lines:
+        if isinstance(line, kinds.TieredEnergy) and line.over:
+            times = numbers.get(line.times, _ONE) if line.times is not None else _ONE
+            found[line.over.above_kwh] = line.over.above_kwh * times
+    return dict(sorted(found.items()))
 
 
 def chosen_options(tariff: Tariff, options: Mapping[str, str]) -> dict[str, str]:
@@ -61,11 +91,27 @@ def chosen_options(tariff: Tariff, options: Mapping[str, str]) -> dict[str, str]
         if option is None:
             known = close_match(name, list(tariff.options))
             raise UsageInvalid(f"option {name!r}: {tariff.id} has no such option; expected {known}")
-        if value not in option.values:
+        if option.number is not None:
+            _check_number(name, option.number, value)
+        elif value not in option.values:
             raise UsageInvalid(
                 f"option {name!r}: found {value!r}; expected {close_match(value, list(option.values))}"
             )
-    return {name: options.get(name, option.default) for name, option in tariff.options.items()}
+    chosen = ((name, options.get(name, option.default)) for name, option in tariff.options.items())
+    return {name: value for name, value in chosen if value is not None}
+
+
+def _check_number(name: str, option: NumberOption, value: str) -> None:
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        number = Decimal("NaN")
+    bounds = [f"at least {option.least}"] if option.least is not None else []
+    bounds += [f"at most {option.most}"] if option.most is not None else []
+    wrong = not number.is_finite() or (option.least is not None and number < option.least)
+    if wrong or (option.most is not None and number > option.most):
+        expected = ", ".join([f"a number of {option.unit}", *bounds])
+        raise UsageInvalid(f"option {name!r}: found {value!r}; expected {expected}")
 
 
 def with_options(line: kinds.Line, chosen: Mapping[str, str]) -> kinds.Line:
@@ -82,141 +128,41 @@ def with_options(line: kinds.Line, chosen: Mapping[str, str]) -> kinds.Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """The steps of a period, for uses that exceed the same bounds of dearer blocks."""
-
-    split: Split
-    steps: tuple[Step, ...]
-    words: tuple[Text | None, ...]
-    """How each step's amount is rounded."""
-    slopes_need_amounts: bool
-    """Whether the slope of a step depends on amounts: a percentage up to a cap, the largest of several."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A tariff made ready for one period. Every answer is exact and depends on nothing but the usage."""
+class _Asked:
+    """What the plans of a period have in common."""
 
     tariff: Tariff
     period: Period
-    options: dict[str, str]
-    over_bounds: tuple[Decimal, ...]
-    plans: tuple[Plan, ...]
-    """The n-th is for uses that exceed n of the bounds of dearer blocks."""
+    lines: tuple[kinds.Line, ...]
+    rivals: tuple[tuple[str, ...], ...]
+    numbers: Mapping[str, Decimal]
+    series: Mapping[str, Prices]
 
-    def __repr__(self) -> str:
-        return f"<Prepared {self.tariff.id} {self.period.start} {self.period.end} {self.options}>"
-
-    def bill(self, usage: Usage) -> Bill:
-        """The bill with every line explained."""
-        plan = self._plan(usage.kwh)
-        run = Run(usage.kwh, plan.split.kwh(usage.kwh), {})
-        lines: list[Line] = []
-        subtotals: list[Subtotal] = []
-        for step, words in zip(plan.steps, plan.words, strict=True):
-            line, amount = step.line, _rounded(step, run)
-            if isinstance(line, kinds.Subtotal):
-                subtotals.append(Subtotal(line.id, line.label, amount, len(lines)))
-                continue
-            parts = step.parts(run)
-            if amount or (parts and not isinstance(line, _LEFT_OUT_AT_ZERO)):
-                lines.append(Line(line.id, line.label, amount, words, parts))
-        tariff = self.tariff
-        return Bill(
-            tariff.id,
-            tariff.name,
-            tariff.currency,
-            self.period,
-            usage,
-            self.options,
-            tuple(lines),
-            tuple(subtotals),
-            run.total,
-        )
-
-    def total(self, usage: Usage) -> Decimal:
-        """`bill(usage).total`, without the explanation."""
-        plan = self._plan(usage.kwh)
-        run = Run(usage.kwh, plan.split.kwh(usage.kwh), {})
-        for step in plan.steps:
-            _rounded(step, run)
-        return run.total
-
-    def accrued(self, usage: Usage) -> Decimal:
-        """The total before any rounding, of money or of the kWh of segments: for cost that grows live.
-
-        It grows evenly within a tier, and jumps only where the tariff does: by the next tier's base
-        charge, and where a deduction ends. The difference of two accrued amounts of one period is what
-        the use between them has added.
-        """
-        run = Run(usage.kwh, (), {})
-        for step in self._plan(usage.kwh).steps:
-            _add(step.line, step.exact(run), run)
-        return run.total
-
-    def next_kwh(self, usage: Usage) -> NextKwh:
-        """Prices of the next kWh, to the tariff's `price_step`: the slope of `accrued`, jumps left out.
-
-        At a bound the next kWh is in the next tier. A deduction or a minimum that the first kWh of a
-        period would only use up is left out, so the price never falls to 0 there. A discount by percent
-        counts while it is below its cap, a credit by kWh up to its last kWh.
-        """
-        plan = self._plan(usage.kwh, next_kwh=True)
-        at = Run(usage.kwh, (), {}) if plan.slopes_need_amounts else None
-        run = Run(usage.kwh, (), {}, at=at)
-        energy = ZERO
-        for step in plan.steps:
-            slope = step.slope(run)
-            _add(step.line, slope, run)
-            if isinstance(step.line, kinds.TieredEnergy):
-                energy += slope
-            if at is not None:
-                _add(step.line, step.exact(at), at)
-        return NextKwh(*(p.quantize(self.tariff.price_step, ROUND_HALF_UP) for p in (energy, run.total)))
-
-    def standing(self, usage: Usage) -> TierStanding | None:
-        """Where the use stands among the tiers; None for a tariff without tiers."""
-        return standing_of(self.plans[0].steps, self.plans[-1].steps, usage.kwh)
-
-    def _plan(self, kwh: Decimal, next_kwh: bool = False) -> Plan:
-        reached = sum(kwh >= bound if next_kwh else kwh > bound for bound in self.over_bounds)
-        return self.plans[reached]
+    def setting(
+        self, split: Split, meter: Meter, reached: frozenset[Decimal], above: tuple[Step, ...] = ()
+    ) -> Setting:
+        """What a line may know."""
+        return Setting(self.tariff, self.period, split, reached, meter, self.numbers, above)
 
 
-def _rounded(step: Step, run: Run) -> Decimal:
-    line, amount = step.line, step.charge(run)
-    if line.round is not None and not isinstance(line, kinds.RoundTotal):  # that one rounds by itself
-        amount = line.round.apply(amount)
-    _add(line, amount, run)
-    return amount
+def _plan(asked: _Asked, reached: frozenset[Decimal]) -> Plan:
+    tariff, period = asked.tariff, asked.period
 
+    def split_into(segments: tuple[Segment, ...]) -> tuple[Split, Meter]:
+        split = Split(segments, period.days, period.whole_days, tariff.kwh_round)
+        return split, Meter(tariff, period, split, asked.series)
 
-def _add(line: kinds.Line, amount: Decimal, run: Run) -> None:
-    run.amounts[line.id] = amount
-    if not isinstance(line, kinds.Subtotal):
-        run.total += amount
-
-
-def _plan(
-    tariff: Tariff,
-    period: Period,
-    lines: tuple[kinds.Line, ...],
-    rivals: tuple[tuple[str, ...], ...],
-    reached: frozenset[Decimal],
-) -> Plan:
-    whole = Split((), period.days, tariff.kwh_round)
-    setting = Setting(tariff, period, whole, reached)
-    segments = segments_of(period, lambda day: _cut_key(lines, setting, day))
-    split = Split(segments, period.days, tariff.kwh_round)
+    uncut = asked.setting(*split_into(()), reached)
+    segments = segments_of(period, lambda day: _cut_key(asked.lines, uncut, day))
+    split, meter = split_into(segments)
     steps: tuple[Step, ...] = ()
-    for line in lines:
-        steps = (*steps, _step(line, Setting(tariff, period, split, reached, steps)))
-    for ids in rivals:
+    for line in asked.lines:
+        steps = (*steps, _MAKERS[type(line)](line, asked.setting(split, meter, reached, steps)))
+    for ids in asked.rivals:
         steps = only_largest(steps, ids)
     words = tuple(rounding_label(s.line.round, tariff.currency) if s.line.round else None for s in steps)
-    return Plan(
-        split, steps, words, any(isinstance(s, discounts.DiscountStep | KeptIfLargest) for s in steps)
-    )
+    need_amounts = any(isinstance(s, discounts.DiscountStep | KeptIfLargest) for s in steps)
+    return Plan(split, meter, steps, words, need_amounts)
 
 
 def _cut_key(lines: tuple[kinds.Line, ...], setting: Setting, day: date) -> tuple[object, ...]:
@@ -226,26 +172,34 @@ def _cut_key(lines: tuple[kinds.Line, ...], setting: Setting, day: date) -> tupl
         if isinstance(line, kinds.TieredFixed | kinds.TieredEnergy):
             key.append(tiered.cut_key(line, setting, day))
         elif isinstance(line, kinds.PerKwh):
-            key.append(per_kwh.cut_key(line, day))
+            key.append(per_kwh.cut_key(line, setting.tariff.seasons, day))
+        elif isinstance(line, kinds.TimeOfUse | kinds.PriceSeries):
+            key.append(flows.cut_key(line, setting, day))
         elif isinstance(line, kinds.Discount):
             key.append(discounts.cut_key(line, setting, day))
     return tuple(key)
 
 
-def _step(line: kinds.Line, setting: Setting) -> Step:
-    return _MAKERS[type(line)](line, setting)
+def _per_kwh(line: kinds.PerKwh, setting: Setting) -> Step:
+    return per_kwh.step_of(line, setting) if line.of == "import" else flows.per_kwh_step(line, setting)
 
 
 _MAKERS: Final[dict[type[kinds.Line], Callable[[Any, Setting], Step]]] = {
     kinds.TieredFixed: tiered.fixed_step,
     kinds.TieredEnergy: tiered.energy_step,
-    kinds.PerKwh: per_kwh.step_of,
+    kinds.PerKwh: _per_kwh,
+    kinds.TimeOfUse: flows.time_of_use_step,
+    kinds.PriceSeries: flows.price_series_step,
+    kinds.Demand: fees.demand_step,
+    kinds.Fixed: fees.fixed_step,
     kinds.Deduction: sums.deduction_step,
     kinds.Discount: discounts.discount_step,
     kinds.PerKwhCredit: discounts.credit_step,
     kinds.Minimum: sums.minimum_step,
     kinds.Subtotal: sums.subtotal_step,
     kinds.Percentage: sums.percentage_step,
+    kinds.PerPoint: fees.per_point_step,
+    kinds.CarryOver: fees.carry_over_step,
     kinds.RoundTotal: sums.round_total_step,
 }
 """How each kind of line becomes a step; a new kind of the language needs its row here.

@@ -9,14 +9,15 @@ approximate; such homes only take longer.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from math import lcm
 from typing import Final
 
 import numpy as np
 
-from chowon.domain.bill.engine import Plan, Prepared
-from chowon.domain.bill.outcome import Usage
+from chowon.domain.bill.prepared import Plan, Prepared
 from chowon.domain.bill.split import HomesRun, bound_wh
+from chowon.domain.bill.usage import Usage
 from chowon.domain.quantities import I64
 from chowon.domain.tariff.kinds import RoundTotal, Subtotal
 from chowon.errors import UsageInvalid
@@ -35,6 +36,10 @@ def prepare_fleet(prepared: Prepared) -> "Fleet":
 
     Errors: UsageInvalid for a tariff whose own numbers don't fit 64 bits.
     """
+    if prepared.tariff.net_kwh or any(plan.meter.measures for plan in prepared.plans):
+        raise UsageInvalid(
+            f"{prepared.tariff.id} prices more than the kWh of a period; use `prepare` home by home"
+        )
     for digits in range(_MOST_DIGITS, -1, -1):
         try:
             ids, per_unit = _amounts_of(prepared, 10**digits)
@@ -96,7 +101,8 @@ class Fleet:
 
     def _groups(self, energy_wh: I64) -> Iterator[tuple[Plan, slice | I64]]:
         """Homes that exceed the same bounds of dearer blocks."""
-        bounds = [bound_wh(bound) for bound in self.prepared.over_bounds]
+        part = self.prepared.plans[0].split.part
+        bounds = [bound_wh(bound, Fraction(1, part.denominator)) for bound in self.prepared.over_bounds]
         for start in range(0, len(energy_wh), _AT_ONCE):
             here = slice(start, min(start + _AT_ONCE, len(energy_wh)))
             exceeded = np.searchsorted(bounds, energy_wh[here], "left")

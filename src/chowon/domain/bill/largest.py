@@ -1,7 +1,7 @@
 """Discounts of which only the largest is given."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import numpy as np
@@ -82,7 +82,7 @@ class KeptIfLargest:
         ids = {step.line.id for step in self.rivals}
         amounts = {id_: amount for id_, amount in run.amounts.items() if id_ not in ids}
         at = None if run.at is None else self._alone(run.at)
-        return Run(run.kwh, run.segment_kwh, amounts, at=at)
+        return replace(run, amounts=amounts, total=ZERO, at=at)
 
 
 def _rounded(step: Step, run: Run) -> Decimal:

@@ -6,29 +6,10 @@ Money is Decimal in the tariff's currency.
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Final
 
+from chowon.domain.bill.usage import Usage
 from chowon.domain.clock import Period
 from chowon.domain.tariff.terms import ZERO, Text
-from chowon.errors import UsageInvalid, shortened
-
-_TOO_MUCH_KWH: Final = Decimal(10**12)
-"""Below it every amount fits exactly into Decimal's 28 digits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What was used in a period. Errors: UsageInvalid for a float, a negative or an impossible number."""
-
-    kwh: Decimal
-    """Energy taken from the grid; whole for a meter that was read, with decimals while the period is open."""
-
-    def __post_init__(self) -> None:
-        kwh: object = self.kwh  # a caller without type checking may hand in anything
-        if not isinstance(kwh, Decimal) or not kwh.is_finite() or not 0 <= kwh < _TOO_MUCH_KWH:
-            raise UsageInvalid(
-                f"usage: found {shortened(kwh)}; expected kWh as a Decimal, 0 or more, below 10^12"
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +29,7 @@ class Part:
     label: Text
     quantity: Decimal
     unit: str
-    """"kWh", "month", "%", "once\""""
+    """"kWh", "kW", "month", "day", "%", "point", "once\""""
     price: Decimal
     amount: Decimal
     """Before the line's rounding; a fraction of days may leave 28 digits."""
@@ -95,6 +76,8 @@ class Bill:
     """In the tariff's order. Deductions, a minimum and the total's rounding are left out where they are 0."""
     subtotals: tuple[Subtotal, ...]
     total: Decimal
+    carried: Decimal = ZERO
+    """Credit left for the next period: kWh or money, as the tariff carries it"""
 
     def amount(self, line_or_subtotal: str) -> Decimal:
         """The amount of a line or subtotal; 0 for one that this bill doesn't have."""

@@ -1,6 +1,6 @@
 """Lines with one price for each kWh: by the day of use, or by the month in which the meter is read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -11,7 +11,7 @@ from chowon.domain.bill.outcome import Part, Segment
 from chowon.domain.bill.split import HomesRun, Run, joined
 from chowon.domain.bill.steps import Setting
 from chowon.domain.tariff.kinds import PerKwh
-from chowon.domain.tariff.terms import ZERO, Price, in_force
+from chowon.domain.tariff.terms import ZERO, Price, Season, in_force, seasonal_in_force
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,10 @@ class Span:
     """All of them as one."""
 
 
-def cut_key(line: PerKwh, day: date) -> Decimal | None:
+def cut_key(line: PerKwh, seasons: Mapping[str, Season], day: date) -> Decimal | None:
     """Days with the same key belong to one segment."""
-    version = in_force(line.prices, day) if line.by == "usage_day" and line.exists_on(day) else None
+    by_day = line.by == "usage_day" and line.exists_on(day)
+    version = seasonal_in_force(line.prices, day, seasons) if by_day else None
     return None if version is None else version.value
 
 
@@ -41,7 +42,8 @@ def step_of(line: PerKwh, setting: Setting) -> "PerKwhStep":
         return PerKwhStep(line, () if price is None else (Span(price, every, joined(segments)),), setting)
     spans: list[Span] = []
     for n, segment in enumerate(segments):
-        price = in_force(line.prices, segment.start) if line.exists_on(segment.start) else None
+        exists = line.exists_on(segment.start)
+        price = seasonal_in_force(line.prices, segment.start, setting.tariff.seasons) if exists else None
         if price is None:
             continue
         if spans and spans[-1].price.value == price.value and spans[-1].segments[-1] == n - 1:

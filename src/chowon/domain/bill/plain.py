@@ -7,6 +7,7 @@ from chowon.domain.bill.outcome import Bill, Line, Part, Segment, Subtotal, Tier
 from chowon.domain.tariff.terms import Text
 
 _DIGITS: Final = Decimal("0.0001")
+_PRICE_DIGITS: Final = Decimal("0.000001")
 
 
 def number_text(number: Decimal) -> str:
@@ -14,6 +15,11 @@ def number_text(number: Decimal) -> str:
     rounded = number if number == number.to_integral_value() else number.quantize(_DIGITS)
     text = format(rounded, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def price_text(price: Decimal) -> str:
+    """A part's price as `number_text`, to six digits after the point: cents per kWh have that many."""
+    return f"{price.quantize(_PRICE_DIGITS).normalize():f}"
 
 
 def plain_bill(bill: Bill) -> dict[str, object]:
@@ -92,7 +98,7 @@ def _part(part: Part) -> dict[str, object]:
         "label": plain_text(part.label),
         "quantity": number_text(part.quantity),
         "unit": part.unit,
-        "price": number_text(part.price),
+        "price": price_text(part.price),
         "amount": number_text(part.amount),
         "from": part.since.isoformat(),
         "source": part.source,

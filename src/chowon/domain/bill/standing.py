@@ -18,7 +18,9 @@ def standing_of(steps: Sequence[Step], steps_with_over: Sequence[Step], kwh: Dec
     energy = _first_energy(steps)
     if energy is None or not energy.rows:
         return None
-    bounds = _weighted(energy.rows, [row.bounds for row in energy.rows])
+    part = energy.split.part
+    limits = _weighted(energy.rows, [row.limits for row in energy.rows])
+    bounds = tuple(limit / part.denominator for limit in limits)
     prices = _weighted(energy.rows, [row.prices for row in energy.rows])
     index = bisect_left(bounds, kwh)
     to_kwh = bounds[index] if index < len(bounds) else None
@@ -58,8 +60,11 @@ def _base_jump(steps: Sequence[Step], index: int) -> Decimal:
 
 def _over(energy: EnergyStep | None, kwh: Decimal) -> OverBlock | None:
     """The dearer block, its price weighted by days with that of the last tier on days outside its season."""
-    over = energy.line.over if energy is not None else None
-    if energy is None or over is None or all(row.bounds[-1] != over.above_kwh for row in energy.rows):
+    if energy is None:
+        return None
+    bounds = [row.over_kwh for row in energy.rows if row.over_kwh is not None]
+    if not bounds:
         return None
     (price,) = _weighted(energy.rows, [row.prices[-1:] for row in energy.rows])
-    return OverBlock(over.above_kwh, price, max(ZERO, over.above_kwh - kwh))
+    above = bounds[0] * energy.split.part.numerator / energy.split.part.denominator
+    return OverBlock(above, price, max(ZERO, above - kwh))

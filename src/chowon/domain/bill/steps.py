@@ -1,17 +1,19 @@
 """A tariff's line made ready for one period. Everything that depends on dates is looked up once, here."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
 from chowon.domain.bill.exact import Exact
+from chowon.domain.bill.meter import Meter
 from chowon.domain.bill.outcome import Part
 from chowon.domain.bill.split import HomesRun, Run, Split
 from chowon.domain.clock import Period
 from chowon.domain.tariff.definition import Tariff
 from chowon.domain.tariff.kinds import Line
+from chowon.errors import UsageInvalid
 
 
 class Step(Protocol):
@@ -66,8 +68,22 @@ class Setting:
     split: Split
     reached: frozenset[Decimal]
     """Bounds of dearer blocks (`Over.above_kwh`) that the period's kWh exceed."""
+    meter: Meter
+    """Takes note of what lines measure."""
+    numbers: Mapping[str, Decimal]
+    """The values of numeric options."""
     above: tuple[Step, ...] = ()
     """The lines above, as steps."""
+
+    def number(self, option: str) -> Decimal:
+        """The value of a numeric option. Errors: UsageInvalid where it is not stated."""
+        if option not in self.numbers:
+            asked = self.tariff.options[option]
+            unit = asked.number.unit if asked.number is not None else ""
+            raise UsageInvalid(
+                f"option {option!r}: {self.tariff.id} needs it ({asked.label.en}, {unit}); expected a number"
+            )
+        return self.numbers[option]
 
     @property
     def reading_month(self) -> date:

@@ -30,7 +30,7 @@ def _whole(period: Period) -> Segment:
 
 def deduction_step(line: Deduction, setting: Setting) -> "DeductionStep":
     """The line with its limit of this reading month."""
-    return DeductionStep(line, _monthly_price(line, setting), setting.period)
+    return DeductionStep(line, _monthly_price(line, setting), setting.period, setting.split.part)
 
 
 def minimum_step(line: Minimum, setting: Setting) -> "MinimumStep":
@@ -55,11 +55,13 @@ class DeductionStep:
     line: Deduction
     price: Price | None
     period: Period
+    part: Fraction
+    """As `Split.part`"""
 
     def charge(self, run: Run) -> Decimal:
         """0 or less."""
         line = self.line
-        if self.price is None or (line.upto_kwh is not None and run.kwh > line.upto_kwh):
+        if self.price is None or (line.upto_kwh is not None and run.exceeds(line.upto_kwh, self.part)):
             return ZERO
         return -min(self.price.value, max(ZERO, run.sum_of(line.of) - line.keep)) or ZERO
 

@@ -2,11 +2,12 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
+from typing import Final
 
 from chowon.domain.bill.exact import Exact
 from chowon.domain.bill.outcome import Part, Segment
@@ -14,7 +15,9 @@ from chowon.domain.bill.split import HomesRun, Run, Split
 from chowon.domain.bill.steps import Setting
 from chowon.domain.bill.wording import tier_label
 from chowon.domain.tariff.kinds import TieredEnergy, TieredFixed
-from chowon.domain.tariff.terms import ZERO, Over, Text, TierPrice, in_force
+from chowon.domain.tariff.terms import ZERO, Over, Text, TierPrice, seasonal_in_force
+
+_ONE: Final = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +28,22 @@ class Row:
     place: int
     """Which of the period's segments it is, from 0."""
     bounds: tuple[Decimal, ...]
+    limits: tuple[Decimal, ...]
+    """The bounds × the numerator of `Split.part`; the kWh × its denominator are compared with them."""
     prices: tuple[Decimal, ...]
     labels: tuple[Text, ...]
     version: TierPrice
     blocks: tuple[Decimal, ...]
     """kWh of each block but the last, scaled to the segment's days and rounded."""
+    over_kwh: Decimal | None = None
+    """Where the dearer block begins, if it holds here."""
 
 
 def fixed_step(line: TieredFixed, setting: Setting) -> "FixedStep":
     """The line with its charges of this period."""
-    return FixedStep(line, _rows(line, setting), setting.period.days)
+    times = _times(line, setting)
+    rows = tuple(replace(row, prices=tuple(p * times for p in row.prices)) for row in _rows(line, setting))
+    return FixedStep(line, rows, setting.split)
 
 
 def energy_step(line: TieredEnergy, setting: Setting) -> "EnergyStep":
@@ -46,36 +55,60 @@ def _rows(line: TieredFixed | TieredEnergy, setting: Setting) -> tuple[Row, ...]
     """The segments on which the line exists."""
     rows = []
     for place, segment in enumerate(setting.split.segments):
-        version = in_force(line.prices, segment.start)
+        version = seasonal_in_force(line.prices, segment.start, setting.tariff.seasons)
         if version is None or not line.exists_on(segment.start):
             continue
-        bounds = setting.tariff.tiers_on(line.tiers, segment.start).upto_kwh
+        bounds = _bounds(line, setting, segment.start)
         prices = version.per_tier
         labels = [tier_label(n + 1) for n in range(len(prices))]
-        over = line.over if isinstance(line, TieredEnergy) else None
+        over, over_kwh = line.over if isinstance(line, TieredEnergy) else None, None
         if over is not None and version.over is not None and _over_holds(over, setting, segment.start):
-            bounds, prices = (*bounds, over.above_kwh), (*prices, version.over)
+            over_kwh = over.above_kwh * _times(line, setting)
+            bounds, prices = (*bounds, over_kwh), (*prices, version.over)
             labels.append(over.label)
         widths = [b - a for a, b in pairwise((ZERO, *bounds))]
-        blocks = tuple(setting.split.share(w, segment.days) for w in widths)
-        rows.append(Row(segment, place, bounds, prices, tuple(labels), version, blocks))
+        blocks = tuple(setting.split.month_share(w, segment.days) for w in widths)
+        limits = tuple(bound * setting.split.part.numerator for bound in bounds)
+        rows.append(Row(segment, place, bounds, limits, prices, tuple(labels), version, blocks, over_kwh))
     return tuple(rows)
 
 
 def cut_key(line: TieredFixed | TieredEnergy, setting: Setting, day: date) -> tuple[object, ...] | None:
     """Days with the same key belong to one segment."""
-    version = in_force(line.prices, day)
+    version = seasonal_in_force(line.prices, day, setting.tariff.seasons)
     if version is None or not line.exists_on(day):
         return None
-    bounds = setting.tariff.tiers_on(line.tiers, day).upto_kwh
+    bounds = _bounds(line, setting, day)
     over = line.over if isinstance(line, TieredEnergy) else None
     over_price = version.over if over is not None and _over_holds(over, setting, day) else None
     return bounds, version.per_tier, over_price
 
 
+def _times(line: TieredFixed | TieredEnergy, setting: Setting) -> Decimal:
+    """What bounds and fixed charges are multiplied by."""
+    return _ONE if line.times is None else setting.number(line.times)
+
+
+def _bounds(line: TieredFixed | TieredEnergy, setting: Setting, day: date) -> tuple[Decimal, ...]:
+    """The bounds of a full period."""
+    tiers = setting.tariff.tiers_on(line.tiers, day)
+    times = _times(line, setting) * (setting.split.whole_days if tiers.per_day else 1)
+    return tiers.upto_kwh if times == 1 else tuple(bound * times for bound in tiers.upto_kwh)
+
+
 def _over_holds(over: Over, setting: Setting, day: date) -> bool:
     """Whether the dearer block is reached and its season holds the day."""
     return over.above_kwh in setting.reached and setting.tariff.seasons[over.season].holds(day)
+
+
+def _tier(row: Row, run: Run, split: Split) -> int:
+    """Which block the kWh reach, at the pace of a full period; a bound belongs to the block below it."""
+    return bisect_left(row.limits, run.kwh * split.part.denominator)
+
+
+def _part_of(amount: Decimal, split: Split) -> Decimal:
+    """The part of a full period's amount; not divided where it is all of it."""
+    return amount if split.part == 1 else amount * split.part.numerator / split.part.denominator
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +117,19 @@ class FixedStep:
 
     line: TieredFixed
     rows: tuple[Row, ...]
-    days: int
+    split: Split
 
     def charge(self, run: Run) -> Decimal:
         """Multiplied out before the one division: thirds of a charge add up to the whole charge."""
         sum_ = ZERO
         for row in self.rows:
-            sum_ += row.prices[bisect_left(row.bounds, run.kwh)] * row.segment.days
-        return sum_ / self.days
+            sum_ += row.prices[_tier(row, run, self.split)] * row.segment.days
+        return sum_ / self.split.whole_days
 
     def charges(self, homes: HomesRun) -> Exact:
         """As `charge`."""
         return sum((c for _, c in self.charges_by_segment(homes)), homes.nothing).times(
-            Fraction(1, self.days)
+            Fraction(1, self.split.days)
         )
 
     exact = charge
@@ -108,12 +141,16 @@ class FixedStep:
     def by_segment(self, run: Run) -> Iterator[tuple[int, Decimal]]:
         """As `Segmented`."""
         for row in self.rows:
-            yield row.place, row.prices[bisect_left(row.bounds, run.kwh)] * row.segment.days
+            charge = row.prices[_tier(row, run, self.split)] * row.segment.days
+            yield row.place, _part_of(charge, self.split)
 
     def charges_by_segment(self, homes: HomesRun) -> Iterator[tuple[int, Exact]]:
         """As `Segmented`."""
         for row in self.rows:
-            yield row.place, Exact.chosen(row.prices, homes.block(row.bounds)).times(row.segment.days)
+            yield (
+                row.place,
+                Exact.chosen(row.prices, homes.block(row.bounds)).times(row.segment.days * self.split.part),
+            )
 
     exact_by_segment = by_segment
 
@@ -123,16 +160,16 @@ class FixedStep:
 
     def parts(self, run: Run) -> tuple[Part, ...]:
         """One a segment."""
-        return tuple(self._part(row, bisect_left(row.bounds, run.kwh)) for row in self.rows)
+        return tuple(self._part(row, _tier(row, run, self.split)) for row in self.rows)
 
     def _part(self, row: Row, tier: int) -> Part:
-        price, days = row.prices[tier], row.segment.days
+        price, days, whole = row.prices[tier], row.segment.days, self.split.whole_days
         return Part(
             row.labels[tier],
-            Decimal(days) / self.days,
+            Decimal(days) / whole,
             "month",
             price,
-            price * days / self.days,
+            price * days / whole,
             row.version.since,
             row.version.source,
             row.segment,
@@ -203,25 +240,28 @@ class EnergyStep:
 
     def exact_by_segment(self, run: Run) -> Iterator[tuple[int, Decimal]]:
         """As `Segmented`."""
+        part = self.split.part
+        kwh = run.kwh if part == 1 else run.kwh * part.denominator / part.numerator
         for row in self.rows:
             cost, below = ZERO, ZERO
             for bound, price in zip(row.bounds, row.prices, strict=False):
-                if run.kwh <= bound:
+                if kwh <= bound:
                     break
                 cost += (bound - below) * price
                 below = bound
-            cost += (run.kwh - below) * row.prices[bisect_left(row.bounds, run.kwh)]
-            yield row.place, cost * row.segment.days
+            cost += (kwh - below) * row.prices[_tier(row, run, self.split)]
+            yield row.place, _part_of(cost * row.segment.days, self.split)
 
     def slope_by_segment(self, run: Run) -> Iterator[tuple[int, Decimal]]:
         """As `Segmented`."""
         for row in self.rows:
-            yield row.place, row.prices[bisect_right(row.bounds, run.kwh)] * row.segment.days
+            n = bisect_right(row.limits, run.kwh * self.split.part.denominator)
+            yield row.place, row.prices[n] * row.segment.days
 
     def _blocks(self, run: Run) -> Iterator[tuple[Row, int, Decimal]]:
         for row in self.rows:
             left = run.segment_kwh[row.place]
-            last = bisect_left(row.bounds, run.kwh)
+            last = _tier(row, run, self.split)
             for n in range(last):
                 kwh = min(row.blocks[n], left)
                 left -= kwh
@@ -239,7 +279,7 @@ class EnergyStep:
 
     def _widths(self, row: Row) -> tuple[Decimal | Fraction, ...]:
         """`Row.blocks`; exact where they aren't rounded."""
-        if self.split.kwh_round is not None or len(self.split.segments) == 1:
+        if self.split.kwh_round is not None or row.segment.days == self.split.whole_days:
             return row.blocks
-        part = Fraction(row.segment.days, self.split.days)
+        part = Fraction(row.segment.days, self.split.whole_days)
         return tuple(Fraction(b - a) * part for a, b in pairwise((ZERO, *row.bounds)))

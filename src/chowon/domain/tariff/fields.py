@@ -93,6 +93,16 @@ class Table:
         self.note(key, "a date like 2023-05-16, without quotes")
         return NO_DAY
 
+    def days(self, key: str) -> tuple[date, ...]:
+        """A list of local dates."""
+        value = self._get(key)
+        if isinstance(value, list) and all(
+            isinstance(v, date) and not isinstance(v, datetime) for v in value
+        ):
+            return tuple(value)
+        self.note(key, "a list of dates: [2026-05-01, 2026-06-03]")
+        return ()
+
     def one_of(self, key: str, allowed: Sequence[_S], default: _S | None = None) -> _S:
         """One of these words."""
         if not self.has(key) and default is not None:

@@ -5,7 +5,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Final, Literal
 
-from chowon.domain.tariff.terms import Condition, DiscountPrice, Over, Price, Rounding, Text, TierPrice
+from chowon.domain.tariff.terms import (
+    BandPrice,
+    Condition,
+    DiscountPrice,
+    Over,
+    Price,
+    Rounding,
+    Text,
+    TierPrice,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,9 @@ PriceDay = Literal["usage_day", "reading_month"]
 KwhOf = Literal["split", "exact"]
 Per = Literal["period", "segment"]
 Weight = Literal["days", "reading_month"]
+Flow = Literal["import", "export", "net"]
+"""What is taken from the grid, given to it, or the one less the other."""
+FeePer = Literal["month", "day", "bill"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +63,8 @@ class TieredFixed(Line):
 
     tiers: str
     prices: tuple[TierPrice, ...]
+    times: str | None = None
+    """The numeric option that bounds and charges are multiplied by, e.g. the number of households."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +74,8 @@ class TieredEnergy(Line):
     tiers: str
     prices: tuple[TierPrice, ...]
     over: Over | None
+    times: str | None = None
+    """As `TieredFixed.times`, for the bounds and the block of `over`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +86,79 @@ class PerKwh(Line):
     kwh: KwhOf
     round_components: bool
     prices: tuple[Price, ...]
+    of: Flow = "import"
+    """Of "export", the amount is taken off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeOfUse(Line):
+    """kWh × the price of the band in which they flow."""
+
+    calendar: str
+    of: Flow
+    """Of "export", the amount is taken off."""
+    prices: tuple[BandPrice, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceSeries(Line):
+    """The kWh of each interval × its price in a series that is handed in, × a dated factor."""
+
+    series: str
+    of: Flow
+    """Of "export", the amount is taken off."""
+    prices: tuple[Price, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand(Line):
+    """A price for each kW of the billing demand."""
+
+    calendar: str | None
+    bands: tuple[str, ...]
+    """Where demand is measured; empty: at all hours"""
+    interval_min: int
+    measured: bool
+    """Whether demand is measured at all; else it is what the option says."""
+    ratchet_months: frozenset[int]
+    """Months whose demand counts on, among the 12 that end with the reading month"""
+    kw_option: str | None
+    floor_percent: Decimal
+    """Of the option's kW, the least that is billed"""
+    kw_round: Rounding | None
+    prices: tuple[Price, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fixed(Line):
+    """An amount a month, a day or a bill."""
+
+    per: FeePer
+    times: str | None
+    """The numeric option it is multiplied by"""
+    above_kwh: Decimal | None
+    """Only for a use above this"""
+    prices: tuple[Price, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerPoint(Line):
+    """A percentage of the lines `of` for each point by which a numeric option differs from a standard."""
+
+    of: tuple[str, ...]
+    option: str
+    standard: Decimal
+    least: Decimal
+    most: Decimal
+    """The option counts as this at most, and as `least` at least."""
+    prices: tuple[Price, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarryOver(Line):
+    """Takes off the credit carried into the period; lifts a negative sum to 0 and carries it on."""
+
+    of: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +186,8 @@ class PerKwhCredit(Line):
     """Takes off a price for each of the first kWh, by day of use; each price's days are rounded apart."""
 
     upto_kwh: Decimal | None
+    per_day: bool = False
+    """Whether `upto_kwh` is of a day, for as many days as a period has."""
     prices: tuple[Price, ...]
 
 

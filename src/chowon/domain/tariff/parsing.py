@@ -3,19 +3,28 @@
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from typing import Final, NamedTuple
 
+from chowon.domain.tariff.calendar_parsing import band_of, calendar_of, holidays_of
+from chowon.domain.tariff.calendars import Calendar, HolidayRule, HolidaySource
+from chowon.domain.tariff.case_parsing import case_of
 from chowon.domain.tariff.conditions import only_largest_of
-from chowon.domain.tariff.definition import Case, Tariff
+from chowon.domain.tariff.context import Context
+from chowon.domain.tariff.definition import SplitBy, Tariff
 from chowon.domain.tariff.fields import NO_DAY, Table, close_match
-from chowon.domain.tariff.lines import Context, line_of
-from chowon.domain.tariff.terms import Option, Rounding, Season, TierSet
+from chowon.domain.tariff.kinds import PerKwh, PriceSeries
+from chowon.domain.tariff.lines import line_of
+from chowon.domain.tariff.terms import NumberOption, Option, Rounding, Season, Text, TierSet
 from chowon.errors import Problem, TariffInvalid
 
+_SPLIT_BY: Final[tuple[SplitBy, ...]] = ("days", "measured")
 
-def parse(document: Mapping[str, object], where: str) -> Tariff:
+
+def parse(document: Mapping[str, object], where: str, holiday_source: HolidaySource | None = None) -> Tariff:
     """The tariff that the document defines.
 
-    document: from `tomllib.loads(text, parse_float=Decimal)`; where: the file's name, for messages.
+    document: from `tomllib.loads(text, parse_float=Decimal)`; where: the file's name, for messages;
+    holiday_source: needed where the document names holidays.
     Errors: TariffInvalid with every problem found.
     """
     problems: list[Problem] = []
@@ -26,13 +35,19 @@ def parse(document: Mapping[str, object], where: str) -> Tariff:
     seasons = {name: _season(name, table, since) for name, table in top.named("season")}
     tiers = {name: _tier_sets(table, since, seasons) for name, table in top.named("tiers")}
     options = {name: _option(name, table) for name, table in top.named("option")}
-    context = Context(since, seasons, tiers, options)
+    calendars = {name: calendar_of(name, t, since, seasons) for name, t in top.named("calendar")}
+    bands = {name: band_of(table) for name, table in top.named("band")}
+    _every_band_has_words(top, calendars, bands)
+    context = Context(since, seasons, tiers, calendars, options)
     for table in top.tables("line", required=True):
         line_of(table, context)
     period = top.table("period")
-    kwh_round, period_source = _period(period) if period is not None else (None, "")
+    counts = _period(period) if period is not None else _Period(None, "", "days", False)
     if period is None:
         top.note("period", 'a table [period] with counts_as = "one_month" and a source')
+    flows = {line.of for line in context.lines if isinstance(line, PerKwh | PriceSeries)}
+    if counts.net_kwh and (calendars or flows - {"import"}):
+        top.note("period", 'net = "kwh" without calendars and without lines of export or net')
     tariff = Tariff(
         id=top.text("id"),
         name=top.label("name"),
@@ -40,15 +55,21 @@ def parse(document: Mapping[str, object], where: str) -> Tariff:
         currency=top.text("currency"),
         timezone=top.text("timezone"),
         since=since,
-        kwh_round=kwh_round,
-        period_source=period_source,
+        kwh_round=counts.kwh_round,
+        period_source=counts.source,
+        split=counts.split,
+        net_kwh=counts.net_kwh,
         price_step=top.number("price_step", default=Decimal("0.1")),
         seasons=seasons,
+        calendars=calendars,
+        bands=bands,
+        holidays=_holidays(top, calendars, holiday_source),
+        holiday_source=holiday_source,
         tiers=tiers,
         options=options,
         lines=tuple(context.lines),
         only_largest=tuple(only_largest_of(t, options, context.lines) for t in top.tables("only_largest")),
-        cases=tuple(_case(t, context) for t in top.tables("case")),
+        cases=tuple(case_of(t, context) for t in top.tables("case")),
     )
     top.finish()
     if not problems:
@@ -59,11 +80,41 @@ def parse(document: Mapping[str, object], where: str) -> Tariff:
     return tariff
 
 
-def _period(table: Table) -> tuple[Rounding | None, str]:
+class _Period(NamedTuple):
+    kwh_round: Rounding | None
+    source: str
+    split: SplitBy
+    net_kwh: bool
+
+
+def _period(table: Table) -> _Period:
     table.one_of("counts_as", ("one_month",))
-    found = table.rounding("kwh_round"), table.text("source")
+    split: SplitBy = table.one_of("split", _SPLIT_BY, "days")
+    net = table.has("net") and table.one_of("net", ("kwh",)) == "kwh"
+    found = _Period(table.rounding("kwh_round"), table.text("source"), split, net)
     table.finish()
     return found
+
+
+def _holidays(
+    top: Table, calendars: Mapping[str, Calendar], source: HolidaySource | None
+) -> HolidayRule | None:
+    table = top.table("holidays")
+    rules = [rule for c in calendars.values() for version in c.versions for rule in version.rules]
+    if table is None:
+        if any("holiday" in rule.days for rule in rules):
+            top.note("holidays", 'a table [holidays]: { country = "KR", source = "…" }')
+        return None
+    assert source is not None  # whoever reads files hands one in
+    return holidays_of(table)
+
+
+def _every_band_has_words(top: Table, calendars: Mapping[str, Calendar], bands: Mapping[str, Text]) -> None:
+    known = {band for calendar in calendars.values() for band in calendar.bands}
+    for band in sorted(known - set(bands) - {""}):
+        top.note("band", f'words for band {band!r}: [band.{band}] label = {{ ko = "…", en = "…" }}')
+    for band in sorted(set(bands) - known):
+        top.note("band", f"a calendar with band {band!r}, or no such band")
 
 
 def _season(name: str, table: Table, tariff_since: date) -> Season:
@@ -105,12 +156,13 @@ def _tier_sets(table: Table, since: date, seasons: Mapping[str, Season]) -> tupl
         season = entry.text("season") if entry.has("season") else None
         if season is not None and season not in seasons:
             entry.note("season", close_match(season, list(seasons)))
+        per = entry.one_of("per", ("month", "day"), "month")
         upto = entry.numbers("upto")
         if any(a >= b for a, b in zip((Decimal(0), *upto), upto, strict=False)):
             entry.note("upto", "bounds in kWh, each above the one before it, e.g. [200, 400]")
         if sets and len(upto) != len(sets[0].upto_kwh):
             entry.note("upto", f"{len(sets[0].upto_kwh)} bounds, as in the first set")
-        found = TierSet(entry.day("from"), season, upto, entry.text("source"))
+        found = TierSet(entry.day("from"), season, upto, entry.text("source"), per == "day")
         if sets and found.since < sets[-1].since:
             entry.note("from", f"sets in order of their dates: set from >= {sets[-1].since}")
         if any(s.since == found.since and s.season == found.season for s in sets):
@@ -124,6 +176,8 @@ def _tier_sets(table: Table, since: date, seasons: Mapping[str, Season]) -> tupl
 
 
 def _option(name: str, table: Table) -> Option:
+    if table.has("unit"):
+        return _number_option(name, table)
     values_table = table.table("values")
     values = {v: values_table.label(v) for v in values_table.content} if values_table is not None else {}
     if len(values) < 2:
@@ -136,35 +190,30 @@ def _option(name: str, table: Table) -> Option:
     return option
 
 
-def _case(table: Table, context: Context) -> Case:
-    start, end = table.day("start"), table.day("end")
-    if start < context.since or end <= start:
-        table.note("start", f"a date of {context.since} or later, before the case's end")
-    options: dict[str, str] = {}
-    chosen = table.table("options")
-    for name in chosen.content if chosen is not None else ():
-        assert chosen is not None
-        if name not in context.options:
-            chosen.note(name, close_match(name, list(context.options)))
-            continue
-        options[name] = chosen.one_of(name, tuple(context.options[name].values) or ("",))
-    expect: dict[str, Decimal] = {}
-    wanted = table.table("expect")
-    if wanted is None or not wanted.content:
-        table.note("expect", "the amounts of lines, and total: { base = 1600, total = 65160 }")
-    for name in wanted.content if wanted is not None else ():
-        assert wanted is not None
-        expect[name] = wanted.number(name)
-        known = [*(line.id for line in context.lines), "total"]
-        if name not in known:
-            wanted.note(name, close_match(name, known))
-    case = Case(table.text("note"), table.number("kwh", Decimal(0)), start, end, options, expect)
+def _number_option(name: str, table: Table) -> Option:
+    least, most = (table.number(key) if table.has(key) else None for key in ("least", "most"))
+    default = table.number("default") if table.has("default") else None
+    for bound, wrong in (
+        (least, default is not None and least is not None and default < least),
+        (most, default is not None and most is not None and default > most),
+    ):
+        if wrong:
+            table.note("default", f"a number within its bounds; {bound} is one of them")
+    option = Option(
+        name,
+        table.label("label"),
+        None if default is None else str(default),
+        {},
+        NumberOption(table.text("unit"), least, most),
+    )
     table.finish()
-    return case
+    return option
 
 
 def _every_option_is_used(top: Table, tariff: Tariff) -> None:
     used = {choice.option for line in tariff.lines for choice in line.choices}
+    for line in tariff.lines:
+        used |= {str(getattr(line, key, None)) for key in ("times", "kw_option", "option")}
     for when in (*(line.when for line in tariff.lines), *(group.when for group in tariff.only_largest)):
         used |= {name for condition in when for name, _ in condition.one_of}
     for name in tariff.options:

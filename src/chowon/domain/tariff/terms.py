@@ -87,12 +87,14 @@ class Season:
 
 @dataclass(frozen=True, slots=True)
 class TierSet:
-    """Upper bounds of all tiers but the last, kWh a month; of one season, or of the rest of the year."""
+    """Upper bounds of all tiers but the last, kWh; of one season, or of the rest of the year."""
 
     since: date
     season: str | None
     upto_kwh: tuple[Decimal, ...]
     source: str
+    per_day: bool = False
+    """Whether the bounds are of a day, for as many days as a period has; else of a month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,43 @@ class Price:
     value: Decimal
     components: tuple[tuple[Text, Decimal], ...] = ()
     """Parts of `value` by name, where they are published apart."""
+    season: str | None = None
+    """In force on days of this season only; before one without a season."""
+
+
+@dataclass(frozen=True, slots=True)
+class BandPrice:
+    """One dated price a band, money per kWh."""
+
+    since: date
+    source: str
+    per_band: tuple[tuple[str, Decimal], ...]
+    season: str | None = None
+    """As `Price.season`."""
+
+
+class Seasonal(Dated, Protocol):
+    """Anything dated that may be in force in one season only."""
+
+    @property
+    def season(self) -> str | None:
+        """The season's id; None: the whole year."""
+
+
+_S = TypeVar("_S", bound=Seasonal)
+
+
+def seasonal_in_force(versions: Sequence[_S], day: date, seasons: "Mapping[str, Season]") -> _S | None:
+    """The version in force on this day: the newest of its season, else the newest without a season."""
+    found = None
+    for version in versions:
+        if version.since > day:
+            break
+        if version.season is None:
+            found = version if found is None or found.season is None else found
+        elif seasons[version.season].holds(day):
+            found = version
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +154,8 @@ class TierPrice:
     per_tier: tuple[Decimal, ...]
     over: Decimal | None = None
     """Price of what lies above `Over.upto_kwh`."""
+    season: str | None = None
+    """As `Price.season`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +197,22 @@ def any_holds(conditions: Sequence[Condition], chosen: Mapping[str, str]) -> boo
 
 
 @dataclass(frozen=True, slots=True)
+class NumberOption:
+    """What an option that is a number is measured in, and its bounds."""
+
+    unit: str
+    least: Decimal | None
+    most: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class Option:
-    """A named point that no source settles, or that the customer chooses."""
+    """A named point that no source settles, or that the customer chooses or has."""
 
     id: str
     label: Text
-    default: str
+    default: str | None
+    """None: the customer must state it where a line needs it."""
     values: dict[str, Text]
+    """Empty where it is a number."""
+    number: NumberOption | None = None

@@ -1,0 +1,166 @@
+"""A tariff made ready for one period answers for any use: it only multiplies and rounds."""
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
+
+from chowon.domain.bill.fees import CarryOverStep
+from chowon.domain.bill.meter import Meter
+from chowon.domain.bill.outcome import Bill, Line, NextKwh, Subtotal, TierStanding
+from chowon.domain.bill.reading import read, segment_kwh
+from chowon.domain.bill.split import Run, Split
+from chowon.domain.bill.standing import standing_of
+from chowon.domain.bill.steps import Step
+from chowon.domain.bill.usage import Usage
+from chowon.domain.clock import Period
+from chowon.domain.tariff import kinds
+from chowon.domain.tariff.definition import Tariff
+from chowon.domain.tariff.terms import ZERO, Text
+
+_LEFT_OUT_AT_ZERO: Final = (*kinds.TAKES_OFF, kinds.Minimum, kinds.RoundTotal, kinds.CarryOver)
+_PRICES_ENERGY: Final = (kinds.TieredEnergy, kinds.TimeOfUse, kinds.PriceSeries)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The steps of a period, for uses that exceed the same bounds of dearer blocks."""
+
+    split: Split
+    meter: Meter
+    steps: tuple[Step, ...]
+    words: tuple[Text | None, ...]
+    """How each step's amount is rounded."""
+    slopes_need_amounts: bool
+    """Whether the slope of a step depends on amounts: a percentage up to a cap, the largest of several."""
+
+    def run(self, usage: Usage) -> Run:
+        """The start of an evaluation. Errors: UsageInvalid."""
+        return Run(usage, segment_kwh(self.meter, usage), read(self.meter, usage))
+
+    def exact_run(self, usage: Usage, when_ms: int | None = None, at: Run | None = None) -> Run:
+        """The start of an evaluation that rounds nothing. Errors: UsageInvalid."""
+        return Run(usage, (), read(self.meter, usage, exact=True), when_ms=when_ms, at=at)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A tariff made ready for one period. Every answer is exact and depends on nothing but the usage.
+
+    Every answer has errors: UsageInvalid where the tariff prices what the usage doesn't tell.
+    """
+
+    tariff: Tariff
+    period: Period
+    options: dict[str, str]
+    over_bounds: tuple[Decimal, ...]
+    """kWh × the denominator of `Split.part` are compared with them."""
+    plans: tuple[Plan, ...]
+    """The n-th is for uses that exceed n of the bounds of dearer blocks."""
+
+    def __repr__(self) -> str:
+        return f"<Prepared {self.tariff.id} {self.period.start} {self.period.end} {self.options}>"
+
+    def bill(self, usage: Usage) -> Bill:
+        """The bill with every line explained."""
+        billed, carried = self._billed(usage)
+        plan = self._plan(billed.kwh)
+        run = plan.run(billed)
+        lines: list[Line] = []
+        subtotals: list[Subtotal] = []
+        for step, words in zip(plan.steps, plan.words, strict=True):
+            line, amount = step.line, _rounded(step, run)
+            if isinstance(line, kinds.Subtotal):
+                subtotals.append(Subtotal(line.id, line.label, amount, len(lines)))
+                continue
+            if isinstance(step, CarryOverStep):
+                carried = step.left(run)
+            parts = step.parts(run)
+            if amount or (parts and not isinstance(line, _LEFT_OUT_AT_ZERO)):
+                lines.append(Line(line.id, line.label, amount, words, parts))
+        tariff = self.tariff
+        return Bill(
+            tariff.id,
+            tariff.name,
+            tariff.currency,
+            self.period,
+            usage,
+            self.options,
+            tuple(lines),
+            tuple(subtotals),
+            run.total,
+            carried,
+        )
+
+    def total(self, usage: Usage) -> Decimal:
+        """`bill(usage).total`, without the explanation."""
+        billed, _ = self._billed(usage)
+        plan = self._plan(billed.kwh)
+        run = plan.run(billed)
+        for step in plan.steps:
+            _rounded(step, run)
+        return run.total
+
+    def accrued(self, usage: Usage) -> Decimal:
+        """The total before any rounding, of money or of the kWh of segments: for cost that grows live.
+
+        It grows evenly within a tier, and jumps only where the tariff does: by the next tier's base
+        charge, and where a deduction ends. The difference of two accrued amounts of one period is what
+        the use between them has added.
+        """
+        billed, _ = self._billed(usage)
+        plan = self._plan(billed.kwh)
+        run = plan.exact_run(billed)
+        for step in plan.steps:
+            _add(step.line, step.exact(run), run)
+        return run.total
+
+    def next_kwh(self, usage: Usage, when_ms: int | None = None) -> NextKwh:
+        """Prices of the next kWh: at a bound those of the next tier.
+
+        when_ms: the instant of its use; without it a price by the hour counts as its mean over the period.
+        """
+        billed, _ = self._billed(usage)
+        plan = self._plan(billed.kwh, next_kwh=True)
+        at = plan.exact_run(billed) if plan.slopes_need_amounts else None
+        run = plan.exact_run(billed, when_ms, at)
+        energy = ZERO
+        for step in plan.steps:
+            slope = step.slope(run)
+            _add(step.line, slope, run)
+            if isinstance(step.line, _PRICES_ENERGY):
+                energy += slope
+            if at is not None:
+                _add(step.line, step.exact(at), at)
+        return NextKwh(*(p.quantize(self.tariff.price_step, ROUND_HALF_UP) for p in (energy, run.total)))
+
+    def standing(self, usage: Usage) -> TierStanding | None:
+        """Where the use stands among the tiers; None for a tariff without tiers."""
+        billed, _ = self._billed(usage)
+        return standing_of(self.plans[0].steps, self.plans[-1].steps, billed.kwh)
+
+    def _billed(self, usage: Usage) -> tuple[Usage, Decimal]:
+        """(what is billed, kWh carried on): where the tariff nets kWh, import less export and credit."""
+        if not self.tariff.net_kwh:
+            return usage, ZERO
+        net = usage.kwh - usage.export_kwh - usage.carried
+        return Usage(max(net, ZERO), partial=usage.partial), max(-net, ZERO)
+
+    def _plan(self, kwh: Decimal, next_kwh: bool = False) -> Plan:
+        if not self.over_bounds:
+            return self.plans[0]
+        reach = kwh * self.plans[0].split.part.denominator
+        return self.plans[sum(reach >= b if next_kwh else reach > b for b in self.over_bounds)]
+
+
+def _rounded(step: Step, run: Run) -> Decimal:
+    line, amount = step.line, step.charge(run)
+    if line.round is not None and not isinstance(line, kinds.RoundTotal):  # that one rounds by itself
+        amount = line.round.apply(amount)
+    _add(line, amount, run)
+    return amount
+
+
+def _add(line: kinds.Line, amount: Decimal, run: Run) -> None:
+    run.amounts[line.id] = amount
+    if not isinstance(line, kinds.Subtotal):
+        run.total += amount

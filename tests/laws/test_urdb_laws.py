@@ -71,7 +71,7 @@ def schedules(draw: st.DrawFn, periods: int, kinds_of_day: int = 4) -> list[list
 def rates(draw: st.DrawFn) -> Rate:
     """Rates with every charge that can be expressed, each perhaps."""
     rate = head("bb01", "Any") | draw(st.sampled_from([timed_energy, tiers_by_month]).flatmap(lambda f: f()))
-    if draw(st.booleans()):
+    if not rate["dgrules"] == "Net Metering" and draw(st.booleans()):
         rate |= draw(demand_charges())
     if draw(st.booleans()):
         rate["fueladjustmentsmonthly"] = draw(st.lists(CENTS, min_size=12, max_size=12))
@@ -112,6 +112,7 @@ def tiers_by_month(draw: st.DrawFn) -> Rate:
         "energyratestructure": structure,
         "energyweekdayschedule": every_hour(*by_month),
         "energyweekendschedule": every_hour(*by_month),
+        "dgrules": draw(st.sampled_from([None, "Net Metering"])),
     }
 
 
@@ -141,16 +142,25 @@ def _random_wh(draw: st.DrawFn, hours: int, most: int) -> list[int]:
 def months_of_use(draw: st.DrawFn) -> tuple[date, list[int], list[int]]:
     first = draw(MONTHS)
     hours = len(hours_of_month(first, ZONE))
-    most = draw(st.sampled_from([2, 500, 3_000, 80_000]))
+    most = draw(st.sampled_from([2, 500, 3_000, 80_000]))  # export is at most 2,000: net use may be negative
     return first, _random_wh(draw, hours, most), _random_wh(draw, hours, 2_000)
+
+
+@st.composite
+def any_matrices(draw: st.DrawFn, periods: int) -> list[list[int]]:
+    """12 months of 24 hours without any order; drawn by seed, as 288 numbers are too many to draw."""
+    seed = draw(st.integers(0, 2**32))
+    found: list[list[int]] = np.random.default_rng(seed).integers(0, periods, (12, 24)).tolist()
+    return found
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.data(), st.integers(1, 6))
 def test_every_hour_of_a_year_is_in_the_period_of_its_schedule(data: st.DataObject, periods: int) -> None:
-    weekday, weekend = data.draw(schedules(periods, 12)), data.draw(schedules(periods, 12))
+    matrices = st.one_of(schedules(periods, 12), any_matrices(periods))
+    weekday, weekend = data.draw(matrices), data.draw(matrices)
     rate = head("bb02", "Hours") | {
-        "energyratestructure": [[{"rate": 0.1 + period / 10}] for period in range(periods)],
+        "energyratestructure": [[{"rate": (period + 1) / 10}] for period in range(periods)],
         "energyweekdayschedule": weekday,
         "energyweekendschedule": weekend,
     }
@@ -169,6 +179,16 @@ def _prices_by_hour(tariff: Tariff, line: Any, day: date) -> list[Decimal]:
     rule = tariff.calendars[line.calendar].rule_on(day, False, tariff.seasons)
     prices = dict(line.prices[0].per_band)
     return [prices[rule.band_at(hour * 60)] for hour in range(24)]
+
+
+@settings(max_examples=60)
+@given(st.decimals(0, 9_999_999, allow_nan=False, places=20), st.decimals(-1, 1, places=20))
+def test_a_number_of_a_rate_is_kept_exactly(fixed: Decimal, rate: Decimal) -> None:
+    content = json.dumps(flat()).replace("14.5", f"{fixed:f}").replace("0.0921", f"{rate:f}")
+    made = imported(content.encode(), "rate.json", Wishes(timezone=ZONE.key))
+    lines = {line["id"]: line["price"][0] for line in tomllib.loads(made.text, parse_float=Decimal)["line"]}
+    amounts = (lines.get("fixed", {"amount": 0})["amount"], lines["energy"]["price"])
+    assert amounts == (fixed, rate + Decimal("0.0045"))
 
 
 @settings(max_examples=60, deadline=None)

@@ -43,8 +43,10 @@ def reckoned(
     days = len({hour.date() for hour in hours})
     fixed = _cents(_number(rate.get("fixedchargefirstmeter", 0)) * _per(rate.get("fixedchargeunits"), days))
     kwh = Decimal(sum(use_wh)) / 1000
+    if rate.get("dgrules") == "Net Metering":
+        kwh = max(kwh - Decimal(sum(export_wh)) / 1000, Decimal(0))
     fuel = _cents(_number(rate.get("fueladjustmentsmonthly", [0] * 12)[month]) * kwh)
-    energy = _cents(_energy(rate, hours, use_wh, days))
+    energy = _cents(_energy(rate, hours, use_wh, kwh, days))
     export = _cents(sum(_sold(rate, hours, export_wh), Decimal(0)))
     monthly = Decimal(0)
     if "flatdemandstructure" in rate:
@@ -61,11 +63,11 @@ def reckoned(
     return Charges(fixed, energy, fuel, monthly, timed, export, total)
 
 
-def _energy(rate: Rate, hours: Sequence[datetime], use_wh: Sequence[int], days: int) -> Decimal:
+def _energy(rate: Rate, hours: Sequence[datetime], use_wh: Sequence[int], kwh: Decimal, days: int) -> Decimal:
     periods = [rate["energyratestructure"][_period(rate, "energy", hour)] for hour in hours]
-    if all(len(tiers) == 1 for tiers in periods):
+    if all(len(tiers) == 1 for tiers in periods) and rate.get("dgrules") != "Net Metering":
         return sum((_price(t[0]) * wh / 1000 for t, wh in zip(periods, use_wh, strict=True)), Decimal(0))
-    left, below, cost = Decimal(sum(use_wh)) / 1000, Decimal(0), Decimal(0)
+    left, below, cost = kwh, Decimal(0), Decimal(0)
     for tier in periods[0]:
         bound = _number(tier.get("max", 10**15)) * (days if tier.get("unit") == "kWh daily" else 1)
         block = min(left, bound - below)

@@ -1,6 +1,7 @@
 """chowon tariff import: the file made, what is said beside it, and exit status."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from chowon.cli import tariff, tariff_import
-from tests.urdb_rates import Rate, demand, flat, tiered
+from tests.urdb_rates import Rate, demand, flat, solar, tiered, time_of_use
 
 RUN = CliRunner()
 APP = typer.Typer()
@@ -39,6 +40,21 @@ def test_an_imported_file_passes_the_check(file: Path, tmp_path: Path) -> None:
     assert (answer.exit_code, answer.stdout) == (0, f"us.urdb.aa02 in {out}\n")
     checked = RUN.invoke(APP, ["tariff", "check", str(out)])
     assert (checked.exit_code, checked.stdout) == (0, "us.urdb.aa02: 4 lines, 0 cases, 0 wrong amounts\n")
+
+
+@pytest.mark.parametrize("make", [flat, time_of_use, demand, solar])
+def test_every_kind_of_rate_passes_the_check(make: Callable[[], Rate], tmp_path: Path) -> None:
+    out = tmp_path / "rate.toml"
+    assert run(_kept(tmp_path, make()), "--out", out).exit_code == 0
+    checked = RUN.invoke(APP, ["tariff", "check", str(out)])
+    assert (checked.exit_code, "0 wrong amounts" in checked.stdout) == (0, True)
+
+
+def test_attributes_are_left_out_for_whoever_has_read_them(tmp_path: Path) -> None:
+    file = _kept(tmp_path, flat() | {"energyattrs": [{"Rider F": "see page 3"}]})
+    assert "energyattrs: found" in run(file).stderr
+    answer = run(file, "--without-attrs")
+    assert (answer.exit_code, '# energyattrs: [{"rider f": "see page 3"}]' in answer.stdout) == (0, True)
 
 
 def test_without_out_the_file_goes_to_stdout_and_notes_to_stderr(tmp_path: Path) -> None:

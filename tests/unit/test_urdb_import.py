@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from chowon.domain.bill import Usage, bill
+from chowon.domain.clock import Period
 from chowon.domain.tariff import Tariff, parse
-from chowon.errors import TariffInvalid
+from chowon.errors import TariffInvalid, UsageInvalid
 from chowon.tariff_import.tariff_file import written
 from chowon.tariff_import.urdb import Imported, Wishes, imported
 from tests.urdb_rates import Rate, by_season, demand, every_hour, flat, solar, tiered, time_of_use
@@ -155,6 +157,37 @@ def test_export_is_a_line_of_its_own_under_net_billing() -> None:
     assert export["price"][0]["bands"]["period_2"] == Decimal("0.09")
 
 
+def test_net_metering_bills_what_is_left_and_carries_on_the_rest() -> None:
+    rate = tiered() | {"dgrules": "Net Metering"}
+    assert document_of(rate)["period"]["net"] == "kwh"
+    assert any("isn't said" in told for told in made_of(rate).notes)
+    may = Period(date(2024, 5, 1), date(2024, 6, 1))
+    found = bill(tariff_of(rate), may, Usage(Decimal(900), export_kwh=Decimal(150), carried=Decimal(50)))
+    amounts = {line.id: line.amount for line in found.lines}
+    assert amounts["energy"] == Decimal("57.50")  # 600 × 0.08 + 100 × 0.095
+    assert (amounts["fuel"], found.carried) == (Decimal("8.75"), 0)
+    less = bill(tariff_of(rate), may, Usage(Decimal(100), export_kwh=Decimal(150)))
+    assert (less.total, less.carried) == (20, 50)  # the minimum
+
+
+def test_a_period_after_the_end_of_the_rate_is_refused() -> None:
+    rate = flat() | {"enddate": 1_717_200_000 - 86_400}  # 2024-05-31
+    assert any("ends on 2024-05-31" in told for told in made_of(rate).notes)
+    may, june = (Period(date(2024, month, 1), date(2024, month + 1, 1)) for month in (5, 6))
+    assert bill(tariff_of(rate), may, Usage(Decimal(100))).total == Decimal("24.16")
+    with pytest.raises(UsageInvalid, match=r"known until 2024-06-01"):
+        bill(tariff_of(rate), june, Usage(Decimal(100)))
+
+
+def test_a_rate_with_periods_says_that_holidays_are_days_as_others() -> None:
+    assert any("no holidays" in told for told in made_of(time_of_use()).notes)
+    assert made_of(flat()).notes == ()
+
+
+def test_export_says_that_a_bill_may_be_negative() -> None:
+    assert any("makes a bill negative" in told for told in made_of(solar()).notes)
+
+
 def test_numbers_keep_all_their_decimals() -> None:
     content = json.dumps(flat()).replace("0.0921", "0.09210000000000000005").encode()
     made = imported(content, "rate.json", DENVER)
@@ -167,7 +200,7 @@ def test_words_of_urdb_stand_at_the_top_and_are_pointed_to() -> None:
         "fixedattrs": [{"Late fee": "1.5 %"}],
         "servicetype": "Delivery",
     }
-    made = made_of(rate)
+    made = made_of(rate, Wishes(timezone="America/Denver", without_attrs=True))
     assert "# energycomments: Plus 3 % franchise fee. See rider F.\n" in made.text
     assert '# fixedattrs: [{"late fee": "1.5 %"}]' in made.text
     assert any("energycomments, fixedattrs" in told for told in made.notes)
@@ -221,7 +254,7 @@ def test_a_midnight_of_a_us_time_zone_is_its_day() -> None:
 
 
 def test_without_export_a_net_metered_rate_is_that_of_a_site_that_gives_nothing() -> None:
-    rate = solar() | {"dgrules": "Net Metering"}
+    rate = solar() | {"dgrules": "Net Billing Hourly"}
     made = made_of(rate, Wishes(timezone="America/Denver", without_export=True))
     assert "export" not in [line["id"] for line in tomllib.loads(made.text)["line"]]
     assert any("about export is left out" in told for told in made.notes)

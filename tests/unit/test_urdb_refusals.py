@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import date
 
 import pytest
 
@@ -133,17 +134,52 @@ REFUSED: list[tuple[Callable[[], Rate], Rate, str, str, str]] = [
     ),
     (
         flat,
+        {"dgrules": "Net Billing Hourly"},
+        "dgrules",
+        '"Net Billing Hourly"',
+        "'Net Metering' or 'Net Billing Instantaneous': other rules can't be expressed " + WITHOUT,
+    ),
+    (
+        time_of_use,
         {"dgrules": "Net Metering"},
         "dgrules",
-        '"Net Metering"',
-        "'Net Billing Instantaneous': the only rule that can be expressed " + WITHOUT,
+        "net metering beside periods of the day or a demand charge",
+        "net metering of a rate that prices all hours alike and no kW " + WITHOUT,
     ),
     (
         flat,
-        {"usenetmetering": True},
+        {"usenetmetering": True, "flatdemandstructure": [[{"rate": 4}]], "flatdemandunit": "kW"},
         "usenetmetering",
+        "net metering beside periods of the day or a demand charge",
+        "net metering of a rate that prices all hours alike and no kW " + WITHOUT,
+    ),
+    (
+        flat,
+        {"dgrules": "Net Metering", "energyratestructure": [[{"rate": 0.1, "sell": 0.04}]]},
+        "energyratestructure[0] sell",
+        "0.04",
+        "no price under net metering: for which kWh isn't said " + WITHOUT,
+    ),
+    (
+        flat,
+        {"dgrules": "Net Metering", "energyratestructure": None},
+        "dgrules",
         '"Net Metering"',
-        "'Net Billing Instantaneous': the only rule that can be expressed " + WITHOUT,
+        "energyratestructure beside it: what is netted has no price",
+    ),
+    (
+        flat,
+        {"fixedattrs": [{"Street light": "$3.10/lamp"}]},
+        "fixedattrs",
+        '[{"street light": "$3.10/lamp"}]',
+        "no charge in words: read it, then --without-attrs leaves it out",
+    ),
+    (
+        demand,
+        {"coincidentratestructure": [[{"rate": 0, "basis": 3}]]},
+        "coincidentratestructure",
+        '[[{"rate": 0, "basis": 3}]]',
+        "nothing or 0: charges for demand at the system's peak can't be expressed yet",
     ),
     (
         solar,
@@ -272,6 +308,7 @@ BAD_FIELDS: list[tuple[Rate, str, str, str]] = [
     ({"startdate": 1.5}, "startdate", "1.5", "whole seconds since 1970 UTC, before 2100"),
     ({"label": "../x"}, "label", '"../x"', "URDB's label of the rate: letters and digits"),
     ({"name": 5}, "name", "5", "a text"),
+    ({"usenetmetering": 1}, "usenetmetering", "1", "true or false"),
     ({"utility": None}, "utility", "nothing", "a text that names the rate"),
 ]
 
@@ -314,6 +351,11 @@ def test_a_rate_without_any_charge_is_no_tariff() -> None:
     rate = {key: value for key, value in flat().items() if not key.startswith(("energy", "fixed"))}
     problem = Problem("energyratestructure", "no charge in any field", "a rate that costs something")
     assert problems_of(rate) == [problem]
+
+
+def test_a_first_day_out_of_this_world_is_refused() -> None:
+    wishes = Wishes(timezone="America/Denver", since=date(9999, 12, 15))
+    assert problems_of(flat(), wishes) == [Problem("--from", "9999-12-15", "a day before 2100")]
 
 
 @pytest.mark.parametrize("zone", ["", "America/Nowhere", "../etc/passwd", "America"])

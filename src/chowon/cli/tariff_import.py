@@ -24,6 +24,9 @@ def import_rate(
     without_export: Annotated[
         bool, typer.Option(help="leave out net metering and sell prices: the site gives nothing to the grid")
     ] = False,
+    without_attrs: Annotated[
+        bool, typer.Option(help="leave out energyattrs, demandattrs, fixedattrs: you have read them")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="a new TOML file; left out: to stdout")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -32,7 +35,13 @@ def import_rate(
     from chowon.tariff_import.urdb import Wishes, imported
 
     with clear_errors():
-        wishes = Wishes(timezone=timezone, label=label, since=_day(since), without_export=without_export)
+        wishes = Wishes(
+            timezone=timezone,
+            label=label,
+            since=_day(since),
+            without_export=without_export,
+            without_attrs=without_attrs,
+        )
         try:
             content = file.read_bytes()
         except OSError as error:

@@ -17,14 +17,26 @@ from chowon.tariff_import.urdb.charges import add_fixed, add_minimum
 from chowon.tariff_import.urdb.demand import add_demand
 from chowon.tariff_import.urdb.draft import Draft
 from chowon.tariff_import.urdb.energy import add_energy, add_fuel
+from chowon.tariff_import.urdb.export import settle_export
 from chowon.tariff_import.urdb.fields import Fields, one_line
-from chowon.tariff_import.urdb.known import WORDS, refuse_others
+from chowon.tariff_import.urdb.known import ATTRS, WORDS, refuse_others
 from chowon.tariff_import.urdb.structure import flat_demand_of, structure_of
 from chowon.tariff_import.urdb.timing import Seasons
 from chowon.tariff_import.urdb.wishes import Wishes
 
-_PERIOD_SOURCE: Final = "URDB tells charges by month; a period over two months is split by what was measured"
+_MEASURED: Final[Toml] = {
+    "counts_as": "one_month",
+    "split": "measured",
+    "source": "URDB tells charges by month; a period over two months is split by what was measured",
+}
+_NET: Final[Toml] = {
+    "counts_as": "one_month",
+    "net": "kwh",
+    "source": "URDB: Net Metering; charges are told by month; a period over two months is split by days",
+}
 _WHOLE: Final = "Bundled"
+_LAST_YEAR: Final = 2099
+_YEAR_2100_S: Final = 4_102_444_800
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +58,7 @@ def imported(content: bytes, where: str, wishes: Wishes) -> Imported:
     """
     problems: list[Problem] = []
     item = Fields(item_of(content, where, wishes.label), "", problems)
-    refuse_others(item)
+    refuse_others(item, wishes.without_attrs)
     label = _label(item)
     since, until, notes = _dates(item, wishes)
     _check_place(item, wishes)
@@ -58,7 +70,7 @@ def imported(content: bytes, where: str, wishes: Wishes) -> Imported:
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise TariffInvalid(f"{where} can't become a tariff: {count}", problems)
-    notes.extend(_notes(item))
+    notes.extend(_notes(item, draft))
     name = f"{item.text('utility')}: {item.text('name')}"
     text = f"{_head(item, name, source)}\n{written(_document(draft, label, name, until, wishes))}"
     tariff = parse(tomllib.loads(text, parse_float=Decimal), where)
@@ -89,6 +101,9 @@ def _check_place(item: Fields, wishes: Wishes) -> None:
 def _dates(item: Fields, wishes: Wishes) -> tuple[date, date | None, list[str]]:
     """First day of the tariff, the first day after it, and what must be said about them."""
     start, last = _day(item, "startdate"), _day(item, "enddate")
+    if wishes.since is not None and wishes.since.year > _LAST_YEAR:
+        item.problems.append(Problem("--from", str(wishes.since), "a day before 2100"))
+        return date(2000, 1, 1), None, []
     since = wishes.since or start
     notes: list[str] = []
     if since is None:
@@ -102,7 +117,10 @@ def _dates(item: Fields, wishes: Wishes) -> tuple[date, date | None, list[str]]:
         notes.append(f"The tariff begins on {since}: months are billed from their first day on.")
     if last is not None and last < since:
         item.note("enddate", f"a day after {since}, on which the tariff begins")
-    return since, last + timedelta(days=1) if last is not None else None, notes
+    if last is None:
+        return since, None, notes
+    notes.append(f"The rate ended or ends on {last}: periods that end later are refused.")
+    return since, last + timedelta(days=1), notes
 
 
 def _day(item: Fields, key: str) -> date | None:
@@ -110,7 +128,7 @@ def _day(item: Fields, key: str) -> date | None:
     if not item.has(key):
         return None
     value = item.content[key]
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 4_102_444_800:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _YEAR_2100_S:
         return datetime.fromtimestamp(value, UTC).date()
     item.note(key, "whole seconds since 1970 UTC, before 2100")
     return None
@@ -124,17 +142,22 @@ def _add_lines(draft: Draft, wishes: Wishes) -> None:
     add_fixed(draft)
     if energy is not None:
         add_energy(draft, energy, wishes.without_export)
+    elif draft.item.has("dgrules") and not wishes.without_export:
+        draft.item.note("dgrules", "energyratestructure beside it: what is netted has no price")
     add_fuel(draft)
     add_demand(draft, flat, timed)
     add_minimum(draft)
+    settle_export(draft)
 
 
-def _notes(item: Fields) -> list[str]:
+def _notes(item: Fields, draft: Draft) -> list[str]:
     notes = []
     service = item.text("servicetype")
     if service not in (None, _WHOLE):
         notes.append(f"The rate is of service type {service!r}: it is a part of a bill, not all of it.")
-    words = [key for key in WORDS if key != "servicetype" and item.has(key)]
+    if draft.calendars:
+        notes.append("URDB knows no holidays: they count as the days of the week on which they fall.")
+    words = [key for key in (*WORDS, *ATTRS) if key != "servicetype" and item.has(key)]
     if words:
         where = "They stand at the top of the file: look whether they name a charge that no field holds."
         notes.append(f"URDB says more in words ({', '.join(words)}). {where}")
@@ -145,7 +168,7 @@ def _head(item: Fields, name: str, source: str) -> str:
     """Comments: where the file is from, what was assumed, what URDB says in words."""
     lines = [name, f"From the US Utility Rate Database (OpenEI): {source}"]
     lines.append("Each line is rounded to cents, half up: URDB doesn't say how.")
-    for key in WORDS:
+    for key in (*WORDS, *ATTRS):
         if item.has(key):
             value = item.content[key]
             told = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
@@ -172,7 +195,7 @@ def _document(draft: Draft, label: str, name: str, until: date | None, wishes: W
         "from": draft.since,
         **ends,
         "price_step": Decimal("0.0001"),
-        "period": {"counts_as": "one_month", "split": "measured", "source": _PERIOD_SOURCE},
+        "period": _NET if draft.net_kwh else _MEASURED,
         **{key: table for key, table in tables.items() if table},
         "line": draft.lines,
     }

@@ -25,6 +25,8 @@ class Draft:
     bands: dict[str, Toml] = field(default_factory=dict)
     options: dict[str, Toml] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    net_kwh: bool = False
+    """Whether export is taken off import before anything is priced"""
 
     def refuse(self, where: str, found: str, expected: str) -> None:
         """Remember something that our language can't express."""

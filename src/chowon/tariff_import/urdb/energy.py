@@ -7,6 +7,7 @@ from typing import Final
 
 from chowon.tariff_import.urdb import words
 from chowon.tariff_import.urdb.draft import Draft
+from chowon.tariff_import.urdb.export import Sells, export_of
 from chowon.tariff_import.urdb.fields import as_found
 from chowon.tariff_import.urdb.structure import Structure, Tiers
 from chowon.tariff_import.urdb.timing import calendar_rules, plain
@@ -20,7 +21,7 @@ Blocks = tuple[tuple[Decimal | None, Decimal], ...]
 
 def add_energy(draft: Draft, energy: Structure, without_export: bool) -> None:
     """The lines of energyratestructure."""
-    sells = _sells(draft, energy, without_export)
+    sells = export_of(draft, energy, without_export)
     blocks = {period: _blocks(energy.periods[period]) for period in energy.used()}
     tiered = [period for period in energy.used() if len(blocks[period]) > 1]
     if not tiered:
@@ -54,45 +55,12 @@ def _blocks(tiers: Tiers) -> Blocks:
     return (*last.items(), (None, tiers[-1].price))
 
 
-def _sells(draft: Draft, energy: Structure, without_export: bool) -> Mapping[int, Decimal]:
-    """What a kWh given to the grid earns in each period; refusals for what isn't a price a kWh."""
-    nothing = dict.fromkeys(energy.used(), Decimal(0))
-    key, rules = "dgrules", draft.item.text("dgrules")
-    if rules is None and draft.item.content.get("usenetmetering") not in (None, False):
-        key, rules = "usenetmetering", "Net Metering"
-    sell = {period: sorted({tier.sell for tier in energy.periods[period]}) for period in energy.used()}
-    sold = [period for period in energy.used() if any(sell[period])]
-    if without_export:
-        if rules or sold:
-            draft.notes.append(
-                "What the rate says about export is left out: only for a site that gives none."
-            )
-        return nothing
-    hint = "(--without-export imports the rate for a site that gives nothing to the grid)"
-    if rules is not None and rules != "Net Billing Instantaneous":
-        draft.refuse(
-            key, as_found(rules), f"'Net Billing Instantaneous': the only rule that can be expressed {hint}"
-        )
-        return nothing
-    for period in sold:
-        where = f"{energy.where}[{period}] sell"
-        if rules is None:
-            draft.refuse(
-                where, f"{sell[period][-1]}", f"dgrules beside it: what is netted before isn't said {hint}"
-            )
-        elif len(sell[period]) > 1:
-            draft.refuse(
-                where, "prices that differ by tier", f"one price: tiers of export can't be expressed {hint}"
-            )
-    return {period: prices[0] for period, prices in sell.items()}
-
-
 def _add_timed(
     draft: Draft,
     energy: Structure,
     id_: str,
     prices: Mapping[int, Decimal],
-    sells: Mapping[int, Decimal],
+    sells: Sells,
     of: str,
 ) -> None:
     """One price a kWh at each time; periods that cost and earn the same are one band."""

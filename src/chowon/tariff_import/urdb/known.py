@@ -41,11 +41,11 @@ WORDS: Final = (
     "basicinformationcomments",
     "energycomments",
     "demandcomments",
-    "energyattrs",
-    "demandattrs",
-    "fixedattrs",
 )
-"""Said for people; they may name charges that no field holds, so they are handed on as they stand."""
+"""Said for people, at the top of the file too: what a charge is for, or one that no field holds."""
+
+ATTRS: Final = ("energyattrs", "demandattrs", "fixedattrs")
+"""Charges and terms that no field holds, in words: refused unless somebody has read them."""
 
 REFUSED_ABOVE_ZERO: Final = {
     "demandratchetpercentage": "ratchets of a percentage can't be expressed yet",
@@ -64,14 +64,20 @@ IDLE: Final = frozenset(
 )
 """Say something about a field above only."""
 
+_KNOWN: Final = READ | NO_MATTER | IDLE | {*WORDS, *ATTRS}
 
-def refuse_others(item: Fields) -> None:
+
+def refuse_others(item: Fields, without_attrs: bool) -> None:
     """Note each field that changes the bill and isn't translated, and each that isn't known."""
+    if not without_attrs:
+        for key in ATTRS:
+            if item.has(key):
+                item.note(key, "no charge in words: read it, then --without-attrs leaves it out")
     for key in item.content:
         if key in REFUSED_ABOVE_ZERO:
             if not _is_zero(item.content[key]):
                 item.note(key, f"nothing or 0: {REFUSED_ABOVE_ZERO[key]}")
-        elif item.has(key) and key not in READ | NO_MATTER | IDLE and key not in WORDS:
+        elif item.has(key) and key not in _KNOWN:
             item.note(key, "a field that chowon knows: whether this one changes the bill isn't known")
 
 
@@ -81,5 +87,5 @@ def _is_zero(value: object) -> bool:
     if isinstance(value, list):
         return all(_is_zero(entry) for entry in value)
     if isinstance(value, dict):
-        return all(_is_zero(entry) for key, entry in value.items() if key in ("rate", "adj"))
+        return all(_is_zero(entry) for key, entry in value.items() if key not in ("max", "unit"))
     return as_number(value) == Decimal(0)

@@ -16,3 +16,5 @@ class Wishes:
     """First day of the tariff, where URDB has no start date or it is meant to begin later."""
     without_export: bool = False
     """Leave out what a rate says about energy given to the grid: the site gives none."""
+    without_attrs: bool = False
+    """Leave out energyattrs, demandattrs and fixedattrs: charges in words, which somebody has read."""

@@ -71,7 +71,7 @@ def schedules(draw: st.DrawFn, periods: int, kinds_of_day: int = 4) -> list[list
 def rates(draw: st.DrawFn) -> Rate:
     """Rates with every charge that can be expressed, each perhaps."""
     rate = head("bb01", "Any") | draw(st.sampled_from([timed_energy, tiers_by_month]).flatmap(lambda f: f()))
-    if not rate["dgrules"] == "Net Metering" and draw(st.booleans()):
+    if rate["dgrules"] != "Net Metering" and draw(st.booleans()):
         rate |= draw(demand_charges())
     if draw(st.booleans()):
         rate["fueladjustmentsmonthly"] = draw(st.lists(CENTS, min_size=12, max_size=12))

@@ -1,6 +1,7 @@
 """Laws of imported US rates: every hour in its period, every bill as URDB's own fields say it."""
 
 import json
+import re
 import tomllib
 from datetime import date, timedelta
 from decimal import Decimal
@@ -14,7 +15,9 @@ from hypothesis import strategies as st
 from chowon.domain.bill import Bill, Profile, Usage, bill
 from chowon.domain.clock import Period
 from chowon.domain.tariff import Tariff, parse
+from chowon.errors import TariffInvalid
 from chowon.tariff_import.urdb import Wishes, imported
+from chowon.tariff_import.urdb.known import READ, REFUSED_ABOVE_ZERO
 from tests.laws.urdb_reckoning import Charges, hours_of_month, reckoned
 from tests.urdb_rates import Rate, demand, every_hour, flat, head, solar, tiered, time_of_use
 
@@ -189,6 +192,29 @@ def test_a_number_of_a_rate_is_kept_exactly(fixed: Decimal, rate: Decimal) -> No
     lines = {line["id"]: line["price"][0] for line in tomllib.loads(made.text, parse_float=Decimal)["line"]}
     amounts = (lines.get("fixed", {"amount": 0})["amount"], lines["energy"]["price"])
     assert amounts == (fixed, rate + Decimal("0.0045"))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 30) | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["rate", "max", "x"]), inner),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=150)
+@given(st.sampled_from([flat, tiered, time_of_use, demand, solar]), st.data())
+def test_whatever_stands_in_a_field_the_answer_is_a_tariff_or_the_names_of_fields(
+    make: Any, data: st.DataObject
+) -> None:
+    rate: Rate = make()
+    key = data.draw(st.sampled_from(sorted((READ | set(REFUSED_ABOVE_ZERO)) - {"label"})))
+    content = json.dumps(rate | {key: data.draw(JSON)}).encode()
+    try:
+        imported(content, "rate.json", Wishes(timezone=ZONE.key))
+    except TariffInvalid as error:
+        places = {re.split(r"[\[. ]", problem.where)[0] for problem in error.problems}
+        assert places <= READ | REFUSED_ABOVE_ZERO.keys() | {"rate"}
+        assert "rate" not in places or b"NaN" in content or b"Infinity" in content
 
 
 @settings(max_examples=60, deadline=None)

@@ -94,6 +94,7 @@ def _line(document: dict[str, Any], number: int) -> dict[str, Any]:
 
 WRONG: list[tuple[str, Change, str, str]] = [
     ("a missing name", lambda d: d.pop("name"), "x.toml: name", "words in both languages"),
+    ("an end before the start", lambda d: d.update(until=date(2020, 1, 1)), "until", "later than 2020-01-01"),
     ("an unknown key", lambda d: d.update(curency="KRW"), "x.toml: curency", "did you mean 'currency'?"),
     (
         "an unknown kind",

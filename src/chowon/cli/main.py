@@ -16,6 +16,7 @@ from chowon.cli import (
     serve,
     sql,
     tariff,
+    tariff_import,
     token,
     transfer,
 )
@@ -37,6 +38,7 @@ app.command()(sql.sql)
 app.command()(replay.replay)
 bill.app.command("show")(bill_show.show)
 app.add_typer(bill.app, name="bill")
+tariff.app.command("import")(tariff_import.import_rate)
 app.add_typer(tariff.app, name="tariff")
 app.add_typer(token.app, name="token")
 app.add_typer(bench.app, name="bench")

@@ -46,7 +46,7 @@ def prepare(
     """The tariff made ready for one period, to answer quickly for many uses.
 
     series: prices by interval, by the names that the tariff gives them.
-    Errors: UsageInvalid for a period without days or before the first day the tariff knows, and for an
+    Errors: UsageInvalid for a period without days or outside the days that the tariff knows, and for an
     option or a value of it that the tariff doesn't have.
     """
     if period.days < 1:
@@ -55,6 +55,11 @@ def prepare(
         raise UsageInvalid(
             f"period {period.start} to {period.end}: {tariff.id} is known from {tariff.since} on; "
             "ask for a period that starts then or later"
+        )
+    if tariff.until is not None and period.end > tariff.until:
+        raise UsageInvalid(
+            f"period {period.start} to {period.end}: {tariff.id} is known until {tariff.until}; "
+            "ask for a period that ends then or earlier, or name the tariff that follows"
         )
     whole = period.whole
     if whole is not None and not whole.start <= period.start < period.end <= whole.end:

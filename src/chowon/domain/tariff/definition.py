@@ -79,6 +79,8 @@ class Tariff:
     timezone: str
     since: date
     """First day that the file knows."""
+    until: date | None
+    """First day that it no longer knows; None: it goes on."""
     kwh_round: Rounding | None
     """How kWh are rounded when a period is split by days; None keeps their decimals."""
     period_source: str

@@ -32,6 +32,9 @@ def parse(document: Mapping[str, object], where: str, holiday_source: HolidaySou
     since = top.day("from")
     if since.day != 1:
         top.note("from", "the first day of a month, so that reading months begin with it")
+    until = top.day("until") if top.has("until") else None
+    if until is not None and until <= since:
+        top.note("until", f"the first day that the file no longer knows, later than {since}")
     seasons = {name: _season(name, table, since) for name, table in top.named("season")}
     tiers = {name: _tier_sets(table, since, seasons) for name, table in top.named("tiers")}
     options = {name: _option(name, table) for name, table in top.named("option")}
@@ -55,6 +58,7 @@ def parse(document: Mapping[str, object], where: str, holiday_source: HolidaySou
         currency=top.text("currency"),
         timezone=top.text("timezone"),
         since=since,
+        until=until,
         kwh_round=counts.kwh_round,
         period_source=counts.source,
         split=counts.split,

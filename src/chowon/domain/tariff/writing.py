@@ -73,6 +73,7 @@ def document_of(tariff: Tariff) -> Document:
             "currency": tariff.currency,
             "timezone": tariff.timezone,
             "from": tariff.since,
+            "until": tariff.until,
             "price_step": tariff.price_step,
             "never_falls": tariff.never_falls,
             "period": _without_none(period),

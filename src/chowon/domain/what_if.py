@@ -1,7 +1,7 @@
 """A use as it would have been: without an appliance, with solar, a battery, an electric car.
 
 Every function takes a profile and gives another one of the same intervals. Energies are whole numbers of the
-profile's own unit. After solar or a battery, a site takes from the grid or gives to it in an interval, never both.
+profile's own unit. After solar or a battery an interval takes from the grid or gives to it, never both.
 """
 
 from collections.abc import Sequence

@@ -221,3 +221,19 @@ def test_every_tariff_says_what_it_may_need(tariffs) -> None:
     assert needs["contract"]["options"] == ["contract_kw"]
     assert not needs["flat"]["hours"]
     assert "day_ahead" in RUN.invoke(app, ["tariff", "list"]).stdout
+
+
+def test_check_reads_registers_and_demand(tmp_path, tariffs) -> None:
+    file = tmp_path / "cases.csv"
+    head = "case,tariff,start,end,kwh,band.night,band.day,demand_kw,energy\n"
+    ours = "kr.test.residential.hours,2025-10-01,2025-11-01"
+    file.write_text(f"{head}A,{ours},,100,10,3,7000\nB,{ours},110,100,10,,7001\n", encoding="utf-8")
+    told = RUN.invoke(app, ["bill", "check", str(file)])
+    assert told.stdout.splitlines() == ["B: energy expected 7001, computed 7000", "exact 1 of 2"]
+    for cells, expected in (
+        ("111,100,10,,7000", "add up to"),
+        (",,,,7", "line 2.kwh"),
+        (",1,1,-3,7", "demand_kw"),
+    ):
+        file.write_text(f"{head}A,{ours},{cells}\n", encoding="utf-8")
+        assert expected in said("check", file)

@@ -93,8 +93,9 @@ def check(
 
     A column named like a line of the tariff (base, energy, …, subtotal, vat, fund) or "total" is compared;
     deductions and discounts are given as positive amounts. A column named like an option of the tariff, or
-    family_discount and welfare_discount, sets that option for its row. Rows that the tariff can't express are
-    counted apart, by reason.
+    family_discount and welfare_discount, sets that option for its row. Registers stand in columns like
+    band.light, instead of kwh or with it; demand_kw and export_kwh may be told too. Rows that the tariff
+    can't express are counted apart, by reason.
     """
     from chowon.cli.bill_check import check_rows, read_rows
     from chowon.cli.bill_use import pairs

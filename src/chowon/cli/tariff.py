@@ -20,7 +20,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdou
 @app.command("list")
 def list_tariffs(as_json: AsJson = False) -> None:
     """All tariffs that can be used: where, since when, and what they may need to know besides kWh."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from chowon.cli.bill_table import wide_console
     from chowon.domain.bill.needs import needs_of
@@ -44,7 +44,7 @@ def list_tariffs(as_json: AsJson = False) -> None:
         ]
         typer.echo(json.dumps({"tariffs": rows}, ensure_ascii=False, indent=1))
         return
-    table = Table("id", "이름", "name", "country", "known from", "may need", "options")
+    table = Table(Column("id", no_wrap=True), "이름", "name", "country", "known from", "may need", "options")
     for t in tariffs:
         where = f"{t.country} {t.currency}"
         needs = ", ".join(_words(needs_of(t)))

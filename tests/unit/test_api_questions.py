@@ -246,6 +246,8 @@ def test_another_tariff_is_a_part_like_the_others(tmp_path) -> None:
         ({}, 422, "at least one of"),
         ({"without_kwh": 745}, 422, "no more than"),
         ({"without_kwh": -1}, 422, "0 or more"),
+        ({"without_kwh": "1e9999999"}, 422, ""),
+        ({"battery": {"kwh": 1e300, "kw": 1}}, 422, ""),
         ({"solar": {"kwp": -1}}, 422, ""),
         ({"solar": {"kwp": 1, "tilt": 91}}, 422, "tilt"),
         ({"solar": {"kwp": 1, "latitude": 37}}, 422, "both in degrees"),

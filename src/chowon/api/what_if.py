@@ -27,6 +27,8 @@ from chowon.ports import History
 router = APIRouter(prefix="/sites", tags=["bill"])
 Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
 
+Amount = Annotated[Decimal, Field(max_digits=20)]
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -45,25 +47,25 @@ class Solar(_Part):
 class BatteryPart(_Part):
     """A battery behind the meter."""
 
-    kwh: Decimal
-    kw: Decimal
-    efficiency: Decimal = Decimal("0.9")
+    kwh: Amount
+    kw: Amount
+    efficiency: Amount = Decimal("0.9")
     plan: Literal["self_use", "by_price"] = "self_use"
 
 
 class Car(_Part):
     """A car that charges once a day between two times of the clock."""
 
-    kwh_a_day: Decimal
+    kwh_a_day: Amount
     since: Annotated[Clock, Field(alias="from")]
     until: Clock
-    kw: Decimal = Decimal(7)
+    kw: Amount = Decimal(7)
 
 
 class WhatIfAsked(_Part):
     """What would be different; at least one part."""
 
-    without_kwh: Decimal | None = None
+    without_kwh: Amount | None = None
     solar: Solar | None = None
     battery: BatteryPart | None = None
     ev: Car | None = None

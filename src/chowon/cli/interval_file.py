@@ -1,6 +1,7 @@
 """Files with one row an interval: a use (time, kwh, perhaps export_kwh), or prices (time, price)."""
 
 import csv
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -81,6 +82,9 @@ def _rows(path: Path, columns: Sequence[str], others: Sequence[str]) -> _Rows:
     except (ValueError, csv.Error) as error:  # not UTF-8, or no Parquet: pyarrow's errors are ValueErrors
         raise BadInput(f"{path}: {error}; expected CSV in UTF-8, or Parquet") from error
     rows = [(f"line {n}", cells) for n, cells in enumerate(table, 2)]
+    ragged = next((where for where, cells in rows if None in cells), None)
+    if ragged is not None:
+        raise BadInput(f"{path}: {ragged}: found more cells than the header has; expected as many")
     if len(rows) < 2:
         raise BadInput(f"{path}: found {len(rows)} rows; expected two or more, under {','.join(columns)}")
     found = set(rows[0][1])
@@ -107,7 +111,7 @@ def _instant(cell: object, zone: ZoneInfo) -> int | None:
         when = cell
     else:
         text = str(cell).strip()
-        if text.lstrip("-").isdecimal():
+        if re.fullmatch(r"-?[0-9]{1,14}", text):
             return int(text)
         try:
             when = datetime.fromisoformat(text)

@@ -14,7 +14,8 @@ from chowon.cli.settings import ConfigFile, DataFolder, loaded, named
 from chowon.errors import BadInput
 
 if TYPE_CHECKING:
-    from chowon.domain.compare import Compared
+    from chowon.domain.bill import Profile
+    from chowon.domain.compare import Compared, Metered
 
 Lang = Annotated[Literal["ko", "en"], typer.Option(help="language")]
 Day = Annotated[str | None, typer.Option("--date", help="a day of the period, YYYY-MM-DD; left out: today")]
@@ -162,9 +163,8 @@ def _compare_file(
 ) -> None:
     from chowon.cli.bill_use import pairs
     from chowon.cli.interval_file import read_profile
-    from chowon.domain.bill import Usage, number_text
-    from chowon.domain.clock import local_day, midnight_ms, period_of
-    from chowon.domain.compare import Candidate, Metered, compare
+    from chowon.domain.bill import number_text
+    from chowon.domain.compare import Candidate, compare
     from chowon.registry import TariffBook
 
     if not ids:
@@ -176,13 +176,7 @@ def _compare_file(
         raise BadInput(f"--tariff: found {told}; expected one currency")
     zone = ZoneInfo(tariffs[0].timezone)
     profile = read_profile(path, zone)
-    uses, period = [], period_of(local_day(profile.start_ms, zone), 1)
-    while (end_ms := midnight_ms(period.end, zone)) <= profile.end_ms:
-        start_ms = midnight_ms(period.start, zone)
-        if start_ms >= profile.start_ms:
-            kwh, export_kwh = profile.kwh(start_ms, end_ms)
-            uses.append(Metered(period, start_ms, end_ms, Usage(kwh, profile, export_kwh=export_kwh)))
-        period = period_of(period.end, 1)
+    uses = _months(profile, zone)
     if not uses:
         raise BadInput(
             f"{path}: found no whole calendar month in {tariffs[0].timezone}; expected one or more"
@@ -197,12 +191,33 @@ def _compare_file(
     if not as_json:
         _print(found, tariffs[0].currency, lang)
         return
-    answer = {
-        "periods": len(uses),
-        "start": uses[0].period.start.isoformat(),
-        "end": uses[-1].period.end.isoformat(),
-        "kwh": number_text(sum((use.usage.kwh for use in uses), Decimal(0))),
-        "currency": tariffs[0].currency,
+    span = {"start": uses[0].period.start.isoformat(), "end": uses[-1].period.end.isoformat()}
+    kwh = number_text(sum((use.usage.kwh for use in uses), Decimal(0)))
+    answer = {"periods": len(uses), **span, "kwh": kwh, "currency": tariffs[0].currency}
+    typer.echo(json.dumps(answer | _plain(found), ensure_ascii=False))
+
+
+def _months(profile: "Profile", zone: ZoneInfo) -> list["Metered"]:
+    """The whole calendar months of the profile."""
+    from chowon.domain.bill import Usage
+    from chowon.domain.clock import local_day, midnight_ms, period_of
+    from chowon.domain.compare import Metered
+
+    uses, period = [], period_of(local_day(profile.start_ms, zone), 1)
+    while (end_ms := midnight_ms(period.end, zone)) <= profile.end_ms:
+        start_ms = midnight_ms(period.start, zone)
+        if start_ms >= profile.start_ms:
+            kwh, export_kwh = profile.kwh(start_ms, end_ms)
+            uses.append(Metered(period, start_ms, end_ms, Usage(kwh, profile, export_kwh=export_kwh)))
+        period = period_of(period.end, 1)
+    return uses
+
+
+def _plain(found: "Compared") -> dict[str, object]:
+    """Rows and what is left out, for JSON."""
+    from chowon.domain.bill import number_text
+
+    return {
         "rows": [
             {
                 "tariff": row.tariff.id,
@@ -216,7 +231,6 @@ def _compare_file(
             {"tariff": out.id, "why": {"ko": out.why.ko, "en": out.why.en}} for out in found.left_out
         ],
     }
-    typer.echo(json.dumps(answer, ensure_ascii=False))
 
 
 def _print(found: "Compared", currency: str, lang: Literal["ko", "en"]) -> None:

@@ -115,6 +115,7 @@ async def _serve(
                     door=door,
                     access=Access(RememberedTokens(store.tokens, now_ms), config.server.token),
                     tariff=pricing.tariffs.load,
+                    tariff_ids=pricing.tariffs.ids,
                     prepare=lambda site, period: pricing(site, period).prepared,
                     now_ms=now_ms,
                     pulse=pulse,

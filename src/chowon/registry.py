@@ -1,6 +1,8 @@
 """Finding what can be plugged in. So far: tariffs, one TOML file each.
 
-A file's path gives its id: kr/kepco/residential_low.toml is kr.kepco.residential.low.
+A file's path gives its id: kr/kepco/residential_low.toml is kr.kepco.residential.low. An installed package
+brings tariffs by an entry point of the group "chowon.tariffs" that names a package whose folder is laid out
+as chowon.tariffs is: `[project.entry-points."chowon.tariffs"]`, `acme = "acme_tariffs"`.
 """
 
 import difflib
@@ -9,23 +11,28 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import cache
-from importlib import resources
+from importlib import metadata, resources
 from importlib.resources.abc import Traversable
+from typing import Final
 
 from chowon.domain.tariff import Tariff, parse
 from chowon.domain.tariff.calendars import HolidayRule
-from chowon.errors import NotFound, Problem, TariffInvalid, shortened
+from chowon.errors import Misconfigured, NotFound, Problem, TariffInvalid, shortened
+
+_GROUP: Final = "chowon.tariffs"
 
 
 class TariffBook:
-    """The tariffs in the package and in folders that the operator names; a file is read when asked for, once.
+    """The tariffs of chowon, of installed packages and in folders that the operator names.
 
-    folders: laid out as the package's own; a file there replaces one of the package with the same id.
+    A file is read when asked for, once. Of the same id the operator's comes before chowon's own, and that
+    before an installed package's: no package changes a bill unasked. Errors: Misconfigured for an entry
+    point that names no package.
     """
 
     def __init__(self, folders: Sequence[Traversable] = ()) -> None:
         self._files: dict[str, tuple[str, Traversable]] = {}
-        for root in (resources.files("chowon.tariffs"), *folders):
+        for root in (*_installed(), resources.files("chowon.tariffs"), *folders):
             self._files.update({_id_of(path): (path, file) for path, file in _toml_files(root, "")})
         self._read: dict[str, Tariff] = {}
 
@@ -47,6 +54,18 @@ class TariffBook:
                 raise TariffInvalid(f"{path} cannot be used: 1 problem", [problem])
             self._read[tariff_id] = tariff
         return self._read[tariff_id]
+
+
+def _installed() -> Iterator[Traversable]:
+    """The folders that installed packages bring, by the names of their entry points."""
+    for point in sorted(metadata.entry_points(group=_GROUP), key=lambda point: point.name):
+        try:
+            yield resources.files(point.value)
+        except (ImportError, TypeError) as error:
+            raise Misconfigured(
+                f"entry point {point.name!r} of {_GROUP}: {point.value!r} is no package ({error}); mend or "
+                "uninstall the package that brings it"
+            ) from error
 
 
 def read_tariff(file: Traversable, where: str) -> Tariff:

@@ -65,6 +65,7 @@ def client(history: MemoryHistory, book: Book) -> httpx.AsyncClient:
         door=SimpleNamespace(),
         access=Access(NoTokens(), None),
         tariff=lambda _: BY_THE_HOUR,
+        tariff_ids=lambda: [BY_THE_HOUR.id],
         prepare=lambda site, period: pricing(site, period).prepared,
         now_ms=lambda: NOW_MS,
         pulse=SimpleNamespace(),

@@ -163,7 +163,7 @@ def test_check_ends_with_2_without_a_file(tmp_path: Path) -> None:
 def test_the_list_of_tariffs_names_each() -> None:
     assert "kr.kepco.residential.high" in RUN.invoke(APP, ["tariff", "list"]).stdout
     rows = json.loads(RUN.invoke(APP, ["tariff", "list", "--json"]).stdout)["tariffs"]
-    assert {"id", "name", "country", "currency", "from", "options"} == set(rows[0])
+    assert {"id", "name", "country", "currency", "from", "options", "needs"} == set(rows[0])
 
 
 def test_checking_a_right_file_ends_with_0_a_wrong_case_with_1_a_wrong_file_with_2(tmp_path: Path) -> None:

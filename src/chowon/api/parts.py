@@ -62,6 +62,7 @@ class Parts:
     door: Door
     access: Access
     tariff: Callable[[str], Tariff]
+    tariff_ids: Callable[[], list[str]]
     prepare: Callable[[Site, Period], Prepared]
     now_ms: Callable[[], int]
     pulse: Callable[[], Pulse]

@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 from chowon import __version__
-from chowon.api import answers, bill, dashboard, health, now, readings, sites, usage
+from chowon.api import answers, bill, compare, dashboard, health, now, readings, sites, usage, what_if
 from chowon.api.middleware import BodyLimit, SecurityHeaders, ServerStop
 from chowon.api.parts import Parts
 
@@ -19,7 +19,16 @@ def create_app(parts: Parts) -> FastAPI:
         redoc_url=None,
     )
     app.state.parts = parts
-    for router in (sites.router, now.router, usage.router, bill.router, readings.own, health.router):
+    for router in (
+        sites.router,
+        now.router,
+        usage.router,
+        bill.router,
+        compare.router,
+        what_if.router,
+        readings.own,
+        health.router,
+    ):
         app.include_router(router, prefix="/api/v1")
     app.include_router(readings.influx)
     answers.install(app)

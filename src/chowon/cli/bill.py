@@ -1,8 +1,6 @@
 """`chowon bill`: what a use costs and why; whether bills come out as a list of cases says."""
 
 import json
-from datetime import date
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -24,9 +22,27 @@ _LANGUAGES: Final = ("ko", "en")
 def explain(
     *,
     tariff: Annotated[str, typer.Option(help="Id of the tariff; `chowon tariff list` shows all.")],
-    kwh: Annotated[str, typer.Option(help="Use of the period, kWh.")],
     start: Annotated[str, typer.Option(help="First day, YYYY-MM-DD.")],
     end: Annotated[str, typer.Option(help="The next reading day, YYYY-MM-DD; not part of the period.")],
+    kwh: Annotated[str | None, typer.Option(help="Use of the period, kWh.")] = None,
+    profile: Annotated[
+        Path | None, typer.Option(help="The use by interval: CSV or Parquet with time, kwh, export_kwh.")
+    ] = None,
+    band: Annotated[
+        list[str] | None, typer.Option(help="kWh of a time-of-use register, light=100; may be repeated.")
+    ] = None,
+    export_kwh: Annotated[str | None, typer.Option(help="Energy given to the grid, kWh.")] = None,
+    demand_kw: Annotated[str | None, typer.Option(help="Greatest demand of the period, kW.")] = None,
+    past_demand: Annotated[
+        list[str] | None, typer.Option(help="Of an earlier month, 2026-01=95; may be repeated.")
+    ] = None,
+    carried: Annotated[str | None, typer.Option(help="Credit carried into the period.")] = None,
+    part_of: Annotated[
+        str | None, typer.Option(help="The full period that this is a part of, START..END.")
+    ] = None,
+    prices: Annotated[
+        list[str] | None, typer.Option(help="A price series, NAME=FILE with time, price; may be repeated.")
+    ] = None,
     family: Annotated[
         str | None, typer.Option(help="The family's class; short for --option family=….")
     ] = None,
@@ -39,18 +55,21 @@ def explain(
 ) -> None:
     """Every line of a bill: quantity × price, since when, by which source, how rounded."""
     from chowon.cli.bill_table import print_bill
-    from chowon.domain.bill import Usage, plain_bill, plain_standing, prepare
-    from chowon.domain.clock import Period
+    from chowon.cli.bill_use import Told, pairs, period_of_options
+    from chowon.domain.bill import plain_bill, plain_standing, prepare
     from chowon.registry import TariffBook
 
     with clear_errors():
         if lang not in _LANGUAGES:
             raise BadInput(f"--lang: found {shortened(lang)}; expected ko or en")
-        period = Period(_day("--start", start), _day("--end", end))
+        period = period_of_options(start, end, part_of)
         classes = {"family": family, "welfare": welfare}
-        options = _options(option) | {name: value for name, value in classes.items() if value is not None}
-        prepared = prepare(TariffBook().load(tariff), period, options)
-        usage = Usage(_number("--kwh", kwh))
+        chosen = {name: value for name, value in classes.items() if value is not None}
+        options = pairs("--option", option) | chosen
+        told = Told(kwh, profile, band or (), demand_kw, past_demand or (), export_kwh, carried, prices or ())
+        known = TariffBook().load(tariff)
+        prepared = prepare(known, period, options, told.series(known))
+        usage = told.usage(known, period)
         bill, next_kwh, standing = prepared.bill(usage), prepared.next_kwh(usage), prepared.standing(usage)
     if as_json:
         answer = plain_bill(bill) | {
@@ -74,14 +93,16 @@ def check(
 
     A column named like a line of the tariff (base, energy, …, subtotal, vat, fund) or "total" is compared;
     deductions and discounts are given as positive amounts. A column named like an option of the tariff, or
-    family_discount and welfare_discount, sets that option for its row. Rows that the tariff can't express are
-    counted apart, by reason.
+    family_discount and welfare_discount, sets that option for its row. Registers stand in columns like
+    band.light, instead of kwh or with it; demand_kw and export_kwh may be told too. Rows that the tariff
+    can't express are counted apart, by reason.
     """
     from chowon.cli.bill_check import check_rows, read_rows
+    from chowon.cli.bill_use import pairs
     from chowon.registry import TariffBook
 
     with clear_errors():
-        result = check_rows(read_rows(cases, kind or []), TariffBook(), _options(option))
+        result = check_rows(read_rows(cases, kind or []), TariffBook(), pairs("--option", option))
         if not result.compared and not result.not_computed:
             raise BadInput(f"{cases}: no rows to compare; name a CSV with rows, or another --kind")
     if as_json:
@@ -99,27 +120,3 @@ def check(
     if not result.compared:
         typer.echo("nothing was compared: no row could be computed", err=True)
         raise typer.Exit(2)
-
-
-def _day(name: str, text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise BadInput(f"{name}: found {shortened(text)}; expected a date as YYYY-MM-DD") from error
-
-
-def _number(name: str, text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except InvalidOperation as error:
-        raise BadInput(f"{name}: found {shortened(text)}; expected a number of kWh, e.g. 287.104") from error
-
-
-def _options(pairs: list[str] | None) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for pair in pairs or []:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise BadInput(f"--option: found {shortened(pair)}; expected name=value")
-        found[name.strip()] = value.strip()
-    return found

@@ -32,8 +32,12 @@ _ABOUT_THE_ROW: Final = frozenset(
         "end_exclusive",
         "voltage",
         "tariff",
+        "demand_kw",
+        "export_kwh",
     ]
 )
+_BAND: Final = "band."
+"""What the columns of a meter's registers begin with: "band.light"."""
 _BY_VOLTAGE: Final = "kr.kepco.residential."
 _CLASS_COLUMNS: Final = {"family_discount": "family", "welfare_discount": "welfare"}
 """Columns that hold the value of an option by another name."""
@@ -176,26 +180,53 @@ def _row(cells: Mapping[str, str | None], where: str, problems: list[Problem]) -
     before = len(problems)
     start = _cell_day(cells, "start", where, problems)
     end = _cell_day(cells, "end" if cells.get("end") else "end_exclusive", where, problems)
-    kwh_text = cells.get("kwh") or ""
-    if not _is_number(kwh_text) or Decimal(kwh_text) < 0:
-        problems.append(Problem(f"{where}.kwh", shortened(kwh_text), "kWh of 0 or more"))
+    usage = _usage(cells, where, problems)
     tariff = cells.get("tariff") or (_BY_VOLTAGE + str(cells.get("voltage")) if cells.get("voltage") else "")
     if not tariff:
         problems.append(Problem(f"{where}.tariff", "nothing", "a tariff's id, or a voltage: low or high"))
     expected = {
         column: value.strip()
         for column, value in cells.items()
-        if column and value and value.strip() and column not in _ABOUT_THE_ROW
+        if column and value and value.strip() and not _is_about_the_row(column)
     }
     if not expected:
         problems.append(Problem(where, "no amounts", 'columns like lines of the bill: "energy", "total"'))
-    if len(problems) > before or start is None or end is None:
+    if len(problems) > before or start is None or end is None or usage is None:
         return None
     if end <= start:
         problems.append(Problem(f"{where}.end", str(end), f"a day after the start, {start}"))
         return None
     name = cells.get("case") or cells.get("id") or where
-    return Row(name, tariff, Period(start, end), Usage(Decimal(kwh_text)), expected)
+    return Row(name, tariff, Period(start, end), usage, expected)
+
+
+def _usage(cells: Mapping[str, str | None], where: str, problems: list[Problem]) -> Usage | None:
+    """What the row says of the use: kWh, or the registers of a meter; demand and export, if it tells them."""
+    columns = [c for c in cells if c and (c.startswith(_BAND) or c in ("kwh", "demand_kw", "export_kwh"))]
+    told: dict[str, Decimal] = {}
+    for column in columns:
+        text = (cells[column] or "").strip()
+        if _is_number(text) and Decimal(text) >= 0:
+            told[column] = Decimal(text)
+        elif text:
+            unit = "kW" if column == "demand_kw" else "kWh"
+            problems.append(Problem(f"{where}.{column}", shortened(text), f"{unit} of 0 or more"))
+            return None
+    bands = {c.removeprefix(_BAND): number for c, number in told.items() if c.startswith(_BAND)}
+    kwh = told.get("kwh", sum(bands.values(), Decimal(0)) if bands else None)
+    if kwh is None:
+        problems.append(Problem(f"{where}.kwh", shortened(""), "kWh of 0 or more"))
+        return None
+    try:
+        export_kwh = told.get("export_kwh", Decimal(0))
+        return Usage(kwh, bands=bands, export_kwh=export_kwh, demand_kw=told.get("demand_kw"))
+    except UsageInvalid as error:  # bands that don't add up to kwh
+        problems.append(Problem(where, shortened(str(kwh)), str(error)))
+        return None
+
+
+def _is_about_the_row(column: str) -> bool:
+    return column in _ABOUT_THE_ROW or column.startswith(_BAND)
 
 
 def _cell_day(

@@ -8,6 +8,7 @@ from chowon import __version__
 from chowon.cli import (
     bench,
     bill,
+    bill_compare,
     bill_show,
     configuration,
     demo,
@@ -37,6 +38,8 @@ app.command("export")(transfer.export)
 app.command()(sql.sql)
 app.command()(replay.replay)
 bill.app.command("show")(bill_show.show)
+bill.app.command("compare")(bill_compare.compare)
+bill.app.command("what-if")(bill_compare.what_if)
 app.add_typer(bill.app, name="bill")
 tariff.app.command("import")(tariff_import.import_rate)
 app.add_typer(tariff.app, name="tariff")

@@ -1,6 +1,7 @@
 """`chowon tariff`: which tariffs there are, and whether a file is one."""
 
 import json
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,7 @@ import typer
 from chowon.cli.exits import clear_errors
 
 if TYPE_CHECKING:
+    from chowon.domain.bill.needs import Needs
     from chowon.domain.tariff import Tariff
 
 app = typer.Typer(name="tariff", help="Which tariffs there are.", no_args_is_help=True)
@@ -19,10 +21,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdou
 
 @app.command("list")
 def list_tariffs(as_json: AsJson = False) -> None:
-    """All tariffs that can be used."""
-    from rich.table import Table
+    """All tariffs that can be used: where, since when, and what they may need to know besides kWh."""
+    from rich.table import Column, Table
 
     from chowon.cli.bill_table import wide_console
+    from chowon.domain.bill.needs import needs_of
     from chowon.registry import TariffBook
 
     with clear_errors():
@@ -37,15 +40,26 @@ def list_tariffs(as_json: AsJson = False) -> None:
                 "currency": t.currency,
                 "from": t.since.isoformat(),
                 "options": {name: list(option.values) for name, option in t.options.items()},
+                "needs": asdict(needs_of(t)),
             }
             for t in tariffs
         ]
         typer.echo(json.dumps({"tariffs": rows}, ensure_ascii=False, indent=1))
         return
-    table = Table("id", "이름", "name", "known from", "options")
+    table = Table(Column("id", no_wrap=True), "이름", "name", "country", "known from", "may need", "options")
     for t in tariffs:
-        table.add_row(t.id, t.name.ko, t.name.en, t.since.isoformat(), ", ".join(t.options))
+        where = f"{t.country} {t.currency}"
+        needs = ", ".join(_words(needs_of(t)))
+        table.add_row(t.id, t.name.ko, t.name.en, where, t.since.isoformat(), needs, ", ".join(t.options))
     wide_console().print(table)
+
+
+def _words(needs: "Needs") -> list[str]:
+    """What some customer of the tariff must tell besides kWh."""
+    flags = {"use by hour": needs.hours, "export": needs.export, "demand": needs.demand}
+    found = [word for word, is_needed in flags.items() if is_needed]
+    found += [f"prices {name}" for name in needs.series]
+    return found + [f"option {name}" for name in needs.options]
 
 
 @app.command()

@@ -1,8 +1,7 @@
 """What was measured of a site's period, in the shape that its tariff bills."""
 
 from dataclasses import dataclass
-from decimal import ROUND_FLOOR, Decimal
-from typing import Final
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,8 +13,6 @@ from chowon.domain.site_usage import site_usage
 from chowon.domain.sites import Site
 from chowon.jobs.profile import DWMS_PER_KWH, SiteProfile, profile_of, site_profile
 from chowon.ports import History
-
-_ONE: Final = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,22 +46,20 @@ def measured(history: History, site: Site, prepared: Prepared) -> Measured:
     return read(history, site, starts_ms)
 
 
-def usage(of: Measured, days: int, whole: bool) -> Usage:
-    """What is billed for the first days of the period. whole: on whole kWh."""
+def usage(of: Measured, days: int) -> Usage:
+    """What was measured on the first days of the period."""
     imported, exported = (int(e[:days].sum()) for e in (of.import_dwms, of.export_dwms))
     profile = None
     if of.quarters is not None:
         end = int(of.quarters.profile.places(of.starts_ms[days : days + 1], "a day begins")[0])
         import_dwms, export_dwms = of.quarters.flows
         profile = profile_of(of.from_ms, import_dwms[:end], export_dwms[:end])
-    return used(imported, exported, profile, whole)
+    return used(imported, exported, profile)
 
 
-def used(import_dwms: int, export_dwms: int, profile: Profile | None, whole: bool) -> Usage:
-    """Energy as a use; intervals may be missing from its profile. whole: on whole kWh, as a meter is read."""
+def used(import_dwms: int, export_dwms: int, profile: Profile | None) -> Usage:
+    """Energy as a use; intervals may be missing from its profile."""
     kwh, export_kwh = (Decimal(e) / DWMS_PER_KWH for e in (import_dwms, export_dwms))
-    if whole:
-        kwh, export_kwh = (e.quantize(_ONE, ROUND_FLOOR) for e in (kwh, export_kwh))
     return Usage(kwh, profile, export_kwh=export_kwh, partial=True)
 
 

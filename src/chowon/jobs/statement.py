@@ -67,8 +67,8 @@ def statement(history: History, site: Site, prepared: Prepared, now_ms: int) -> 
     found, period = measured(history, site, prepared), prepared.period
     from_ms, to_ms = found.from_ms, found.to_ms
     closed, until_ms = now_ms >= to_ms, min(now_ms, to_ms)
-    whole = closed and not prepared.by_interval
-    billed = usage(found, period.days, whole)
+    used = usage(found, period.days)
+    billed = prepared.as_read(used) if closed else used
     covered_ms = int(found.covered_ms.sum())
     missing_ms = max(0, until_ms - from_ms - covered_ms)
     here = prepared.by_interval and from_ms <= now_ms < to_ms
@@ -103,7 +103,7 @@ def _days(prepared: Prepared, found: Measured, now_ms: int, billed: Usage) -> tu
     days, starts = [], found.starts_ms.tolist()
     totals = np.cumsum(found.import_dwms).tolist()
     for n in range(sum(start <= now_ms for start in starts[:-1])):
-        by_then = usage(found, n + 1, whole=False)
+        by_then = usage(found, n + 1)
         if not prepared.by_interval:
             by_then = Usage(
                 min(by_then.kwh, billed.kwh), export_kwh=min(by_then.export_kwh, billed.export_kwh)

@@ -168,7 +168,7 @@ def _with(prepared: Prepared, read: SiteProfile, usual: tuple[I64, I64]) -> Usag
     """The use with what was not measured."""
     imported, exported = (had + more for had, more in zip(read.flows, usual, strict=True))
     profile = profile_of(read.profile.start_ms, imported, exported) if prepared.by_interval else None
-    return used(int(imported.sum()), int(exported.sum()), profile, whole=False)
+    return used(int(imported.sum()), int(exported.sum()), profile)
 
 
 def _as_read(prepared: Prepared, use: Usage) -> Usage:

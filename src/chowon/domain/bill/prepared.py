@@ -1,7 +1,7 @@
 """A tariff made ready for one period answers for any use: it only multiplies and rounds."""
 
-from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from dataclasses import dataclass, replace
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Final
 
 from chowon.domain.bill.fees import CarryOverStep
@@ -64,6 +64,16 @@ class Prepared:
     def by_interval(self) -> bool:
         """Whether a bill needs the use by interval: what is asked is when, not only how much in all."""
         return self.tariff.split == "measured" or any(plan.meter.measures for plan in self.plans)
+
+    def as_read(self, usage: Usage) -> Usage:
+        """The use of a closed period as it is billed: whole kWh rounded down, as a meter is read.
+
+        What is billed by interval is billed as it was measured.
+        """
+        if self.by_interval:
+            return usage
+        kwh, export_kwh = (n.to_integral_value(ROUND_FLOOR) for n in (usage.kwh, usage.export_kwh))
+        return replace(usage, kwh=kwh, export_kwh=export_kwh)
 
     def bill(self, usage: Usage) -> Bill:
         """The bill with every line explained."""

@@ -4,6 +4,7 @@
 
 from chowon.domain.bill.engine import bill, prepare
 from chowon.domain.bill.fleet import Fleet, prepare_fleet
+from chowon.domain.bill.homes_usage import FleetProfile, FleetUse
 from chowon.domain.bill.outcome import (
     Bill,
     Line,
@@ -22,6 +23,8 @@ from chowon.domain.bill.usage import Prices, Profile, Usage
 __all__ = [
     "Bill",
     "Fleet",
+    "FleetProfile",
+    "FleetUse",
     "Line",
     "NextKwh",
     "OverBlock",

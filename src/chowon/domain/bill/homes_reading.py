@@ -152,7 +152,7 @@ class _HomesReading:
         there = np.flatnonzero(np.diff(edges))
         if energy is None or not len(there):
             return {}
-        sums: I64 = np.add.reduceat(energy[:, : edges[-1]], edges[there], axis=1, dtype=np.int64)
+        sums: I64 = _sums_from(energy, edges[there], int(edges[-1]))
         order = np.argsort(runs.kind[there], kind="stable")
         kinds, starts = np.unique(runs.kind[there][order], return_index=True)
         by_kind: I64 = np.add.reduceat(sums[:, order], starts, axis=1)
@@ -203,9 +203,9 @@ class _HomesReading:
             return np.zeros(len(self.use), np.int64)
         per = measure.interval_min * MINUTE_MS // profile.step_ms
         into = (profile.start_ms // profile.step_ms + first) % per
-        energy = profile.import_energy[:, :end]
+        energy = profile.import_energy
         starts = np.maximum(np.arange(first - into, end, per), first)
-        sums = energy[:, first:] if per == 1 else np.add.reduceat(energy, starts, axis=1, dtype=np.int64)
+        sums = energy[:, first:end] if per == 1 else _sums_from(energy, starts, end)
         groups = (edges - (first - into)) // per
         filled = np.flatnonzero(np.diff(edges))
         peaks = np.maximum.reduceat(sums, groups[filled], axis=1)
@@ -247,3 +247,10 @@ class _Scaled:
 
 def _flow_of(profile: FleetProfile, flow: Flow) -> I64 | I32 | None:
     return profile.import_energy if flow == "import" else profile.export_energy
+
+
+def _sums_from(energy: I64 | I32, starts: I64, end: int) -> I64:
+    """(homes, starts) the energy from each start to the next, and from the last one to the end."""
+    first = int(starts[0])  # reduceat casts all that it is handed, so it gets no more than the period
+    sums: I64 = np.add.reduceat(energy[:, first:end], starts - first, axis=1, dtype=np.int64)
+    return sums

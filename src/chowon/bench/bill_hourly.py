@@ -58,7 +58,7 @@ calendar = "hours"
 round = { unit = 1, mode = "floor" }
 price = [
   { from = 2020-01-01, bands = { light = 94.0, mid = 146.9, peak = 188.8 }, source = "made up" },
-  { from = 2020-01-01, season = "summer", bands = { light = 94.0, mid = 182.0, peak = 239.1 }, source = "made up" },
+  { from = 2020-01-01, season = "summer", source = "made up", bands = { light = 94, mid = 182, peak = 239 } },
 ]
 
 [[line]]

@@ -76,7 +76,7 @@ def doors(as_json: AsJson = False) -> None:
 
 @app.command()
 def bill(as_json: AsJson = False) -> None:
-    """Bills a second on one core, home by home and many at once; by the hour too; time to load all tariffs."""
+    """Bills a second on one core, home by home and many at once, by the hour too; time to load tariffs."""
     from chowon.bench import bill_hourly
     from chowon.bench.bill import measure
 

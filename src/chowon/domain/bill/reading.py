@@ -159,7 +159,7 @@ class _Reading:
         energy = profile.import_energy if flow == "import" else profile.export_energy
         if energy is None:
             return {}
-        edges = profile.grid.places(runs.edges_ms, edge_words(calendar))
+        edges = profile.places(runs.edges_ms, edge_words(calendar))
         sums = np.concatenate([np.zeros(1, np.int64), np.cumsum(energy)])[edges]
         by_kind = np.zeros(len(runs.kinds), np.int64)
         np.add.at(by_kind, runs.kind, np.diff(sums))
@@ -176,7 +176,7 @@ class _Reading:
         if energy is None:
             return ZERO
         instants_ms = np.array(self.meter.instants(measure.place), np.int64)
-        first, end = profile.grid.places(instants_ms, edge_words(None))
+        first, end = profile.places(instants_ms, edge_words(None))
         sum_ = ZERO
         for n in (np.flatnonzero(energy[first:end]) + first).tolist():
             when_ms = profile.start_ms + n * profile.step_ms
@@ -196,7 +196,7 @@ class _Reading:
         check_demand(self.meter, measure, None if profile is None else profile.grid)
         assert profile is not None  # or there had been an error
         runs, counted = demand_runs(self.meter, measure)
-        places = profile.grid.places(runs.edges_ms, edge_words(measure.calendar)).tolist()
+        places = profile.places(runs.edges_ms, edge_words(measure.calendar)).tolist()
         spans = ((places[n], places[n + 1]) for n in counted)
         greatest = max((_greatest(profile, *span, minutes) for span in spans), default=0)
         return Decimal(greatest) * HOUR_MS / (minutes * MINUTE_MS) / profile.per_kwh

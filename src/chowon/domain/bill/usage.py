@@ -91,6 +91,10 @@ class Profile:
         """Where the last interval ends."""
         return self.grid.end_ms
 
+    def places(self, instants_ms: I64, what: str) -> I64:
+        """As `Grid.places`."""
+        return self.grid.places(instants_ms, what)
+
     def kwh(self, from_ms: int, to_ms: int) -> tuple[Decimal, Decimal]:
         """(import, export) between two instants."""
         first, end = self.grid.places(np.array([from_ms, to_ms], np.int64), PERIOD_EDGE).tolist()

@@ -2,6 +2,8 @@
 
 import csv
 import os
+import re
+import tomllib
 from collections import Counter, defaultdict
 from datetime import date
 from decimal import Decimal
@@ -11,9 +13,11 @@ import numpy as np
 import pytest
 
 from chowon.domain.bill import Bill, Fleet, Usage, prepare, prepare_fleet
-from chowon.domain.bill.cases import wrong_amounts
+from chowon.domain.bill.cases import period_of_case, series_of_case, use_of_case, wrong_amounts
 from chowon.domain.clock import Period
-from chowon.registry import TariffBook
+from chowon.domain.tariff import Tariff, parse
+from chowon.registry import TariffBook, holiday_dates
+from tests.fleets import differences, energies_per_kwh, fleet_use
 
 SHARED = Path(__file__).parents[3] / "shared" / "tariff"
 BOOK = TariffBook()
@@ -131,15 +135,22 @@ def test_a_tariffs_own_cases_come_out_as_its_file_says(tariff_id: str) -> None:
     assert [str(w) for w in wrong_amounts(tariff)] == []
 
 
-@pytest.mark.parametrize("tariff_id", [name for name in BOOK.ids() if not BOOK.load(name).net_kwh])
-def test_a_tariffs_own_cases_come_out_of_the_fleet_too(tariff_id: str) -> None:
-    for case in BOOK.load(tariff_id).cases:
-        if case.use.kwh is None or case.use.demand_kw is not None:
-            continue  # by the hour or by demand: home by home
-        fleet = _fleet(tariff_id, case.start, case.end, case.options)
-        energy_wh = np.array([int(case.use.kwh * 1000)], np.int64)
-        found = fleet.amounts(energy_wh) | {"total": fleet.totals(energy_wh)}
-        computed = {
-            line: Decimal(int(found[line][0])) / fleet.per_unit for line in case.expect if line in found
-        }
-        assert dict.fromkeys(case.expect, Decimal(0)) | computed == case.expect, case.note
+def _language_page() -> Tariff:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "tariff-language.md").read_text("utf-8")
+    blocks = "\n".join(re.findall(r"```toml\n(.*?)```", page, re.DOTALL))
+    return parse(tomllib.loads(blocks, parse_float=Decimal), "tariff-language.md", holiday_dates)
+
+
+@pytest.mark.parametrize("tariff", [*map(BOOK.load, BOOK.ids()), _language_page()], ids=lambda t: t.id)
+def test_a_tariffs_own_cases_come_out_of_the_fleet_too(tariff: Tariff) -> None:
+    for case in tariff.cases:
+        usage, series = use_of_case(tariff, case), series_of_case(tariff, case)
+        prepared = prepare(tariff, period_of_case(case), case.options, series)
+        fleet = prepare_fleet(prepared, energies_per_kwh([usage]))
+        use = fleet_use(fleet, [usage])
+        found = fleet.amounts(use) | {"total": fleet.totals(use)}
+        computed = {line: Decimal(int(of_homes[0])) / fleet.per_unit for line, of_homes in found.items()}
+        computed["carried"] = Decimal(int(fleet.carried(use)[0])) / fleet.per_carried
+        expected = dict.fromkeys(case.expect, Decimal(0)) | computed
+        assert {line: expected[line] for line in case.expect} == case.expect, case.note
+        assert differences(fleet, use, [usage]) == []

@@ -75,5 +75,5 @@ source = "s"
 
 def test_a_tariff_by_the_hour_has_no_bill_by_kwh_alone() -> None:
     tariff = parse(tomllib.loads(HEAD + BY_BAND, parse_float=Decimal), "x.toml")
-    with pytest.raises(UsageInvalid, match="prices more than the kWh"):
+    with pytest.raises(UsageInvalid, match="prices import by the hour"):
         falls_of(tariff, range(2026, 2027))

@@ -233,7 +233,7 @@ def test_demand_from_intervals_coarser_than_its_own_is_refused() -> None:
 def test_one_demand_does_not_answer_for_several_kinds_of_hours() -> None:
     flat = DEMAND.replace('id = "demand"', 'id = "flat"').replace('calendar = "hours"\nbands = ["day"]\n', "")
     prepared = ready(DEMAND + flat, "2026-05-01", "2026-05-02")
-    with pytest.raises(UsageInvalid, match="demand of several kinds of hours; expected the use by interval"):
+    with pytest.raises(UsageInvalid, match="demand of several kinds of hours; expected the use"):
         prepared.bill(Usage(Decimal(24), demand_kw=Decimal(3)))
     assert prepared.bill(a_kwh_an_hour("2026-05-01", "2026-05-02")).total == 20
 

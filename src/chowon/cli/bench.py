@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Group
 
 from chowon.cli.output import AsJson, emit, note, table
 from chowon.errors import ExtraMissing
@@ -75,13 +76,16 @@ def doors(as_json: AsJson = False) -> None:
 
 @app.command()
 def bill(as_json: AsJson = False) -> None:
-    """Bills a second on one core, home by home and a million at once; the time to load all tariffs."""
+    """Bills a second on one core, home by home and many at once, by the hour too; time to load tariffs."""
+    from chowon.bench import bill_hourly
     from chowon.bench.bill import measure
 
     load_ms, found = measure()
     rows = [asdict(f) for f in found]
     note(f"all tariffs loaded in {load_ms:.0f} ms")
-    emit({"load_all_tariffs_ms": round(load_ms, 1), "questions": rows}, as_json, lambda: _rows(rows))
+    hourly = asdict(bill_hourly.measure())
+    figures = {"load_all_tariffs_ms": round(load_ms, 1), "questions": rows, "hourly": hourly}
+    emit(figures, as_json, lambda: Group(_rows(rows), _figures(hourly)))
 
 
 @app.command("all")

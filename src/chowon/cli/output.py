@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -18,7 +18,7 @@ def note(text: str) -> None:
     Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
 
 
-def emit(data: object, as_json: bool, human: Callable[[], Table | str]) -> None:
+def emit(data: object, as_json: bool, human: Callable[[], Table | Group | str]) -> None:
     """The result: as JSON, or as a person reads it."""
     if as_json:
         typer.echo(json.dumps(data, ensure_ascii=False, default=_plain))

@@ -5,6 +5,7 @@
 from chowon.domain.bill.costs import Costs, costs_by_energy, costs_by_interval, costs_of_sets, smallest_unit
 from chowon.domain.bill.engine import bill, prepare
 from chowon.domain.bill.fleet import Fleet, prepare_fleet
+from chowon.domain.bill.homes_usage import FleetProfile, FleetUse
 from chowon.domain.bill.outcome import (
     BandUse,
     Bill,
@@ -47,6 +48,8 @@ __all__ = [
     "Bill",
     "Costs",
     "Fleet",
+    "FleetProfile",
+    "FleetUse",
     "Line",
     "NextKwh",
     "OverBlock",

@@ -38,6 +38,11 @@ class Exact:
         return Exact(np.zeros(homes, np.int64), 1, 0)
 
     @staticmethod
+    def bounded(numerators: I64, denominator: int, most: int, *, loose: bool) -> "Exact":
+        """An amount whose bound may not fit."""
+        return Exact(numerators, denominator, _fits(most), loose=loose)
+
+    @staticmethod
     def chosen(values: Sequence[Decimal], places: I64) -> "Exact":
         """values[place] for each home."""
         fractions = [Fraction(value) for value in values]

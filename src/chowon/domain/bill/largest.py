@@ -47,7 +47,7 @@ class KeptIfLargest:
         """As `charge`."""
         alone = homes.without(frozenset(step.line.id for step in self.rivals))
         own, before = self.own.charges(alone), True
-        amount, stays = _homes_rounded(self.own, own, alone), np.ones(len(homes.energy_wh), np.bool_)
+        amount, stays = _homes_rounded(self.own, own, alone), np.ones(len(homes.energy), np.bool_)
         for step in self.rivals:
             if step is self.own:
                 before = False

@@ -1,19 +1,21 @@
 """One use, read: a number for each measure of a prepared period."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
 import numpy as np
 
+from chowon.domain.bill.hours import Runs
 from chowon.domain.bill.meter import Energy, Measure, Meter, Peak, Priced
-from chowon.domain.bill.usage import Profile, Usage
+from chowon.domain.bill.usage import Grid, Prices, Profile, Usage
 from chowon.domain.quantities import HOUR_MS, I64, MINUTE_MS
 from chowon.domain.tariff.kinds import Flow
 from chowon.domain.tariff.terms import ZERO
 from chowon.errors import UsageInvalid
 
-_BOTH: Final[tuple[Flow, Flow]] = ("import", "export")
+BOTH_FLOWS: Final[tuple[Flow, Flow]] = ("import", "export")
 
 
 def read(meter: Meter, usage: Usage, exact: bool = False) -> tuple[Decimal, ...]:
@@ -25,7 +27,7 @@ def read(meter: Meter, usage: Usage, exact: bool = False) -> tuple[Decimal, ...]
         return ()
     reading = _Reading(meter, usage, exact)
     if usage.profile is not None and not usage.partial:
-        reading.check_whole(usage.profile)
+        check_whole(meter, usage.profile.grid)
     return tuple(reading.of(measure) for measure in meter.measures)
 
 
@@ -50,6 +52,72 @@ def _places(meter: Meter) -> range:
     return range(len(meter.split.segments))
 
 
+def check_whole(meter: Meter, grid: Grid) -> None:
+    """Errors: UsageInvalid for intervals that lack a part of the period."""
+    start_ms, end_ms = meter.instants()
+    if grid.start_ms > start_ms or grid.end_ms < end_ms:
+        raise UsageInvalid(
+            f"profile: found {grid.start_ms} to {grid.end_ms} ms UTC; expected all of the period, "
+            f"{start_ms} to {end_ms}, or partial=True where the rest is not measured"
+        )
+
+
+def check_registers(meter: Meter, measure: Energy, calendar: str, registers: Collection[str]) -> None:
+    """Errors: UsageInvalid where the meter's registers don't tell the energy of the calendar's bands."""
+    bands = meter.tariff.calendars[calendar].bands
+    if measure.flow == "export" or not registers or not set(registers) <= set(bands):
+        hint = f", or the meter's reading of each band: {', '.join(bands)}"
+        raise UsageInvalid(
+            f"{meter.tariff.id} prices {measure.flow} by the hour; expected it by interval (profile)"
+            + (hint if measure.flow == "import" else "")
+        )
+
+
+def prices_of(meter: Meter, measure: Priced, grid: Grid | None) -> Prices:
+    """The series that prices these intervals. Errors: UsageInvalid."""
+    prices = meter.series.get(measure.series)
+    if grid is None or prices is None:
+        what = "the use by interval (a profile)" if grid is None else f"prices {measure.series!r}"
+        raise UsageInvalid(f"{meter.tariff.id} prices each interval by itself; expected {what}")
+    if prices.step_ms % grid.step_ms:
+        raise UsageInvalid(
+            f"profile: found intervals of {grid.step_ms // MINUTE_MS} min; expected "
+            f"{prices.step_ms // MINUTE_MS} min or finer, as the prices {measure.series!r} are"
+        )
+    return prices
+
+
+def no_price(measure: Priced, when_ms: int) -> UsageInvalid:
+    """What to say where energy flowed in an interval without a price."""
+    return UsageInvalid(
+        f"prices {measure.series!r}: found none at {when_ms} ms UTC, when energy flowed; "
+        "expected one for each interval of the use"
+    )
+
+
+def check_demand(meter: Meter, measure: Peak, grid: Grid | None) -> None:
+    """Errors: UsageInvalid where intervals don't tell the demand."""
+    minutes = measure.interval_min
+    if grid is None or minutes * MINUTE_MS % grid.step_ms:
+        found = "" if grid is None else f"found intervals of {grid.step_ms // MINUTE_MS} min; "
+        raise UsageInvalid(
+            f"{meter.tariff.id} prices demand: {found}expected the period's greatest demand in kW, or the "
+            f"use by interval (a profile) of {minutes} min or finer"
+        )
+
+
+def demand_runs(meter: Meter, measure: Peak) -> tuple[Runs, list[int]]:
+    """(the runs, the places of those in which demand counts). Errors: UsageInvalid."""
+    runs = meter.runs(measure.calendar)
+    if (runs.edges_ms % (measure.interval_min * MINUTE_MS)).any():
+        raise UsageInvalid(
+            f"{meter.tariff.id}: a band or a day begins inside an interval of "
+            f"{measure.interval_min} min, over which demand is measured"
+        )
+    counts = [not measure.bands or band in measure.bands for _, band in runs.kinds]
+    return runs, [n for n, kind in enumerate(runs.kind.tolist()) if counts[kind]]
+
+
 @dataclass(slots=True)
 class _Reading:
     meter: Meter
@@ -63,7 +131,7 @@ class _Reading:
         if isinstance(measure, Peak):
             return self._peak(measure)
         if measure.flow == "net":
-            imported, exported = (self.of(_with_flow(measure, flow)) for flow in _BOTH)
+            imported, exported = (self.of(with_flow(measure, flow)) for flow in BOTH_FLOWS)
             return imported - exported
         if isinstance(measure, Priced):
             return self._priced(measure)
@@ -75,15 +143,6 @@ class _Reading:
         if key not in self._found:
             self._found[key] = self._by_kind(profile, *key)
         return self._found[key].get((measure.place, measure.band), ZERO)
-
-    def check_whole(self, profile: Profile) -> None:
-        """Errors: UsageInvalid for a profile that lacks a part of the period."""
-        start_ms, end_ms = self.meter.instants()
-        if profile.start_ms > start_ms or profile.end_ms < end_ms:
-            raise UsageInvalid(
-                f"profile: found {profile.start_ms} to {profile.end_ms} ms UTC; expected all of the period, "
-                f"{start_ms} to {end_ms}, or partial=True where the rest is not measured"
-            )
 
     def _energy(self, measure: Energy) -> Decimal:
         usage, split = self.usage, self.meter.split
@@ -101,13 +160,7 @@ class _Reading:
         usage = self.usage
         if not (usage.kwh if measure.flow == "import" else usage.export_kwh):
             return ZERO
-        bands = self.meter.tariff.calendars[calendar].bands
-        if measure.flow == "export" or not usage.bands or not set(usage.bands) <= set(bands):
-            registers = f", or the meter's reading of each band: {', '.join(bands)}"
-            raise UsageInvalid(
-                f"{self.meter.tariff.id} prices {measure.flow} by the hour; expected it by interval (profile)"
-                + (registers if measure.flow == "import" else "")
-            )
+        check_registers(self.meter, measure, calendar, usage.bands)
         return usage.bands.get(measure.band, ZERO)
 
     def _by_kind(self, profile: Profile, flow: Flow, calendar: str | None) -> dict[tuple[int, str], Decimal]:
@@ -115,84 +168,63 @@ class _Reading:
         energy = profile.import_energy if flow == "import" else profile.export_energy
         if energy is None:
             return {}
-        edges = profile.places(runs.edges_ms, _edge(calendar))
+        edges = profile.places(runs.edges_ms, edge_words(calendar))
         sums = np.concatenate([np.zeros(1, np.int64), np.cumsum(energy)])[edges]
         by_kind = np.zeros(len(runs.kinds), np.int64)
         np.add.at(by_kind, runs.kind, np.diff(sums))
         return {k: Decimal(n) / profile.per_kwh for k, n in zip(runs.kinds, by_kind.tolist(), strict=True)}
 
     def _priced(self, measure: Priced) -> Decimal:
-        tariff, usage = self.meter.tariff, self.usage
-        profile, prices = usage.profile, self.meter.series.get(measure.series)
+        usage = self.usage
         if not (usage.kwh if measure.flow == "import" else usage.export_kwh):
             return ZERO
-        if profile is None or prices is None:
-            what = "the use by interval (a profile)" if profile is None else f"prices {measure.series!r}"
-            raise UsageInvalid(f"{tariff.id} prices each interval by itself; expected {what}")
-        if prices.step_ms % profile.step_ms:
-            raise UsageInvalid(
-                f"profile: found intervals of {profile.step_ms // MINUTE_MS} min; expected "
-                f"{prices.step_ms // MINUTE_MS} min or finer, as the prices {measure.series!r} are"
-            )
+        profile = usage.profile
+        prices = prices_of(self.meter, measure, None if profile is None else profile.grid)
+        assert profile is not None  # or there had been an error
         energy = profile.import_energy if measure.flow == "import" else profile.export_energy
         if energy is None:
             return ZERO
-        first, end = profile.places(np.array(self.meter.instants(measure.place), np.int64), _edge(None))
+        instants_ms = np.array(self.meter.instants(measure.place), np.int64)
+        first, end = profile.places(instants_ms, edge_words(None))
         sum_ = ZERO
         for n in (np.flatnonzero(energy[first:end]) + first).tolist():
             when_ms = profile.start_ms + n * profile.step_ms
             price = prices.at(when_ms)
             if price is None:
-                raise UsageInvalid(
-                    f"prices {measure.series!r}: found none at {when_ms} ms UTC, when energy flowed; "
-                    "expected one for each interval of the use"
-                )
+                raise no_price(measure, when_ms)
             sum_ += int(energy[n]) * price
         return sum_ / profile.per_kwh
 
     def _peak(self, measure: Peak) -> Decimal:
-        usage, tariff, minutes = self.usage, self.meter.tariff, measure.interval_min
+        usage, minutes = self.usage, measure.interval_min
         if usage.demand_kw is not None:
             if sum(isinstance(m, Peak) for m in self.meter.measures) > 1:
                 raise UsageInvalid(
-                    f"{tariff.id} prices the demand of several kinds of hours; expected the use by interval "
-                    "(a profile) instead of one demand in kW"
+                    f"{self.meter.tariff.id} prices the demand of several kinds of hours; expected the use "
+                    "by interval (a profile) instead of one demand in kW"
                 )
             return usage.demand_kw
         profile = usage.profile
         if profile is None and not usage.kwh:
             return ZERO
-        if profile is None or minutes * MINUTE_MS % profile.step_ms:
-            found = "" if profile is None else f"found intervals of {profile.step_ms // MINUTE_MS} min; "
-            raise UsageInvalid(
-                f"{tariff.id} prices demand: {found}expected the period's greatest demand in kW, or the use "
-                f"by interval (a profile) of {minutes} min or finer"
-            )
-        greatest = max(
-            (_greatest(profile, *span, minutes) for span in self._spans(measure, profile)), default=0
-        )
+        check_demand(self.meter, measure, None if profile is None else profile.grid)
+        assert profile is not None  # or there had been an error
+        runs, counted = demand_runs(self.meter, measure)
+        places = profile.places(runs.edges_ms, edge_words(measure.calendar)).tolist()
+        spans = ((places[n], places[n + 1]) for n in counted)
+        greatest = max((_greatest(profile, *span, minutes) for span in spans), default=0)
         return Decimal(greatest) * HOUR_MS / (minutes * MINUTE_MS) / profile.per_kwh
 
-    def _spans(self, measure: Peak, profile: Profile) -> list[tuple[int, int]]:
-        """[first, end) places of the profile between which the demand counts."""
-        runs = self.meter.runs(measure.calendar)
-        if (runs.edges_ms % (measure.interval_min * MINUTE_MS)).any():
-            raise UsageInvalid(
-                f"{self.meter.tariff.id}: a band or a day begins inside an interval of "
-                f"{measure.interval_min} min, over which demand is measured"
-            )
-        counts = [not measure.bands or band in measure.bands for _, band in runs.kinds]
-        places = profile.places(runs.edges_ms, _edge(measure.calendar)).tolist()
-        return [(places[n], places[n + 1]) for n, kind in enumerate(runs.kind.tolist()) if counts[kind]]
 
-
-def _with_flow(measure: Energy | Priced, flow: Flow) -> Energy | Priced:
+def with_flow(measure: Energy | Priced, flow: Flow) -> Energy | Priced:
+    """The same of another flow."""
     if isinstance(measure, Priced):
         return Priced(flow, measure.place, measure.series)
     return Energy(flow, measure.place, measure.calendar, measure.band)
 
 
-def _edge(calendar: str | None) -> str:
+def edge_words(calendar: str | None) -> str:
+    """What happens where runs begin, for messages."""
     return "a day begins" if calendar is None else f"a band of {calendar!r} begins"
 
 

@@ -19,6 +19,9 @@ from chowon.domain.tariff.terms import ZERO, Rounding
 
 _ALL: Final = Fraction(1)
 _NOTHING: Final = Exact.zeros(1)
+_NOBODY_USES: Final = 2**62
+_SHORT_DECIMALS: Final = 10**9
+"""kWh over a divisor of it have few enough decimals for their products with prices to fit 28 digits."""
 
 
 def segments_of(period: Period, key: Callable[..., Hashable]) -> tuple[Segment, ...]:
@@ -76,18 +79,18 @@ class Split:
         """Which part of the full period this one is."""
         return Fraction(self.days, self.whole_days)
 
-    def homes_kwh(self, homes: "HomesRun") -> tuple[Exact, ...]:
+    def homes_kwh(self, total: Exact, homes: "HomesRun") -> tuple[Exact, ...]:
         """`kwh` of many homes."""
         shares = []
-        left = homes.kwh
+        left = total
         for segment in self.segments[:-1]:
-            share = self._homes_share(homes, segment.days).at_most(left)
+            share = self._homes_share(total, homes, segment.days).at_most(left)
             shares.append(share)
             left = left.less(share)
         return (*shares, left)
 
-    def _homes_share(self, homes: "HomesRun", days: int) -> Exact:
-        share = homes.kwh.times(Fraction(days, self.days))
+    def _homes_share(self, total: Exact, homes: "HomesRun", days: int) -> Exact:
+        share = total.times(Fraction(days, self.days))
         return homes.quotient(share) if self.kwh_round is None else homes.rounded(share, self.kwh_round)
 
 
@@ -127,23 +130,25 @@ class Run:
         return total
 
 
-def bound_wh(kwh: Decimal, part: Fraction = _ALL) -> int:
-    """Whole Wh that exceed this part of kWh are exactly those above this number; nobody uses 10^15."""
-    return min(floor(Fraction(kwh) * 1000 * part), 10**15)
+def bound_of(kwh: Decimal, part: Fraction, per_kwh: int) -> int:
+    """Whole energies, `per_kwh` of them a kWh, that exceed this part of kWh are those above this number."""
+    return min(floor(Fraction(kwh) * per_kwh * part), _NOBODY_USES)
 
 
 @dataclass(slots=True)
 class HomesRun:
     """`Run` of many homes of one period at once."""
 
-    energy_wh: I64
-    """(homes,) Wh, 0 or more"""
-    most_wh: int
+    energy: I64
+    """(homes,) taken from the grid, 0 or more"""
+    per_kwh: int
+    """How many of `energy` are a kWh"""
+    most: int
     """No home has more."""
-    amounts: dict[str, Exact]
     total: Exact
     unsure: Bools
     """(homes,) where the scalar evaluator, which keeps 28 digits, may round to the other side."""
+    amounts: dict[str, Exact] = field(default_factory=dict)
     segment_kwh: tuple[Exact, ...] = ()
     part: Fraction = _ALL
     """As `Split.part`."""
@@ -155,30 +160,44 @@ class HomesRun:
     """As `Usage.past_demand_kw`."""
 
     @staticmethod
-    def of(energy_wh: I64, most_wh: int, split: Split) -> "HomesRun":
-        """The start of an evaluation. most_wh: that no home exceeds."""
-        zeros = Exact.zeros(len(energy_wh))
-        run = HomesRun(energy_wh, most_wh, {}, zeros, np.zeros(len(energy_wh), np.bool_), part=split.part)
-        run.segment_kwh = split.homes_kwh(run)
-        return run
+    def of(energy: I64, per_kwh: int, most: int, part: Fraction) -> "HomesRun":
+        """The start of an evaluation: nothing is split or measured yet."""
+        zeros = Exact.zeros(len(energy))
+        return HomesRun(energy, per_kwh, most, zeros, np.zeros(len(energy), np.bool_), part=part)
 
     @property
     def kwh(self) -> Exact:
         """The period's kWh."""
-        return Exact(self.energy_wh, 1000, self.most_wh)
+        return self.in_kwh(self.energy)
+
+    def in_kwh(self, energy: I64) -> Exact:
+        """Energies, `per_kwh` of them a kWh, as kWh."""
+        return Exact(energy, self.per_kwh, self.most, loose=self.loose)
+
+    @property
+    def loose(self) -> bool:
+        """Whether the scalar evaluator has the kWh themselves as quotients of 28 digits only."""
+        return _SHORT_DECIMALS % self.per_kwh != 0
 
     @property
     def nothing(self) -> Exact:
         """0 for every home."""
-        return Exact.zeros(len(self.energy_wh))
+        return Exact.zeros(len(self.energy))
 
     def above(self, kwh: Decimal) -> Bools:
         """(homes,) whose kWh exceed this at the pace of a full period."""
-        return self.energy_wh > bound_wh(kwh, self.part)
+        return self.energy > self._bound(kwh)
 
     def block(self, bounds: tuple[Decimal, ...]) -> I64:
         """(homes,) how many of these bounds the kWh exceed at the pace of a full period."""
-        return np.searchsorted([bound_wh(bound, self.part) for bound in bounds], self.energy_wh, "left")
+        return np.searchsorted([self._bound(bound) for bound in bounds], self.energy, "left")
+
+    def _bound(self, kwh: Decimal) -> int:
+        """`bound_of`; homes exactly on it are unsure where the kWh are loose."""
+        bound = bound_of(kwh, self.part, self.per_kwh)
+        if self.loose:
+            self.unsure |= self.energy == bound
+        return bound
 
     def sum_of(self, ids: tuple[str, ...]) -> Exact:
         """As `Run.sum_of`."""

@@ -18,7 +18,43 @@ _TOO_MUCH_KWH: Final = Decimal(10**12)
 """Below it every amount fits exactly into Decimal's 28 digits."""
 _MOST_ENERGY: Final = 2**62
 """Sums of a profile stay below it, so that 64 bits hold them."""
+PERIOD_EDGE: Final = "the period begins or ends"
 _NONE: Final[Mapping[str, Decimal]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Intervals one after the other. Errors: UsageInvalid for steps that don't divide an hour."""
+
+    start_ms: int
+    step_ms: int
+    n: int
+
+    def __post_init__(self) -> None:
+        if self.step_ms < 1 or HOUR_MS % self.step_ms or self.start_ms % self.step_ms:
+            raise UsageInvalid(
+                f"profile: found steps of {self.step_ms} ms from {self.start_ms}; expected an hour or a "
+                "whole part of it, from a multiple of it on"
+            )
+
+    @property
+    def end_ms(self) -> int:
+        """Where the last interval ends."""
+        return self.start_ms + self.n * self.step_ms
+
+    def places(self, instants_ms: I64, what: str) -> I64:
+        """(n,) the intervals that begin at these instants, 0 to the number of intervals.
+
+        what: happens at the instants, for the message. Errors: UsageInvalid for one inside an interval.
+        """
+        into = np.clip(instants_ms, self.start_ms, self.end_ms) - self.start_ms
+        if (into % self.step_ms).any():
+            raise UsageInvalid(
+                f"profile: found intervals of {self.step_ms // MINUTE_MS} min, but {what} inside one; "
+                "expected finer intervals"
+            )
+        found: I64 = into // self.step_ms
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,11 +73,7 @@ class Profile:
     """1000: the energies are Wh"""
 
     def __post_init__(self) -> None:
-        if self.step_ms < 1 or HOUR_MS % self.step_ms or self.start_ms % self.step_ms:
-            raise UsageInvalid(
-                f"profile: found steps of {self.step_ms} ms from {self.start_ms}; expected an hour or a "
-                "whole part of it, from a multiple of it on"
-            )
+        _ = self.grid  # which checks the steps
         for name, energy in (("import_energy", self.import_energy), ("export_energy", self.export_energy)):
             if energy is not None:
                 _check_energy(name, energy, len(self.import_energy))
@@ -50,27 +82,22 @@ class Profile:
         return len(self.import_energy)
 
     @property
+    def grid(self) -> Grid:
+        """Its intervals."""
+        return Grid(self.start_ms, self.step_ms, len(self))
+
+    @property
     def end_ms(self) -> int:
         """Where the last interval ends."""
-        return self.start_ms + len(self) * self.step_ms
+        return self.grid.end_ms
 
     def places(self, instants_ms: I64, what: str) -> I64:
-        """(n,) the intervals that begin at these instants, 0 to the number of intervals.
-
-        what: happens at the instants, for the message. Errors: UsageInvalid for one inside an interval.
-        """
-        into = np.clip(instants_ms, self.start_ms, self.end_ms) - self.start_ms
-        if (into % self.step_ms).any():
-            raise UsageInvalid(
-                f"profile: found intervals of {self.step_ms // MINUTE_MS} min, but {what} inside one; "
-                "expected finer intervals"
-            )
-        found: I64 = into // self.step_ms
-        return found
+        """As `Grid.places`."""
+        return self.grid.places(instants_ms, what)
 
     def kwh(self, from_ms: int, to_ms: int) -> tuple[Decimal, Decimal]:
         """(import, export) between two instants."""
-        first, end = self.places(np.array([from_ms, to_ms], np.int64), "the period begins or ends").tolist()
+        first, end = self.grid.places(np.array([from_ms, to_ms], np.int64), PERIOD_EDGE).tolist()
         flows = (self.import_energy, self.export_energy)
         imported, exported = (0 if e is None else int(e[first:end].sum()) for e in flows)
         return Decimal(imported) / self.per_kwh, Decimal(exported) / self.per_kwh

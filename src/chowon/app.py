@@ -58,7 +58,7 @@ def opened(config: Config, now_ms: Callable[[], int]) -> Store:
         tariff=config.defaults.tariff,
         reading_day=config.defaults.reading_day,
     )
-    TariffBook().load(defaults.tariff)
+    TariffBook.beside(config.data.folder).load(defaults.tariff)
     return open_store(config.data.folder, shards=config.data.shards, defaults=defaults, now_ms=now_ms)
 
 
@@ -89,7 +89,7 @@ async def _serve(
     started: Callable[[Addresses], None],
 ) -> None:
     with _listening(config) as listener:
-        pricing = _Pricing(TariffBook())
+        pricing = _Pricing(TariffBook.beside(config.data.folder))
         live = Live(store.history, store.sites, pricing, now_ms)
         await live.start()
         pipeline = Pipeline(

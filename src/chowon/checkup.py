@@ -42,7 +42,7 @@ def examine(config: Config, now_ms: int, *, deep: bool = False) -> list[Finding]
     """All findings, in the order in which a person would look. deep: read every byte that is kept."""
     return [
         *_package(),
-        *_tariffs(),
+        *_tariffs(config.data.folder),
         *_disk(config.data.folder),
         *_data(config, now_ms, deep),
         *_server(config),
@@ -58,8 +58,8 @@ def _package() -> Iterator[Finding]:
         )
 
 
-def _tariffs() -> Iterator[Finding]:
-    book = TariffBook()
+def _tariffs(folder: Path) -> Iterator[Finding]:
+    book = TariffBook.beside(folder)
     broken = []
     for tariff_id in book.ids():
         try:

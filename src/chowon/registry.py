@@ -13,6 +13,7 @@ from decimal import Decimal
 from functools import cache
 from importlib import metadata, resources
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Final
 
 from chowon.domain.tariff import Tariff, parse
@@ -35,6 +36,12 @@ class TariffBook:
         for root in (*_installed(), resources.files("chowon.tariffs"), *folders):
             self._files.update({_id_of(path): (path, file) for path, file in _toml_files(root, "")})
         self._read: dict[str, Tariff] = {}
+
+    @classmethod
+    def beside(cls, data_folder: Path) -> "TariffBook":
+        """With the operator's own files, in `tariffs/` of the data folder, where there is such a folder."""
+        own = data_folder / "tariffs"
+        return cls([own] if own.is_dir() else [])
 
     def ids(self) -> list[str]:
         """Ids of all tariffs, sorted."""

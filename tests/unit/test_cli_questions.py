@@ -25,7 +25,7 @@ OCTOBER = ["--start", "2025-10-01", "--end", "2025-11-01"]
 @pytest.fixture
 def tariffs(tmp_path, monkeypatch):
     found = book(tmp_path / "tariffs")
-    monkeypatch.setattr("chowon.registry.TariffBook", lambda: found)
+    monkeypatch.setenv("CHOWON_DATA__FOLDER", str(tmp_path))
     return found
 
 

@@ -20,6 +20,21 @@ def test_show_prints_every_price_as_it_is_written():
     assert document["from"] == "2016-12-01"
 
 
+def test_a_file_of_ones_own_beside_the_data_is_a_tariff_like_any_other(tmp_path):
+    own = tmp_path / "tariffs" / "xx" / "mine.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text(HIGH.read_text("utf-8").replace('"kr.kepco.residential.high"', '"xx.mine"'), "utf-8")
+    data = ["--data", str(tmp_path)]
+    listed = RUN.invoke(app, ["tariff", "list", "--json", *data])
+    assert "xx.mine" in [t["id"] for t in json.loads(listed.stdout)["tariffs"]]
+    assert RUN.invoke(app, ["tariff", "show", "xx.mine", *data]).exit_code == 0
+    use = ["--tariff", "xx.mine", "--kwh", "350", "--start", "2025-10-01", "--end", "2025-11-01"]
+    told = RUN.invoke(app, ["bill", "explain", *use, "--json", *data])
+    same = RUN.invoke(app, ["bill", "explain", "--tariff", "kr.kepco.residential.high", *use[2:], "--json"])
+    assert json.loads(told.stdout)["total"] == json.loads(same.stdout)["total"]
+    assert RUN.invoke(app, ["tariff", "show", "xx.mine"]).exit_code == 2
+
+
 def test_show_of_an_unknown_tariff_names_close_ones():
     shown = RUN.invoke(app, ["tariff", "show", "kr.kepco.residental.low"])
     assert shown.exit_code == 2

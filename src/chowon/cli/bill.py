@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from chowon.cli.exits import clear_errors
+from chowon.cli.settings import DataFolder, loaded
 from chowon.errors import BadInput, shortened
 
 app = typer.Typer(name="bill", help="What a use costs, and why.", no_args_is_help=True)
@@ -51,6 +52,7 @@ def explain(
     ] = None,
     option: Options = None,
     lang: Annotated[str, typer.Option(help="ko or en.")] = "ko",
+    data: DataFolder = None,
     as_json: AsJson = False,
 ) -> None:
     """Every line of a bill: quantity × price, since when, by which source, how rounded."""
@@ -67,7 +69,7 @@ def explain(
         chosen = {name: value for name, value in classes.items() if value is not None}
         options = pairs("--option", option) | chosen
         told = Told(kwh, profile, band or (), demand_kw, past_demand or (), export_kwh, carried, prices or ())
-        known = TariffBook().load(tariff)
+        known = TariffBook.beside(loaded(None, data).config.data.folder).load(tariff)
         prepared = prepare(known, period, options, told.series(known))
         usage = told.usage(known, period)
         bill, next_kwh, standing = prepared.bill(usage), prepared.next_kwh(usage), prepared.standing(usage)

@@ -56,7 +56,8 @@ def compare(
         raise BadInput("--option: a site's own options are used; --option is for --profile")
     if day is not None and months is not None:
         raise BadInput("--date and --months: expected one of them")
-    reader = open_reader(loaded(config, data).config.data.folder)
+    folder = loaded(config, data).config.data.folder
+    reader = open_reader(folder)
     try:
         found = named(reader.sites.sites(), site)
         now_ms = wall_ms()
@@ -66,7 +67,7 @@ def compare(
             if day is None
             else [period_of(day_of("--date", day), found.reading_day)]
         )
-        book = TariffBook()
+        book = TariffBook.beside(folder)
         told = comparison(reader.history, found, (book.load, book.ids()), periods, now_ms, tariff or ())
     finally:
         reader.close()
@@ -146,13 +147,14 @@ def _asked(
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise BadInput(f"what-if: {wrong}") from error
-    reader = open_reader(loaded(config, data).config.data.folder)
+    folder = loaded(config, data).config.data.folder
+    reader = open_reader(folder)
     try:
         found = named(reader.sites.sites(), site)
         now_ms = wall_ms()
         of = local_day(now_ms, ZoneInfo(found.timezone)) if day is None else day_of("--date", day)
         period = period_of(of, found.reading_day)
-        told = api.found_for(reader.history, TariffBook().load, found, period, now_ms, question)
+        told = api.found_for(reader.history, TariffBook.beside(folder).load, found, period, now_ms, question)
     finally:
         reader.close()
     return api.answer(told).model_dump(mode="json")

@@ -32,12 +32,13 @@ def show(
     from chowon.registry import TariffBook
     from chowon.store.opening import open_reader
 
-    reader = open_reader(loaded(config, data).config.data.folder)
+    folder = loaded(config, data).config.data.folder
+    reader = open_reader(folder)
     try:
         found = named(reader.sites.sites(), site)
         now_ms = wall_ms()
         period = period_of(_day(day) or local_day(now_ms, ZoneInfo(found.timezone)), found.reading_day)
-        prepared = prepare(TariffBook().load(found.tariff), period, found.tariff_options)
+        prepared = prepare(TariffBook.beside(folder).load(found.tariff), period, found.tariff_options)
         told = statement(reader.history, found, prepared, now_ms)
     finally:
         reader.close()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chowon.cli.exits import clear_errors
+from chowon.cli.settings import DataFolder, loaded
 
 if TYPE_CHECKING:
     from chowon.domain.bill.needs import Needs
@@ -20,7 +21,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdou
 
 
 @app.command("list")
-def list_tariffs(as_json: AsJson = False) -> None:
+def list_tariffs(data: DataFolder = None, as_json: AsJson = False) -> None:
     """All tariffs that can be used: where, since when, and what they may need to know besides kWh."""
     from rich.table import Column, Table
 
@@ -29,7 +30,7 @@ def list_tariffs(as_json: AsJson = False) -> None:
     from chowon.registry import TariffBook
 
     with clear_errors():
-        book = TariffBook()
+        book = TariffBook.beside(loaded(None, data).config.data.folder)
         tariffs = [book.load(tariff_id) for tariff_id in book.ids()]
     if as_json:
         rows = [
@@ -101,13 +102,14 @@ def check(
 @app.command()
 def show(
     tariff_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the tariff; `list` shows all.")],
+    data: DataFolder = None,
 ) -> None:
     """A tariff as one JSON document with the keys of its file; numbers are texts, exact as written."""
     from chowon.domain.tariff.writing import document_of
     from chowon.registry import TariffBook
 
     with clear_errors():
-        document = document_of(TariffBook().load(tariff_id))
+        document = document_of(TariffBook.beside(loaded(None, data).config.data.folder).load(tariff_id))
     typer.echo(json.dumps(document, ensure_ascii=False, indent=1, default=str))
 
 

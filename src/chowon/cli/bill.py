@@ -89,6 +89,7 @@ def check(
     cases: Annotated[Path, typer.Argument(help="CSV with kwh, start, end, tariff or voltage, and amounts.")],
     kind: Annotated[list[str] | None, typer.Option(help="Only rows of this kind; may be repeated.")] = None,
     option: Options = None,
+    data: DataFolder = None,
     as_json: AsJson = False,
 ) -> None:
     """Recompute each row of a list of bills and compare every amount that it gives.
@@ -104,7 +105,8 @@ def check(
     from chowon.registry import TariffBook
 
     with clear_errors():
-        result = check_rows(read_rows(cases, kind or []), TariffBook(), pairs("--option", option))
+        book = TariffBook.beside(loaded(None, data).config.data.folder)
+        result = check_rows(read_rows(cases, kind or []), book, pairs("--option", option))
         if not result.compared and not result.not_computed:
             raise BadInput(f"{cases}: no rows to compare; name a CSV with rows, or another --kind")
     if as_json:

@@ -16,6 +16,7 @@ from chowon.errors import BadInput
 if TYPE_CHECKING:
     from chowon.domain.bill import Profile
     from chowon.domain.compare import Compared, Metered
+    from chowon.registry import TariffBook
 
 Lang = Annotated[Literal["ko", "en"], typer.Option(help="language")]
 Day = Annotated[str | None, typer.Option("--date", help="a day of the period, YYYY-MM-DD; left out: today")]
@@ -44,19 +45,22 @@ def compare(
     """
     from chowon.api import compare as api
     from chowon.cli.bill_use import day as day_of
+    from chowon.cli.bill_use import pairs
     from chowon.domain.clock import local_day, period_of
     from chowon.jobs.compare import closed_periods, comparison
     from chowon.registry import TariffBook
     from chowon.store.opening import open_reader
 
+    folder = loaded(config, data).config.data.folder
     if profile is not None:
-        _compare_file(profile, tariff or [], option or [], lang, as_json)
+        _compare_file(
+            profile, TariffBook.beside(folder), tariff or [], pairs("--option", option), lang, as_json
+        )
         return
     if option:
         raise BadInput("--option: a site's own options are used; --option is for --profile")
     if day is not None and months is not None:
         raise BadInput("--date and --months: expected one of them")
-    folder = loaded(config, data).config.data.folder
     reader = open_reader(folder)
     try:
         found = named(reader.sites.sites(), site)
@@ -161,17 +165,19 @@ def _asked(
 
 
 def _compare_file(
-    path: Path, ids: list[str], option: list[str], lang: Literal["ko", "en"], as_json: bool
+    path: Path,
+    book: "TariffBook",
+    ids: list[str],
+    options: dict[str, str],
+    lang: Literal["ko", "en"],
+    as_json: bool,
 ) -> None:
-    from chowon.cli.bill_use import pairs
     from chowon.cli.interval_file import read_profile
     from chowon.domain.bill import number_text
     from chowon.domain.compare import Candidate, compare
-    from chowon.registry import TariffBook
 
     if not ids:
         raise BadInput("--tariff: expected one or more with --profile; `chowon tariff list` shows all")
-    book, options = TariffBook(), pairs("--option", option)
     tariffs = [book.load(tariff_id) for tariff_id in dict.fromkeys(ids)]
     if len({t.currency for t in tariffs}) > 1:
         told = ", ".join(f"{t.id} in {t.currency}" for t in tariffs)

@@ -79,8 +79,9 @@ def compare(
         typer.echo(json.dumps(api.answer(found.id, told).model_dump(mode="json"), ensure_ascii=False))
         return
     _print(told.compared, told.currency, lang)
+    count = "1 period" if len(told.periods) == 1 else f"{len(told.periods)} periods"
     note(
-        f"{told.kwh:.1f} kWh in {len(told.periods)} periods, {told.periods[0].start} to "
+        f"{told.kwh:.1f} kWh in {count}, {told.periods[0].start} to "
         f"{told.periods[-1].end}; measured {told.coverage:.1%} of the time gone by"
     )
 
@@ -126,8 +127,9 @@ def what_if(
     if as_json:
         typer.echo(json.dumps(told, ensure_ascii=False))
         return
-    rows = [[line["label"][lang], line["now"], line["then"]] for line in told["lines"]]
-    rows.append(["청구금액" if lang == "ko" else "Total", told["now"]["total"], told["then"]["total"]])
+    amounts = [(line["label"][lang], line["now"], line["then"]) for line in told["lines"]]
+    amounts.append(("청구금액" if lang == "ko" else "Total", told["now"]["total"], told["then"]["total"]))
+    rows = [[name, *(f"{Decimal(amount):,}" for amount in both)] for name, *both in amounts]
     rows.append(["kWh", f"{told['now']['kwh']:.1f}", f"{told['then']['kwh']:.1f}"])
     heads = ("항목", "지금", "그랬다면") if lang == "ko" else ("line", "now", "then")
     emit(told, False, lambda: table(heads, rows))

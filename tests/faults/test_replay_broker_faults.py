@@ -83,7 +83,7 @@ def test_a_broker_restart_loses_nothing_and_keeps_the_order(broker):
         async with Link(Broker(port=broker.port), TOPIC, settle_s=0.1) as link:
             await publish(seconds(0, 300), link, asyncio.Event())
             assert link.acknowledged_ms == START_MS + 299_000
-            # what the broker still holds when it stops it may deliver in another order: the order is ours so far
+            # what a broker still holds when it stops, it may hand out in another order
             await asyncio.to_thread(collector.wait_until, lambda: len(set(collector.times)) == 300)
             broker.stop()
             sending = asyncio.create_task(publish(seconds(300, 300), link, asyncio.Event()))

@@ -87,6 +87,25 @@ def absent_of(name: str) -> np.int32 | np.int64:
     return ABSENT_I32 if name in QUANTITIES_I32 else ABSENT_I64
 
 
+def turned(readings: Readings, which: Bools) -> Readings:
+    """The same with the direction of some readings turned round: a clamp that sits the wrong way.
+
+    which: (n,) bool. Power and current change their sign, the two counters change places.
+    """
+    columns = {name: readings.column(name) for name in QUANTITIES}
+    for name in ("power_dw", "reactive_dvar", "current_ma"):
+        column = columns[name]
+        if column is not None:
+            columns[name] = np.where(which & (column != ABSENT_I32), -column, column)
+    imported, exported = columns["import_milliwh"], columns["export_milliwh"]
+    if imported is not None or exported is not None:
+        absent = np.full(len(readings), ABSENT_I64)
+        imported, exported = (absent if c is None else c for c in (imported, exported))
+        columns["import_milliwh"] = np.where(which, exported, imported)
+        columns["export_milliwh"] = np.where(which, imported, exported)
+    return Readings(readings.channel, readings.time_ms, **columns)  # type: ignore[arg-type]
+
+
 def latest(readings: Readings) -> Readings:
     """Sorted by (channel, time), one reading a key: of equal keys the one that stands last wins whole."""
     n = len(readings)

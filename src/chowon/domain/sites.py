@@ -1,7 +1,7 @@
 """Who is metered where: a site has meters, a meter has channels."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from chowon.domain.quantities import DEFAULT_HOLD_MS
 
@@ -9,13 +9,26 @@ Role = Literal["main", "phase", "circuit", "plug", "solar"]
 """main and phase channels add up to what the site takes from the grid; the others are parts of it."""
 
 
+UNPLACED: Final = "~"
+"""Begins the "site" of a device that nobody has given a place yet: "~shelly"."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class ChannelKey:
-    """The names by which a meter calls a channel; each 1–64 characters of [a-z0-9_.-]."""
+    """The names by which a meter calls a channel; each 1–64 characters of [a-z0-9_.-].
+
+    A device that speaks its vendor's format knows no site of ours: its key is ("~" + family, device, channel)
+    until a person gives it a place.
+    """
 
     site: str
     meter: str
     channel: str
+
+    @property
+    def placed(self) -> bool:
+        """Whether it names a site, rather than the family of a device without one."""
+        return not self.site.startswith(UNPLACED)
 
     def __str__(self) -> str:
         return f"{self.site}/{self.meter}/{self.channel}"
@@ -31,6 +44,18 @@ class Channel:
     role: Role = "main"
     hold_ms: int = DEFAULT_HOLD_MS
     """The longest silence, ms, that one sample bridges."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where the readings of one channel of a device belong."""
+
+    key: ChannelKey
+    """As the device calls it: ("~" + family, device, channel)"""
+    channel: Channel | None
+    """None: somebody decided that they are passed over"""
+    turned: bool = False
+    """Wired the other way round: what it calls import is export"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,7 +238,13 @@ class _Link:
             topic = "(not UTF-8)"
         self.received += 1
         arrived = Arrived(
-            topic, bytes(message.payload), message.mid, message.qos, self._connection, self._now_ms()
+            topic,
+            bytes(message.payload),
+            message.mid,
+            message.qos,
+            self._connection,
+            self._now_ms(),
+            message.retain,
         )
         self._inbox.put(arrived)
 
@@ -337,7 +343,7 @@ class MqttListener:
         for message in messages:
             try:
                 decoder, envelope = self._door.registry.of_message(
-                    message.topic, message.payload, message.received_ms
+                    message.topic, message.payload, message.received_ms, message.retained
                 )
                 results.append(decoded(decoder, message.payload, envelope))
             except (PayloadRejected, NotFound) as error:

@@ -17,6 +17,8 @@ class Arrived:
     connection: int
     """On which connection it came: its `mid` is worth something only there."""
     received_ms: int
+    retained: bool = False
+    """Kept by the broker from before we subscribed"""
 
 
 class Inbox:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final, Protocol, TypeAlias
 
 import numpy as np
@@ -13,6 +14,7 @@ from chowon.errors import Problem
 
 Column: TypeAlias = I32 | I64
 
+_NO_LEVELS: Final[Mapping[str, str]] = MappingProxyType({})
 MAX_PROBLEMS: Final = 100
 """So many problems of one payload are named; all are counted."""
 
@@ -29,6 +31,22 @@ class Envelope:
     precision: str = "ns"
     """Unit of bare time stamps, for formats that leave it to the transport (Influx line protocol)."""
     topic: str | None = None
+    levels: Mapping[str, str] = field(default_factory=lambda: _NO_LEVELS)
+    """What the named levels of the topic's pattern hold, e.g. {"device": "shellyem3-1a2b"}"""
+    retained: bool = False
+    """The broker had kept this message: nobody knows how old it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A kind of device that knows no site of ours; a person gives each its place."""
+
+    name: str
+    """As in keys, without "~": "shelly"."""
+    title: str
+    """As people call it: "Shelly (second generation and later)"."""
+    hold_s: float
+    """The longest silence that is no gap, to suggest: while all is well such devices speak more often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +105,11 @@ class Decoder(Protocol):
 
         Errors: PayloadRejected — the payload cannot be read at all. No other error, whatever the bytes.
         """
+
+
+def nothing() -> Decoded:
+    """A payload that has nothing to do with electricity, which is no fault."""
+    return Decoded((), np.zeros(0, np.uint32), np.zeros(0, np.int64), {})
 
 
 @dataclass(slots=True)

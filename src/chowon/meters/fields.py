@@ -1,6 +1,7 @@
 """The quantities that a meter may send: name with unit, range, and the scaled column each is kept in."""
 
 import difflib
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -51,12 +52,22 @@ BY_NAME: Final = {field.name: field for field in FIELDS}
 BY_COLUMN: Final = {field.column: field for field in FIELDS}
 
 KEY_RULE: Final = "1–64 characters of a–z, 0–9, '_', '.', '-' (lower case)"
+_LONGEST_KEY: Final = 64
 _KEY: Final = re.compile(r"[a-z0-9_.-]{1,64}", re.ASCII)
 
 
 def is_key(name: str) -> bool:
     """Whether this may be the name of a site, meter or channel."""
     return _KEY.fullmatch(name) is not None
+
+
+def key_from(text: str) -> str:
+    """A device's name as a key: what doesn't fit becomes "_"; a long one is cut and told apart by a hash."""
+    plain = re.sub(r"[^a-z0-9_.-]", "_", text.lower())
+    if plain and len(plain) <= _LONGEST_KEY:
+        return plain
+    mark = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{plain[: _LONGEST_KEY - len(mark) - 1]}-{mark}"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

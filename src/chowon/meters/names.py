@@ -6,10 +6,10 @@ from typing import TypeAlias
 import numpy as np
 
 from chowon.domain.quantities import I64
-from chowon.domain.sites import ChannelKey
+from chowon.domain.sites import UNPLACED, ChannelKey
 from chowon.errors import Problem, shortened
 from chowon.meters.decoded import Envelope
-from chowon.meters.fields import KEY_RULE, is_key
+from chowon.meters.fields import KEY_RULE, is_key, key_from
 
 Names: TypeAlias = tuple[str | None, str | None, str | None]
 """(site, meter, channel) as sent; None where left out."""
@@ -49,6 +49,11 @@ class Keys:
             found = -1 if key is None else self._positions.setdefault(key, len(self._positions))
             self._by_names[names] = found
         return found
+
+    def device(self, family: str, device: str, channel: str = DEFAULT_NAME) -> int:
+        """Position in `keys` of a channel of a device that has no place yet; its names are made to fit."""
+        key = ChannelKey(UNPLACED + family, key_from(device), key_from(channel))
+        return self._positions.setdefault(key, len(self._positions))
 
     def problems(self, names: Names, where: str) -> list[Problem]:
         """What is wrong with these names. where: the reading, e.g. "readings[3]"."""

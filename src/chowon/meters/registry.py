@@ -53,13 +53,23 @@ class Registry:
             raise NotFound(f"no decoder for content type {shortened(content_type)}; send one of {known}")
         return decoder
 
-    def of_message(self, topic: str, payload: bytes, received_ms: int) -> tuple[Decoder, Envelope]:
+    def of_message(
+        self, topic: str, payload: bytes, received_ms: int, retained: bool = False
+    ) -> tuple[Decoder, Envelope]:
         """The decoder of an MQTT message, and the envelope with what its topic says. Errors: NotFound."""
         for pattern, decoder in self._by_topic:
             found = pattern.fullmatch(topic)
             if found is not None and payload.startswith(decoder.magic):
                 named = found.groupdict()
-                return decoder, Envelope(received_ms, named.get("site"), named.get("meter"), topic=topic)
+                envelope = Envelope(
+                    received_ms,
+                    named.get("site"),
+                    named.get("meter"),
+                    topic=topic,
+                    levels=named,
+                    retained=retained,
+                )
+                return decoder, envelope
         raise NotFound(f"no decoder for topic {shortened(topic)}; known are {', '.join(self.topic_filters)}")
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from chowon.domain.readings import Readings, concat
-from chowon.domain.sites import Channel, ChannelKey, Site
+from chowon.domain.sites import Channel, ChannelKey, Placement, Site
 from chowon.errors import NotFound, StoreUnavailable
 from chowon.ingest.door import Door
 from chowon.ingest.ledger import Ledger
@@ -90,6 +90,27 @@ class MemorySites:
 
     def configure(self, site: Site) -> None:
         raise NotFound(site.key)
+
+
+class MemoryDevices:
+    """A device book in a dictionary."""
+
+    def __init__(self) -> None:
+        self.decided: dict[ChannelKey, Placement] = {}
+        self.questions = 0
+
+    def find(self, keys: Sequence[ChannelKey]) -> list[Placement | None]:
+        self.questions += 1
+        return [self.decided.get(key) for key in keys]
+
+    def placements(self) -> list[Placement]:
+        return list(self.decided.values())
+
+    def place(self, decided: Sequence[Placement]) -> None:
+        self.decided |= {placement.key: placement for placement in decided}
+
+    def remove(self, family: str, device: str) -> None:
+        raise NotFound(f"{family}/{device}")
 
 
 class Intake:

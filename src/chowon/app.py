@@ -278,7 +278,7 @@ def _door(config: Config, store: Store, pipeline: Pipeline, hold_ms: int | None 
         config.ingest.max_channels,
         hold_ms or round(config.defaults.hold_s * 1000),
     )
-    return Door(decoders.found(), Naming(store.sites, policy), pipeline, Ledger())
+    return Door(decoders.found(), Naming(store.sites, policy, store.devices), pipeline, Ledger())
 
 
 @contextlib.asynccontextmanager

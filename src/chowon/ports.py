@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from chowon.domain.quantities import I64, U32
 from chowon.domain.readings import Readings
 from chowon.domain.rollups import Rollup
-from chowon.domain.sites import Channel, ChannelKey, Site
+from chowon.domain.sites import Channel, ChannelKey, Placement, Site
 
 Resolution = Literal["1min", "15min", "1h", "1day"]
 
@@ -94,6 +94,25 @@ class SiteBook(Protocol):
 
         Errors: NotFound.
         """
+
+
+class DeviceBook(Protocol):
+    """What was decided about devices that know no site of ours."""
+
+    def find(self, keys: Sequence[ChannelKey]) -> list[Placement | None]:
+        """The decision about each of these device channels, None where nobody has decided."""
+
+    def placements(self) -> list[Placement]:
+        """All decisions, by family, device and channel."""
+
+    def place(self, decided: Sequence[Placement]) -> None:
+        """Write these decisions over earlier ones about the same device channels; all or none.
+
+        Errors: BadInput for a channel that another device channel feeds already.
+        """
+
+    def remove(self, family: str, device: str) -> None:
+        """Forget all decisions about a device. Errors: NotFound."""
 
 
 class TokenBook(Protocol):

@@ -49,7 +49,7 @@ class Door:
 
     def __init__(self, registry: Registry, naming: Naming, sink: Sink, ledger: Ledger) -> None:
         self.registry = registry
-        self._naming = naming
+        self.naming = naming
         self._sink = sink
         self.ledger = ledger
 
@@ -69,7 +69,7 @@ class Door:
 
     async def take_decoded(self, readings: Decoded, received_ms: int, source: str) -> Outcome:
         """The second half of `take`, for transports that decode by themselves."""
-        resolved = await self._naming.resolve(readings)
+        resolved = await self.naming.resolve(readings, received_ms)
         problems = (*readings.problems, *resolved.problems)
         rejected = readings.rejected + resolved.rejected
         if len(resolved.readings) == 0 and rejected:

@@ -1,19 +1,32 @@
-"""From names to catalog ids, with a cache; new names are registered when that is allowed."""
+"""From names to catalog ids, with a cache; new names are registered when that is allowed.
+
+A device that knows no site of ours gets its place by a person (ports.DeviceBook); until then its readings
+are shown as talk (ingest/talking.py) and not kept.
+"""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
-from chowon.domain.quantities import DEFAULT_HOLD_MS, I64
-from chowon.domain.readings import Readings
+from chowon.domain.quantities import DEFAULT_HOLD_MS, I64, Bools
+from chowon.domain.readings import Readings, turned
 from chowon.domain.sites import ChannelKey
 from chowon.errors import Problem
+from chowon.ingest.talking import Talking
 from chowon.meters.decoded import MAX_PROBLEMS, Decoded
-from chowon.ports import SiteBook
+from chowon.ports import DeviceBook, SiteBook
 
-_UNKNOWN = -1
+_UNKNOWN: Final = -1
+_WITHOUT_PLACE: Final = -2
+"""A device channel that nobody has decided about: talk, no error."""
+_UNWANTED: Final = -3
+"""A device channel whose readings are to be passed over."""
+MOST_UNPLACED: Final = 20_000
+"""So many device channels without readings of ours are remembered: a device that invents names must not fill
+memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +52,26 @@ class Resolved:
 
 
 class Naming:
-    """Resolves names through the site book; each known name costs it one question, once."""
+    """Resolves names through the books; each known name costs them one question, once."""
 
-    def __init__(self, book: SiteBook, policy: NamingPolicy | None = None) -> None:
+    def __init__(
+        self,
+        book: SiteBook,
+        policy: NamingPolicy | None = None,
+        devices: DeviceBook | None = None,
+    ) -> None:
+        """devices: None when no device of a family is expected; their readings are then talk for ever."""
         self._book = book
+        self._devices = devices
         self._policy = policy or NamingPolicy()
         self._ids: dict[ChannelKey, int] = {}
+        self._turned: set[ChannelKey] = set()
+        self._unplaced = 0
         self._known_channels: int | None = None
         self._learning = asyncio.Lock()
+        self.talking = Talking()
 
-    async def resolve(self, decoded: Decoded) -> Resolved:
+    async def resolve(self, decoded: Decoded, received_ms: int) -> Resolved:
         """The same readings by id. Names that are not in the cache are asked for in a worker thread."""
         ids = self._known(decoded.keys)
         if (ids == _UNKNOWN).any():
@@ -56,24 +79,43 @@ class Naming:
             async with self._learning:
                 await asyncio.to_thread(self._learn, missing)
             ids = self._known(decoded.keys)
-        unknown = ids == _UNKNOWN
-        if not unknown.any():
-            return Resolved(decoded.readings(ids.astype(np.uint32)), (), 0)
-        bad = unknown[decoded.key_index]
+        if (ids >= 0).all():
+            return Resolved(self._turned_round(decoded, decoded.readings(ids.astype(np.uint32))), (), 0)
+        if (ids == _WITHOUT_PLACE).any():
+            self.talking.heard(decoded, ids == _WITHOUT_PLACE, received_ms)
+        unknown = (ids == _UNKNOWN) & np.array([key.placed for key in decoded.keys], np.bool_)
         nameless = [key for key, lost in zip(decoded.keys, unknown, strict=True) if lost]
+        kept = decoded.where((ids >= 0)[decoded.key_index])
+        good = self._turned_round(kept, kept.readings(np.maximum(ids, 0).astype(np.uint32)))
         problems = tuple(self._problem(key) for key in nameless[:MAX_PROBLEMS])
-        good = decoded.where(~bad).readings(ids.astype(np.uint32))
-        return Resolved(good, problems, int(np.count_nonzero(bad)))
+        return Resolved(good, problems, int(np.count_nonzero(unknown[decoded.key_index])))
 
-    def forget(self) -> None:
-        """Ask for all names again, after somebody changed the site book."""
-        self._ids.clear()
-        self._known_channels = None
+    async def forget(self) -> None:
+        """Ask for all names again, after somebody changed a book."""
+        async with self._learning:  # what is being learned now may be from before the change
+            self._ids.clear()
+            self._turned.clear()
+            self._unplaced = 0
+            self._known_channels = None
+
+    def _turned_round(self, decoded: Decoded, readings: Readings) -> Readings:
+        if not self._turned or self._turned.isdisjoint(decoded.keys):
+            return readings
+        which: Bools = np.array([key in self._turned for key in decoded.keys], np.bool_)
+        return turned(readings, which[decoded.key_index])
 
     def _known(self, keys: Sequence[ChannelKey]) -> I64:
         return np.array([self._ids.get(key, _UNKNOWN) for key in keys], np.int64)
 
     def _learn(self, keys: Sequence[ChannelKey]) -> None:
+        of_devices = [key for key in keys if not key.placed]
+        if of_devices:
+            self._learn_placements(of_devices)
+        named = [key for key in keys if key.placed]
+        if named:
+            self._learn_names(named)
+
+    def _learn_names(self, keys: Sequence[ChannelKey]) -> None:
         for key, channel in zip(keys, self._book.resolve(keys), strict=True):
             if channel is not None:
                 self._ids[key] = channel.id
@@ -85,6 +127,24 @@ class Naming:
             if key not in self._ids and self._known_channels < self._policy.max_channels:
                 self._ids[key] = self._book.register(key, self._policy.hold_ms).id
                 self._known_channels += 1
+
+    def _learn_placements(self, keys: Sequence[ChannelKey]) -> None:
+        found = [None] * len(keys) if self._devices is None else self._devices.find(keys)
+        for key, placement in zip(keys, found, strict=True):
+            if placement is None or placement.channel is None:
+                self._pass_over(key, _WITHOUT_PLACE if placement is None else _UNWANTED)
+                continue
+            self._ids[key] = placement.channel.id
+            if placement.turned:
+                self._turned.add(key)
+
+    def _pass_over(self, key: ChannelKey, why: int) -> None:
+        """Remembered, so that the book isn't asked for each message; too many of them are asked for again."""
+        if self._unplaced >= MOST_UNPLACED:
+            self._ids = {known: channel for known, channel in self._ids.items() if channel >= 0}
+            self._unplaced = 0
+        self._ids[key] = why
+        self._unplaced += 1
 
     def _problem(self, key: ChannelKey) -> Problem:
         if not self._policy.auto_register:

@@ -11,6 +11,7 @@ from sqlalchemy import URL
 from chowon.errors import Damaged, Misconfigured, NotFound
 from chowon.store.catalog.engine import Catalog, open_catalog
 from chowon.store.catalog.files import FileList
+from chowon.store.catalog.placements import CatalogPlacements
 from chowon.store.catalog.sites import CatalogSites, SiteDefaults
 from chowon.store.catalog.tokens import CatalogTokens
 from chowon.store.journal import JournalReader, SqliteJournal
@@ -27,6 +28,7 @@ class Store:
     journal: SqliteJournal
     history: LakeHistory
     sites: CatalogSites
+    devices: CatalogPlacements
     tokens: CatalogTokens
     lake: Lake
     files: FileList
@@ -98,8 +100,8 @@ def open_store(
                 part.close()
         lock.release()
         raise
-    tokens = CatalogTokens(catalog, now_ms)
-    return Store(journal, history, sites, tokens, lake, files, shards, catalog, lock)
+    devices, tokens = CatalogPlacements(catalog), CatalogTokens(catalog, now_ms)
+    return Store(journal, history, sites, devices, tokens, lake, files, shards, catalog, lock)
 
 
 def open_reader(folder: Path, *, catalog_url: str | None = None) -> Reader:

@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -60,6 +61,16 @@ channels = Table(
     Column("role", String(16), nullable=False),
     Column("hold_ms", BIG, nullable=False),
     UniqueConstraint("meter_id", "key"),
+)
+
+placements = Table(
+    "placements",
+    metadata,
+    Column("family", String(64), primary_key=True),
+    Column("device", String(64), primary_key=True),
+    Column("name", String(64), primary_key=True),  # the device's own name of a channel
+    Column("channel_id", BIG, ForeignKey("channels.id"), unique=True),  # null: its readings are passed over
+    Column("turned", Boolean, nullable=False),
 )
 
 tokens = Table(

@@ -24,7 +24,8 @@ from chowon.errors import ChowonError, Misconfigured
 from chowon.ingest.broker import Address, EmbeddedBroker, EmbeddedSettings, ExternalBroker, MqttBroker
 from chowon.ingest.door import Door, Outcome
 from chowon.ingest.ledger import Ledger
-from chowon.ingest.mqtt import MqttListener, MqttSettings
+from chowon.ingest.mqtt import MqttListener
+from chowon.ingest.mqtt_link import MqttSettings
 from chowon.ingest.naming import Naming, NamingPolicy
 from chowon.ingest.pipeline import Pipeline, QueueLimits
 from chowon.jobs.seal import Sealer
@@ -236,6 +237,7 @@ async def _mqtt(config: Config, door: Door, now_ms: Callable[[], int]) -> AsyncI
             username=mqtt.username,
             password=mqtt.password,
             tls=mqtt.tls,
+            max_messages_per_s=mqtt.max_messages_per_s,
         )
         heard = asyncio.Event()
         listener = MqttListener(

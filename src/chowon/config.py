@@ -56,6 +56,9 @@ class MqttSection(_Section):
     username: str | None = Field(None, description="user name at the broker")
     password: str | None = Field(None, description="password at the broker")
     tls: bool = Field(False, description="speak TLS to an external broker")
+    max_messages_per_s: int = Field(
+        1000, ge=1, description="messages a second of one topic; what is above is refused and counted"
+    )
 
 
 class IngestSection(_Section):

@@ -14,7 +14,8 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 
 from chowon.ingest.http_writes import write_lines, write_readings
-from chowon.ingest.mqtt import MqttListener, MqttSettings
+from chowon.ingest.mqtt import MqttListener
+from chowon.ingest.mqtt_link import MqttSettings
 from tests.brokers import embedded, free_port, needs_mosquitto
 from tests.ingest_fakes import TIMEOUT_S, Intake
 

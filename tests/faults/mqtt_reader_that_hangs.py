@@ -6,7 +6,8 @@ Prints "held" once a message is inside `append`.
 import asyncio
 import sys
 
-from chowon.ingest.mqtt import MqttListener, MqttSettings
+from chowon.ingest.mqtt import MqttListener
+from chowon.ingest.mqtt_link import MqttSettings
 from tests.ingest_fakes import NOW_MS, Intake
 
 

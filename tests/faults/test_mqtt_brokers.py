@@ -11,10 +11,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from paho.mqtt.publish import multiple
 
 from chowon.errors import MeterMisconfigured, Misconfigured
 from chowon.ingest.broker import Address, EmbeddedBroker, EmbeddedSettings, ExternalBroker
-from chowon.ingest.mqtt import MqttListener, MqttSettings, MqttStats
+from chowon.ingest.mqtt import MqttListener, MqttStats
+from chowon.ingest.mqtt_link import MqttSettings
 from chowon.ingest.naming import NamingPolicy
 from chowon.ingest.pipeline import QueueLimits
 from chowon.meters import chowon_binary, chowon_json
@@ -200,6 +202,28 @@ def test_poison_is_noted_and_acknowledged_and_does_not_block(broker: Address) ->
         recent = intake.ledger.recent_problems()
         assert [p.source for p in recent] == [TOPIC, TOPIC, "chowon/v1/HOME/main"]
         assert [p.problem.where for p in recent] == ["payload", "reading.time", "topic, site"]
+
+    Intake().run(scene)
+
+
+def test_a_meter_that_floods_lies_and_stammers_costs_two_hundred_others_nothing(broker: Address) -> None:
+    """The bad one sends more than it may: good readings first, then garbage of 20 kB each."""
+    bad = [*(_reading(n) for n in range(10)), *["x" * 20_000] * 490]
+    meters = [f"chowon/v1/home-{n}/main" for n in range(200)]
+
+    async def scene(intake: Intake) -> None:
+        async with reader(intake, broker, max_messages_per_s=1) as it:
+            flood = asyncio.create_task(_publish(broker, "chowon/v1/bad/main", *bad))
+            for second in range(2):
+                good = [(topic, _reading(1000 + second), 1, False) for topic in meters]
+                await asyncio.to_thread(multiple, good, hostname=broker.host, port=broker.port)
+            await flood
+            await it.until(lambda: it.stats.acknowledged == len(bad) + 400)
+            assert sorted(w for w in it.stored if w >= 1000) == [1000] * 200 + [1001] * 200
+            assert it.stats.flooded >= 300
+            assert [w for w in it.stored if w < 1000] == list(range(10))
+            told = [p for p in intake.ledger.recent_problems() if p.source == "chowon/v1/bad/main"]
+            assert sum("[mqtt] max_messages_per_s" in p.problem.expected for p in told) == 1
 
     Intake().run(scene)
 

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from chowon.ingest.back_off import BackOff
-from chowon.ingest.mqtt import MqttListener, MqttSettings
+from chowon.ingest.mqtt import MqttListener
 from chowon.ingest.mqtt_inbox import Arrived
+from chowon.ingest.mqtt_link import MqttSettings
 from tests.ingest_fakes import NOW_MS, TIMEOUT_S, Intake
 
 CONNACK = b"\x20\x02\x00\x00"

@@ -89,6 +89,25 @@ def test_a_full_queue_refuses_new_work_and_keeps_what_it_took(limits: QueueLimit
     Intake(limits=limits).run(scene)
 
 
+def test_one_who_sends_much_leaves_room_for_those_who_send_little() -> None:
+    async def scene(intake: Intake) -> None:
+        intake.journal.hold()
+        sending = [asyncio.create_task(intake.pipeline.submit(_readings(1000))) for _ in range(8)]
+        await intake.written()
+        await _started(*sending)
+        with pytest.raises(Overloaded, match="send again"):
+            await intake.pipeline.submit(_readings(1000))
+        little = [asyncio.create_task(intake.pipeline.submit(_readings(10))) for _ in range(200)]
+        await _started(*little)
+        with pytest.raises(Overloaded, match="send again"):
+            await intake.pipeline.submit(_readings(10))
+        intake.journal.release()
+        await asyncio.gather(*sending, *little)
+        assert intake.pipeline.stats().accepted_readings == 10_000
+
+    Intake(limits=QueueLimits(max_readings=10_000)).run(scene)
+
+
 def test_an_empty_queue_takes_a_batch_larger_than_its_limit() -> None:
     async def scene(intake: Intake) -> None:
         await intake.pipeline.submit(_readings(50))

@@ -11,7 +11,8 @@ class Arrived:
     """One message."""
 
     topic: str
-    payload: bytes
+    payload: bytes | None
+    """None: above the allowance of its topic; only to be acknowledged"""
     mid: int
     qos: int
     connection: int
@@ -19,6 +20,11 @@ class Arrived:
     received_ms: int
     retained: bool = False
     """Kept by the broker from before we subscribed"""
+
+    @property
+    def size(self) -> int:
+        """Bytes that it holds."""
+        return 0 if self.payload is None else len(self.payload)
 
 
 class Inbox:
@@ -40,12 +46,12 @@ class Inbox:
     def put(self, message: Arrived) -> None:
         """Blocks while full; after `close` the message is left to the broker."""
         with self._changed:
-            while self._open and self._is_full(len(message.payload)):
+            while self._open and self._is_full(message.size):
                 self._changed.wait()
             if not self._open:
                 return
             self._messages.append(message)
-            self._bytes += len(message.payload)
+            self._bytes += message.size
             if self._wake is not None:
                 self._wake()
 

@@ -1,6 +1,7 @@
 """From checked batches to the journal: one bounded queue, one writer, many batches a commit.
 
-Policy when full: new work is refused with Overloaded and counted; nothing that was taken is ever dropped.
+Policy when full: new work is refused with Overloaded and counted; nothing that was taken is ever dropped. The
+last fifth of the queue is kept for small batches, so that one who sends much cannot shut the others out.
 """
 
 import asyncio
@@ -17,6 +18,11 @@ from chowon.errors import Overloaded, StoreUnavailable
 from chowon.ports import Journal
 
 log: Final = logging.getLogger(__name__)
+
+FOR_ALL: Final = 0.8
+"""The part of the queue that anybody may fill; the rest is for small batches."""
+SMALL_PART: Final = 1000
+"""A batch is small if the queue holds so many of its size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +168,11 @@ class Pipeline:
         if self._breaker.problem is not None and self._monotonic_s() < self._breaker.closed_until_s:
             wait_s = self._breaker.closed_until_s - self._monotonic_s()
             raise StoreUnavailable(f"{self._breaker.problem}; send again in {wait_s:.1f} s")
+        limits, small = self._limits, n * SMALL_PART <= self._limits.max_readings
+        part = 1.0 if small else FOR_ALL
         full = (
-            self._queued_readings + n > self._limits.max_readings
-            or self._queued_bytes + n_bytes > self._limits.max_bytes
+            self._queued_readings + n > limits.max_readings * part
+            or self._queued_bytes + n_bytes > limits.max_bytes * part
         )
         if full and self._queued_readings:  # an empty queue takes any one batch, or it could never be sent
             raise Overloaded(f"{self._queued_readings} readings wait for the disk; send again in a second")

@@ -1,0 +1,33 @@
+"""A topic may send so many messages; others are not touched by what one sends."""
+
+from chowon.ingest import allowance
+from chowon.ingest.allowance import Allowance
+
+
+def _taken(allowed: Allowance, topic: str, times_s: list[float]) -> int:
+    return sum(allowed.takes(topic, time_s) for time_s in times_s)
+
+
+def test_a_burst_is_taken_and_then_the_rate() -> None:
+    allowed = Allowance(per_s=8, burst=64)
+    assert _taken(allowed, "flood", [0.0] * 500) == 64
+    assert _taken(allowed, "flood", [n / 64 for n in range(1, 641)]) == 80  # ten seconds, 64 a second
+
+
+def test_one_topic_takes_nothing_from_another() -> None:
+    allowed = Allowance(per_s=1, burst=1)
+    _taken(allowed, "flood", [0.0] * 1000)
+    assert allowed.takes("meter", 0.0)
+
+
+def test_whoever_was_quiet_has_no_more_than_a_burst() -> None:
+    allowed = Allowance(per_s=10, burst=20)
+    _taken(allowed, "meter", [0.0] * 20)
+    assert _taken(allowed, "meter", [86_400.0] * 500) == 20
+
+
+def test_invented_topics_do_not_fill_memory(monkeypatch) -> None:
+    monkeypatch.setattr(allowance, "MOST_TOPICS", 10)
+    allowed = Allowance(per_s=1, burst=1)
+    assert all(allowed.takes(f"topic/{n}", 0.0) for n in range(1000))
+    assert len(allowed._left) <= 10

@@ -280,7 +280,8 @@ def _door(config: Config, store: Store, pipeline: Pipeline, hold_ms: int | None 
         config.ingest.max_channels,
         hold_ms or round(config.defaults.hold_s * 1000),
     )
-    return Door(decoders.found(), Naming(store.sites, policy, store.devices), pipeline, Ledger())
+    naming = Naming(store.sites, policy, store.devices)
+    return Door(decoders.found(), naming, pipeline, Ledger(store.sites.holds))
 
 
 @contextlib.asynccontextmanager

@@ -1,15 +1,16 @@
 """What came in and what was wrong lately: for the API, the metrics and `chowon doctor`."""
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from chowon.domain.quantities import I64
+from chowon.domain.quantities import DEFAULT_HOLD_MS, I64, U32
 from chowon.domain.readings import Readings
 from chowon.errors import Problem
+from chowon.ingest.quality import QualityWatch
 
 RECENT: Final = 200
 """So many recent problems are kept; the oldest goes first."""
@@ -42,7 +43,10 @@ class ChannelCount:
 class Ledger:
     """Counts by channel as arrays, and a ring of recent problems."""
 
-    def __init__(self) -> None:
+    def __init__(self, holds: Callable[[U32], I64] | None = None) -> None:
+        """holds: (n,) channels → (n,) the longest silence, ms, that is no gap; the usual one without it."""
+        self._holds = holds or (lambda channels: np.full(len(channels), DEFAULT_HOLD_MS))
+        self.quality = QualityWatch()
         self._accepted: I64 = np.zeros(0, np.int64)
         self._last_ms: I64 = np.zeros(0, np.int64)
         self._recent: deque[RecentProblem] = deque(maxlen=RECENT)
@@ -62,6 +66,7 @@ class Ledger:
             self._last_ms = np.pad(self._last_ms, (0, more))
         np.add.at(self._accepted, readings.channel, 1)
         self._last_ms[readings.channel] = received_ms
+        self.quality.saw(readings, self._holds(readings.channel), received_ms)
 
     def rejected(self, source: str, problems: Sequence[Problem], readings: int, received_ms: int) -> None:
         """Counts refused readings, and keeps why."""

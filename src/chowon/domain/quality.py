@@ -1,0 +1,144 @@
+"""How well a channel is measured, in numbers and in words."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from chowon.domain.sites import Role
+from chowon.domain.tariff.terms import Text
+
+_ENOUGH: Final = 60
+"""Below so many readings nothing is said."""
+_CLOCK_MS: Final = 2000
+_LATE_SHARE: Final = 0.02
+_REPEATED_SHARE: Final = 0.2
+_STUCK_MS: Final = 3_600_000
+_STUCK_DW: Final = 50
+"""A home that uses next to nothing may show the same number for hours."""
+_AT_PEAK: Final = 30
+_PEAK_DW: Final = 10_000
+_JITTER_SHARE: Final = 0.5
+_MINUTE_MS: Final = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelQuality:
+    """What was seen of one channel since the server started. Times are ms; instants ms UTC."""
+
+    readings: int
+    first_received_ms: int
+    last_received_ms: int
+    newest_ms: int
+    """The newest stamp"""
+    late: int
+    """Readings that came after a newer one"""
+    repeated: int
+    """Readings with the stamp of the newest one, or twice in a batch"""
+    interval_ms: float | None
+    """Mean time from stamp to stamp, lately, gaps aside; None before the second reading"""
+    jitter_ms: float | None
+    """Standard deviation of that time"""
+    gaps: int
+    """Silences longer than the channel's hold"""
+    gap_ms: int
+    """How long they were together"""
+    clock_offset_ms: int | None
+    """Stamp less receive time, of the quickest message of the last hour: above 0 the meter's clock is ahead.
+    Below 0 it is behind, or all its messages are held back for as long."""
+    unchanged_ms: int
+    """How long the power has been the very same number"""
+    power_dw: int | None
+    """That power, 0.1 W"""
+    peak_dw: int
+    """The greatest power, either way, 0.1 W"""
+    at_peak: int
+    """Readings with exactly that power"""
+    below_zero: int
+    """Readings with power below 0"""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something that a person should know about a channel."""
+
+    id: str
+    text: Text
+
+
+def remarks(quality: ChannelQuality, role: Role, *, may_export: bool) -> tuple[Remark, ...]:
+    """What stands out. may_export: the site has something that gives, such as solar."""
+    if quality.readings < _ENOUGH:
+        return ()
+    return (*_about_time(quality), *_about_power(quality, role, may_export))
+
+
+def _about_time(quality: ChannelQuality) -> Iterator[Remark]:
+    offset_ms = quality.clock_offset_ms
+    if offset_ms is not None and abs(offset_ms) >= _CLOCK_MS:
+        seconds = f"{abs(offset_ms) / 1000:.1f}"
+        if offset_ms > 0:
+            ko, en = f"계량기 시계가 {seconds}초 빠릅니다.", f"The meter's clock is {seconds} s ahead."
+        else:
+            ko = f"계량기 시계가 {seconds}초 늦거나, 메시지가 그만큼 늦게 옵니다."
+            en = f"The meter's clock is {seconds} s behind, or its messages come so late."
+        yield Remark(
+            "clock", Text(f"{ko} 시각 동기화(NTP)를 켜세요.", f"{en} Switch on its time server (NTP).")
+        )
+    if quality.late > _LATE_SHARE * quality.readings:
+        share = f"{100 * quality.late / quality.readings:.1f} %"
+        yield Remark(
+            "late", Text(f"읽은 값의 {share}가 뒤늦게 옵니다.", f"{share} of the readings come out of order.")
+        )
+    if quality.repeated > _REPEATED_SHARE * quality.readings:
+        share = f"{100 * quality.repeated / quality.readings:.0f} %"
+        yield Remark(
+            "repeated",
+            Text(
+                f"읽은 값의 {share}가 같은 시각으로 두 번 옵니다. 같은 장치가 두 길로 보내고 있는지 보세요.",
+                f"{share} of the readings come twice with the same time. See whether the device sends in "
+                "two ways.",
+            ),
+        )
+    interval_ms, jitter_ms = quality.interval_ms, quality.jitter_ms
+    if interval_ms and jitter_ms and jitter_ms > _JITTER_SHARE * interval_ms and jitter_ms > _MINUTE_MS:
+        yield Remark(
+            "irregular",
+            Text(
+                "값이 고르지 않은 간격으로 옵니다. 값이 바뀔 때만 보내는 장치라면 "
+                "허용 간격(hold)을 늘리세요.",
+                "Readings come at irregular times. If the device speaks only when something changes, "
+                "give it a longer hold.",
+            ),
+        )
+
+
+def _about_power(quality: ChannelQuality, role: Role, may_export: bool) -> Iterator[Remark]:
+    power_dw = quality.power_dw
+    if power_dw is not None and abs(power_dw) >= _STUCK_DW and quality.unchanged_ms >= _STUCK_MS:
+        watts, hours = f"{power_dw / 10:.1f} W", f"{quality.unchanged_ms / 3_600_000:.1f}"
+        yield Remark(
+            "stuck",
+            Text(
+                f"{hours}시간째 똑같이 {watts}입니다. 계량기가 멈췄을 수 있습니다. 다시 켜 보세요.",
+                f"It has shown exactly {watts} for {hours} h. The meter may hang; start it again.",
+            ),
+        )
+    if quality.at_peak >= _AT_PEAK and quality.peak_dw >= _PEAK_DW:
+        watts = f"{quality.peak_dw / 10:.0f} W"
+        yield Remark(
+            "saturated",
+            Text(
+                f"값이 {watts}에서 잘립니다. 측정 범위를 넘는 것 같습니다.",
+                f"Readings are cut off at {watts}. It seems to be as far as the meter or its clamp goes.",
+            ),
+        )
+    if quality.below_zero and role in ("main", "phase", "circuit", "plug") and not may_export:
+        share = f"{100 * quality.below_zero / quality.readings:.0f} %"
+        yield Remark(
+            "turned",
+            Text(
+                f"내보낼 것이 없는데 읽은 값의 {share}가 음수입니다. 클램프가 거꾸로인지 보세요.",
+                f"{share} of the readings are below zero though nothing here gives power. See whether the "
+                "clamp sits the wrong way round.",
+            ),
+        )

@@ -1,0 +1,170 @@
+"""How well each channel is measured, counted as readings come in: arrays over channels."""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chowon.domain.quality import ChannelQuality
+from chowon.domain.quantities import ABSENT_I32, I64, U32, Bools
+from chowon.domain.readings import Readings, latest
+
+NEVER: Final = np.int64(-(2**62))
+CLOCK_WINDOW_MS: Final = 1_800_000
+"""The quickest message of this window and the one before tells the clock's offset."""
+STEPS_REMEMBERED: Final = 3600
+"""Interval and jitter are those of the last so many steps, roughly: past it both sums are halved."""
+MOST_WATCHED: Final = 20_000
+"""A larger batch is a past that is being filled in, not a meter that talks; it says nothing about one."""
+_FAR: Final = np.int64(2**62)
+
+
+class QualityWatch:
+    """Belongs to the event loop."""
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._columns: dict[str, NDArray[Any]] = {}
+        self._grow(64)
+
+    def saw(self, readings: Readings, holds_ms: I64, received_ms: int) -> None:
+        """Counts a durable batch. holds_ms: (n,) of each reading's channel."""
+        if not 0 < len(readings) <= MOST_WATCHED:
+            return
+        self._grow(int(readings.channel.max()) + 1)
+        order = np.lexsort((readings.time_ms, readings.channel))
+        holds_ms = holds_ms[order]
+        readings = readings.where(order)
+        channel, time_ms = readings.channel, readings.time_ms
+        first = np.append(True, channel[1:] != channel[:-1])
+        newest = self._columns["newest_ms"]
+        before = np.where(first, newest[channel], np.append(NEVER, time_ms[:-1]))
+        before = np.maximum(before, newest[channel])
+        self._count(channel, time_ms, before, received_ms)
+        self._steps(channel, time_ms - before, holds_ms, before != NEVER)
+        ends = np.append(first[1:], True)
+        self._clock(channel[ends], time_ms[ends], received_ms)
+        if readings.power_dw is not None:
+            self._power(latest(readings.where(readings.power_dw != ABSENT_I32)))
+        newest[channel[ends]] = np.maximum(newest[channel[ends]], time_ms[ends])
+
+    def of(self, channel: int) -> ChannelQuality | None:
+        """What was seen of a channel; None if nothing was."""
+        if channel >= self._size or not self._columns["readings"][channel]:
+            return None
+        at = {name: int(column[channel]) for name, column in self._columns.items() if column.dtype != float}
+        steps, sum_, squares = (
+            float(self._columns[name][channel]) for name in ("steps", "step_sum", "step_squares")
+        )
+        mean = sum_ / steps if steps else None
+        spread = None if mean is None else max(squares / steps - mean * mean, 0.0) ** 0.5
+        offset_ms = max(at["clock_ms"], at["clock_before_ms"])
+        return ChannelQuality(
+            readings=at["readings"],
+            first_received_ms=at["first_received_ms"],
+            last_received_ms=at["last_received_ms"],
+            newest_ms=at["newest_ms"],
+            late=at["late"],
+            repeated=at["repeated"],
+            interval_ms=mean,
+            jitter_ms=spread,
+            gaps=at["gaps"],
+            gap_ms=at["gap_ms"],
+            clock_offset_ms=None if offset_ms == -_FAR else offset_ms,
+            unchanged_ms=max(0, at["power_ms"] - at["unchanged_since_ms"]),
+            power_dw=None if at["power_dw"] == ABSENT_I32 else at["power_dw"],
+            peak_dw=at["peak_dw"],
+            at_peak=at["at_peak"],
+            below_zero=at["below_zero"],
+        )
+
+    def _count(self, channel: U32, time_ms: I64, before: I64, received_ms: int) -> None:
+        columns = self._columns
+        np.add.at(columns["readings"], channel, 1)
+        np.add.at(columns["late"], channel[time_ms < before], 1)
+        np.add.at(columns["repeated"], channel[time_ms == before], 1)
+        columns["first_received_ms"][channel] = np.minimum(columns["first_received_ms"][channel], received_ms)
+        columns["last_received_ms"][channel] = received_ms
+
+    def _steps(self, channel: U32, step_ms: I64, holds_ms: I64, known: Bools) -> None:
+        columns = self._columns
+        forward = known & (step_ms > 0)
+        gap = forward & (step_ms > holds_ms)
+        np.add.at(columns["gaps"], channel[gap], 1)
+        np.add.at(columns["gap_ms"], channel[gap], step_ms[gap])
+        step = forward & ~gap
+        which, length = channel[step], step_ms[step].astype(np.float64)
+        np.add.at(columns["steps"], which, 1.0)
+        np.add.at(columns["step_sum"], which, length)
+        np.add.at(columns["step_squares"], which, length * length)
+        for many in np.unique(which[columns["steps"][which] > STEPS_REMEMBERED]):
+            for name in ("steps", "step_sum", "step_squares"):
+                columns[name][many] /= 2
+
+    def _clock(self, channel: U32, newest_ms: I64, received_ms: int) -> None:
+        """channel: each once, with the newest stamp of the batch."""
+        columns = self._columns
+        window = received_ms // CLOCK_WINDOW_MS
+        late = columns["clock_window"][channel]
+        moved = late != window
+        kept = np.where(late == window - 1, columns["clock_ms"][channel], -_FAR)
+        columns["clock_before_ms"][channel] = np.where(moved, kept, columns["clock_before_ms"][channel])
+        ahead_ms = newest_ms - received_ms
+        now_ms = np.where(moved, ahead_ms, np.maximum(columns["clock_ms"][channel], ahead_ms))
+        columns["clock_ms"][channel] = now_ms
+        columns["clock_window"][channel] = window
+
+    def _power(self, told: Readings) -> None:
+        """told: sorted by (channel, time), each with power; what is older than the last is passed over."""
+        columns = self._columns
+        told = told.where(told.time_ms > columns["power_ms"][told.channel])
+        if not len(told) or told.power_dw is None:
+            return
+        channel, power = told.channel, told.power_dw.astype(np.int64)
+        first = np.append(True, channel[1:] != channel[:-1])
+        ends = np.append(first[1:], True)
+        before = np.where(first, columns["power_dw"][channel], np.append(0, power[:-1]))
+        changed = np.flatnonzero(power != before)
+        np.maximum.at(columns["unchanged_since_ms"], channel[changed], told.time_ms[changed])
+        columns["power_dw"][channel[ends]] = power[ends]
+        columns["power_ms"][channel[ends]] = told.time_ms[ends]
+        np.add.at(columns["below_zero"], channel[power < 0], 1)
+        size, old = np.abs(power), columns["peak_dw"][channel[ends]]
+        np.maximum.at(columns["peak_dw"], channel, size)
+        higher = columns["peak_dw"][channel[ends]] > old
+        columns["at_peak"][channel[ends][higher]] = 0
+        np.add.at(columns["at_peak"], channel[size == columns["peak_dw"][channel]], 1)
+
+    def _grow(self, size: int) -> None:
+        if size <= self._size:
+            return
+        size = max(size, 2 * self._size)
+        for name, (kind, start) in _COLUMNS.items():
+            column: NDArray[Any] = np.full(size, start, kind)
+            column[: self._size] = self._columns.get(name, column[:0])
+            self._columns[name] = column
+        self._size = size
+
+
+_COLUMNS: Final[dict[str, tuple[type, object]]] = {
+    "readings": (np.int64, 0),
+    "first_received_ms": (np.int64, _FAR),
+    "last_received_ms": (np.int64, 0),
+    "newest_ms": (np.int64, NEVER),
+    "late": (np.int64, 0),
+    "repeated": (np.int64, 0),
+    "steps": (np.float64, 0.0),
+    "step_sum": (np.float64, 0.0),
+    "step_squares": (np.float64, 0.0),
+    "gaps": (np.int64, 0),
+    "gap_ms": (np.int64, 0),
+    "clock_window": (np.int64, -1),
+    "clock_ms": (np.int64, -_FAR),
+    "clock_before_ms": (np.int64, -_FAR),
+    "power_dw": (np.int64, ABSENT_I32),
+    "power_ms": (np.int64, NEVER),
+    "unchanged_since_ms": (np.int64, NEVER),
+    "peak_dw": (np.int64, 0),
+    "at_peak": (np.int64, 0),
+    "below_zero": (np.int64, 0),
+}

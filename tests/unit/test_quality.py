@@ -1,0 +1,142 @@
+"""What the quality watch counts, against the same counted by hand, and what is said of it."""
+
+from collections import defaultdict
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chowon.domain.quality import ChannelQuality, remarks
+from chowon.domain.quantities import ABSENT_I32
+from chowon.domain.readings import Readings
+from chowon.ingest.quality import QualityWatch
+
+START_MS = 1_795_400_000_000
+HOLD_MS = 10_000
+
+
+def _readings(channel: list[int], second: list[float], power_dw: list[int] | None = None) -> Readings:
+    time_ms = START_MS + (np.array(second) * 1000).astype(np.int64)
+    power = None if power_dw is None else np.array(power_dw, np.int32)
+    return Readings(np.array(channel, np.uint32), time_ms, power)
+
+
+def _watch(*batches: Readings, received_s: float = 100.0) -> QualityWatch:
+    watch = QualityWatch()
+    for batch in batches:
+        watch.saw(batch, np.full(len(batch), HOLD_MS), START_MS + int(received_s * 1000))
+    return watch
+
+
+def _seen(watch: QualityWatch, channel: int = 1) -> ChannelQuality:
+    quality = watch.of(channel)
+    assert quality is not None
+    return quality
+
+
+rows = st.tuples(
+    st.integers(0, 3), st.integers(0, 60), st.sampled_from([ABSENT_I32.item(), -5, 0, 7, 7, 9_000])
+)
+
+
+@given(st.lists(st.lists(rows, max_size=12), max_size=6))
+def test_it_counts_what_one_would_count_by_hand(batches):
+    """Each batch sorted by time, as a meter's clock orders it; late: older than what was there before."""
+    columns = ([list(column) for column in zip(*batch, strict=True)] for batch in batches if batch)
+    watch = _watch(*(_readings(*three) for three in columns))
+    newest: dict[int, int] = {}
+    expected: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for batch in batches:
+        for channel, second, _ in sorted(batch, key=lambda row: row[:2]):
+            seen, before = expected[channel], newest.get(channel)
+            seen["readings"] += 1
+            if before is not None:
+                seen["late"] += second < before
+                seen["repeated"] += second == before
+                gap = second - before > HOLD_MS // 1000
+                seen["gaps"] += gap
+                seen["gap_ms"] += 1000 * (second - before) if gap else 0
+            newest[channel] = max(second, before if before is not None else second)
+    for channel in range(4):
+        quality = watch.of(channel)
+        if channel not in expected:
+            assert quality is None
+            continue
+        assert quality is not None
+        counts = {name: getattr(quality, name) for name in ("readings", "late", "repeated", "gaps", "gap_ms")}
+        assert counts == {name: expected[channel][name] for name in counts}
+        assert quality.newest_ms == START_MS + 1000 * newest[channel]
+
+
+def test_interval_and_jitter_are_those_of_the_steps_without_gaps():
+    quality = _seen(_watch(_readings([1] * 5, [0, 1, 3, 4, 60]), _readings([1], [62])))
+    assert quality.interval_ms == pytest.approx(np.mean([1000, 2000, 1000, 2000]))
+    assert quality.jitter_ms == pytest.approx(np.std([1000, 2000, 1000, 2000]))
+    assert (quality.gaps, quality.gap_ms) == (1, 56_000)
+
+
+@pytest.mark.parametrize("offset_s", [-3.0, 0.0, 5.0])
+def test_the_clock_is_told_by_the_quickest_message(offset_s):
+    watch = QualityWatch()
+    for second, delay_s in enumerate([0.4, 0.05, 2.5, 0.3]):
+        batch = _readings([1], [second + offset_s])
+        watch.saw(batch, np.full(1, HOLD_MS), START_MS + int((second + delay_s) * 1000))
+    assert _seen(watch).clock_offset_ms == int((offset_s - 0.05) * 1000)
+
+
+def test_an_old_clock_error_is_forgotten_when_it_was_mended():
+    watch = QualityWatch()
+    for half_hour, offset_s in enumerate([30.0, 0.0, 0.0, 0.0]):
+        at_s = 1800.0 * half_hour
+        watch.saw(_readings([1], [at_s + offset_s]), np.full(1, HOLD_MS), START_MS + int(at_s * 1000))
+    assert _seen(watch).clock_offset_ms == 0
+
+
+def test_power_that_never_changes_and_power_that_is_cut_off_are_seen():
+    watch = _watch(
+        _readings([1] * 4, [0, 1, 2, 3], [500, 90_000, 90_000, -20]),
+        _readings([1] * 4, [4, 5, 6, 7], [ABSENT_I32.item(), 90_000, 90_000, 90_000]),
+        _readings([1], [2.5], [1]),
+    )
+    quality = _seen(watch)
+    assert (quality.peak_dw, quality.at_peak, quality.below_zero) == (90_000, 5, 1)
+    assert (quality.power_dw, quality.unchanged_ms) == (90_000, 2000)
+    higher = _seen(_watch(_readings([1] * 3, [0, 1, 2], [90, 90, 95])))
+    assert (higher.peak_dw, higher.at_peak) == (95, 1)
+
+
+GOOD = ChannelQuality(
+    1000, START_MS, START_MS, START_MS, 0, 0, 1000.0, 20.0, 0, 0, -40, 0, 8000, 60_000, 1, 0
+)
+
+
+def test_nothing_is_said_of_a_good_channel_or_of_one_just_heard():
+    assert remarks(GOOD, "main", may_export=False) == ()
+    assert remarks(replace(GOOD, readings=10, below_zero=10), "main", may_export=False) == ()
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (replace(GOOD, clock_offset_ms=5300), "The meter's clock is 5.3 s ahead. Switch on its time server"),
+        (replace(GOOD, clock_offset_ms=-61_000), "61.0 s behind, or its messages come so late"),
+        (replace(GOOD, late=30), "3.0 % of the readings come out of order"),
+        (replace(GOOD, repeated=500), "50 % of the readings come twice"),
+        (replace(GOOD, interval_ms=90_000.0, jitter_ms=80_000.0), "irregular times"),
+        (replace(GOOD, unchanged_ms=7_200_000), "exactly 800.0 W for 2.0 h"),
+        (replace(GOOD, at_peak=40), "cut off at 6000 W"),
+        (replace(GOOD, below_zero=900), "90 % of the readings are below zero"),
+    ],
+)
+def test_what_is_wrong_is_said_in_plain_words(bad, said):
+    (remark,) = remarks(bad, "main", may_export=False)
+    assert said in remark.text.en
+    assert remark.text.ko
+
+
+def test_power_below_zero_is_right_where_something_gives():
+    turned = replace(GOOD, below_zero=900)
+    assert remarks(turned, "main", may_export=True) == ()
+    assert remarks(turned, "solar", may_export=False) == ()

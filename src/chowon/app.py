@@ -28,10 +28,13 @@ from chowon.ingest.mqtt import MqttListener
 from chowon.ingest.mqtt_link import MqttSettings
 from chowon.ingest.naming import Naming, NamingPolicy
 from chowon.ingest.pipeline import Pipeline, QueueLimits
+from chowon.ingest.source_file import read_sources
+from chowon.ingest.sources import Sources
 from chowon.jobs.seal import Sealer
 from chowon.live.service import Live, Priced
 from chowon.meters import registry as decoders
 from chowon.meters.decoded import Envelope
+from chowon.meters.register_files import RegisterMaps
 from chowon.registry import TariffBook
 from chowon.store.catalog.sites import SiteDefaults
 from chowon.store.opening import Store, open_store
@@ -99,7 +102,18 @@ async def _serve(
         door = _door(config, store, pipeline)
         async with _background(pipeline.run(), pipeline.close), _background(live.run()):
             sealing = _Sealing(Sealer(store), config.data.seal_every_s, now_ms)
-            async with _background(sealing.run()), _mqtt(config, door, now_ms) as mqtt:
+            asked = Sources(
+                read_sources(config.data.folder),
+                RegisterMaps(config.data.folder).load,
+                door,
+                store.sites,
+                now_ms=now_ms,
+            )
+            async with (
+                _background(sealing.run()),
+                _background(asked.run()),
+                _mqtt(config, door, now_ms) as mqtt,
+            ):
 
                 def pulse() -> Pulse:
                     return Pulse(
@@ -107,6 +121,7 @@ async def _serve(
                         None if mqtt is None else mqtt.listener.stats(),
                         None if mqtt is None else mqtt.broker.is_running(),
                         sealing.problem,
+                        asked.states(),
                     )
 
                 parts = Parts(

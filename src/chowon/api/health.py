@@ -39,6 +39,8 @@ class HealthAnswer(BaseModel):
     mqtt: dict[str, Any] | None
     broker_running: bool | None
     sealing_problem: str | None
+    sources: list[dict[str, Any]]
+    """meters that chowon asks or listens to by itself: how much came, when last, why nothing comes"""
     live_clients: int
     failed_live_rounds: int
     """rounds of the live loop that failed; the log says why"""
@@ -74,6 +76,7 @@ async def health(request: Request) -> HealthAnswer:
         mqtt=None if pulse.mqtt is None else asdict(pulse.mqtt),
         broker_running=pulse.broker_running,
         sealing_problem=pulse.sealing_problem,
+        sources=[asdict(state) for state in pulse.sources],
         failed_live_rounds=parts.live.failed_rounds,
         live_clients=parts.live.hub.clients(),
         snapshots_forced=parts.live.hub.snapshots_forced,

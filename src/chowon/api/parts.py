@@ -17,6 +17,7 @@ from chowon.domain.tariff import Tariff
 from chowon.ingest.door import Door
 from chowon.ingest.mqtt import MqttStats
 from chowon.ingest.pipeline import QueueStats
+from chowon.ingest.sources import SourceState
 from chowon.live.service import Live
 from chowon.ports import History, SiteBook
 
@@ -39,6 +40,8 @@ class Pulse:
     mqtt: MqttStats | None
     broker_running: bool | None
     sealing_problem: str | None
+    sources: list[SourceState]
+    """Meters that chowon asks or listens to by itself"""
 
     @property
     def healthy(self) -> bool:

@@ -1,6 +1,6 @@
 """A batch of readings as columns: the one shape in which measurements travel through chowon."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -92,18 +92,23 @@ def turned(readings: Readings, which: Bools) -> Readings:
 
     which: (n,) bool. Power and current change their sign, the two counters change places.
     """
-    columns = {name: readings.column(name) for name in QUANTITIES}
+    columns = {name: c for name in QUANTITIES if (c := readings.column(name)) is not None}
+    return Readings(readings.channel, readings.time_ms, **turned_columns(columns, which))  # type: ignore[arg-type]
+
+
+def turned_columns(columns: Mapping[str, I32 | I64], which: Bools) -> dict[str, I32 | I64]:
+    """As `turned`, of columns by name; one that is not there is absent."""
+    found = dict(columns)
     for name in ("power_dw", "reactive_dvar", "current_ma"):
-        column = columns[name]
-        if column is not None:
-            columns[name] = np.where(which & (column != ABSENT_I32), -column, column)
-    imported, exported = columns["import_milliwh"], columns["export_milliwh"]
-    if imported is not None or exported is not None:
-        absent = np.full(len(readings), ABSENT_I64)
-        imported, exported = (absent if c is None else c for c in (imported, exported))
-        columns["import_milliwh"] = np.where(which, exported, imported)
-        columns["export_milliwh"] = np.where(which, imported, exported)
-    return Readings(readings.channel, readings.time_ms, **columns)  # type: ignore[arg-type]
+        if name in found:
+            column = found[name]
+            found[name] = np.where(which & (column != ABSENT_I32), -column, column)
+    if "import_milliwh" in found or "export_milliwh" in found:
+        absent = np.full(len(which), ABSENT_I64)
+        imported, exported = (found.get(name, absent) for name in ("import_milliwh", "export_milliwh"))
+        found["import_milliwh"] = np.where(which, exported, imported)
+        found["export_milliwh"] = np.where(which, imported, exported)
+    return found
 
 
 def latest(readings: Readings) -> Readings:

@@ -53,3 +53,8 @@ class Site:
     def main_channels(self) -> tuple[Channel, ...]:
         """The channels that add up to what the site takes from the grid."""
         return tuple(c for c in self.channels if c.role in ("main", "phase"))
+
+    @property
+    def part_channels(self) -> tuple[Channel, ...]:
+        """The channels that measure a part of the site's use by itself."""
+        return tuple(c for c in self.channels if c.role in ("circuit", "plug", "solar"))

@@ -36,21 +36,26 @@ _OF_A_METER: Final = "main"
 
 
 @dataclass(frozen=True, slots=True)
-class PartShare:
-    """What a part used and costs."""
+class Share:
+    """What a part, or the rest, used and costs."""
 
-    name: str
     label: Text
-    source: Source | None
-    """None of the rest"""
     kwh: Decimal
     """What it took less what it gave, as far as the main meter bears it"""
     amount: Decimal | None
     """None where the rule has no share for it: it gave more than it took"""
     error: Decimal | None
     """The amount's standard error, where it is estimated"""
-    coverage: float | None
-    """The share of the time gone by for which the part is known, 0-1; None of the rest"""
+
+
+@dataclass(frozen=True, slots=True)
+class PartShare(Share):
+    """A part's share, and how far the part is known."""
+
+    name: str
+    source: Source
+    coverage: float
+    """The share of the time gone by for which it is known, 0-1"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ class Shares:
     shared: SharedBill
     parts: tuple[PartShare, ...]
     """Who used most comes first, who gave most last"""
-    rest: PartShare
+    rest: Share
     over_kwh: Decimal
     """What the parts measured beyond what the main meter bears: left out"""
 
@@ -90,24 +95,19 @@ def shares(
     energy = (found.taken.sum(axis=1) - found.given.sum(axis=1)).tolist()
     per_kwh = found.use.per_kwh
 
-    def share(name: str, label: Text, dwms: int, part: Part | None) -> PartShare:
-        return PartShare(
-            name,
-            label,
-            None if part is None else part.source,
-            Decimal(dwms) / per_kwh,
-            shared.shares.get(name),
-            shared.errors.get(name),
-            None if part is None else _coverage(use, part),
-        )
+    def priced(name: str, dwms: int) -> tuple[Decimal, Decimal | None, Decimal | None]:
+        return Decimal(dwms) / per_kwh, shared.shares.get(name), shared.errors.get(name)
 
-    parts = [share(p.name, p.label, e, p) for p, e in zip(found.parts, energy[:-1], strict=True)]
+    parts = [
+        PartShare(part.label, *priced(part.name, dwms), part.name, part.source, _coverage(use, part))
+        for part, dwms in zip(found.parts, energy[:-1], strict=True)
+    ]
     return Shares(
         use,
         prepared.tariff.currency,
         shared,
         tuple(sorted(parts, key=lambda part: (-part.kwh, part.name))),
-        share(REST, REST_LABEL, energy[-1], None),
+        Share(REST_LABEL, *priced(REST, energy[-1])),
         Decimal(found.over) / per_kwh,
     )
 

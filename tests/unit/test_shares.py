@@ -213,6 +213,17 @@ def test_more_than_twelve_parts_are_estimated_and_always_alike() -> None:
     assert house.shares("average").shared.method == "exact"
 
 
+def test_where_bills_are_evaluated_one_by_one_fewer_parts_are_exact() -> None:
+    house = House().meter("main", "main", 1000)
+    for n in range(10):
+        house.meter(f"plug{n}", "plug", 20 + n)
+    demand = prepare(TariffBook().load("kr.kepco.general.a2"), OCTOBER, {"contract_kw": "50"})
+    assert house.shares("shapley").shared.method == "exact"
+    found = house.shares("shapley", prepared=demand)
+    assert found.shared.method == "estimated"
+    assert sum(amounts(found).values()) == found.shared.total
+
+
 def test_a_tariff_whose_numbers_are_too_long_for_arrays_is_billed_one_by_one() -> None:
     fine = 10**25
     use = Profile(START_MS, QUARTER_MS, np.full(96, 10**15, np.int64), None, fine)

@@ -25,20 +25,20 @@ def costs_of_parts(prepared: Prepared, parts: Cut, *, closed: bool) -> Costs:
     closed: the period is over and billed as a meter is read: on whole kWh, where the tariff asks for no more
     than how much in all.
     """
-    taken, given = parts.taken.sum(axis=1), parts.given.sum(axis=1)
+    sets = _Sets.of(prepared, parts, closed)
     names = (*(part.name for part in parts.parts), REST)
-    net = (taken - given).tolist()
+    net = (sets.taken.sum(axis=1) - sets.given.sum(axis=1)).tolist()
     kwh = {name: Decimal(energy) / parts.use.per_kwh for name, energy in zip(names, net, strict=True)}
-    idle = {name for name, t, g in zip(names, taken.tolist(), given.tolist(), strict=True) if not (t or g)}
-    sets = _Sets(prepared, parts, parts.taken, parts.given, closed and not prepared.by_interval)
+    flows = zip(names, sets.taken, sets.given, strict=True)
+    idle = (name for name, taken, given in flows if not (taken.any() or given.any()))
     return Costs(kwh, sets.totals, smallest_unit(prepared.tariff.currency), frozenset(idle))
 
 
 def in_arrays(prepared: Prepared, parts: Cut, *, closed: bool) -> bool:
     """Whether the bills of all sets are quick: whether the vectorised evaluator holds these numbers."""
-    sets = _Sets(prepared, parts, parts.taken, parts.given, closed and not prepared.by_interval)
+    sets = _Sets.of(prepared, parts, closed)
     fleet = sets.fleet()
-    most = max(int(parts.taken.sum()), int(parts.given.sum()))
+    most = max(int(sets.taken.sum()), int(sets.given.sum()))
     return fleet is not None and most // (parts.use.per_kwh // fleet.per_kwh) <= fleet.most
 
 
@@ -62,11 +62,15 @@ def takers_only(costs: Costs) -> Costs:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sets:
     prepared: Prepared
-    parts: Cut
+    use: Profile
     taken: I64
     """(parts, n)"""
     given: I64
     whole_kwh: bool
+
+    @classmethod
+    def of(cls, prepared: Prepared, parts: Cut, closed: bool) -> "_Sets":
+        return cls(prepared, parts.use, parts.taken, parts.given, closed and not prepared.by_interval)
 
     def totals(self, present: Bools) -> list[Decimal]:
         """(sets, parts) → the bill of each set, each different set evaluated once."""
@@ -80,7 +84,7 @@ class _Sets:
     def fleet(self) -> Fleet | None:
         """The vectorised evaluator, where there is one for this tariff."""
         try:
-            return prepare_fleet(self.prepared, 1 if self.whole_kwh else self.parts.use.per_kwh)
+            return prepare_fleet(self.prepared, 1 if self.whole_kwh else self.use.per_kwh)
         except UsageInvalid:  # its own numbers are too long for arrays; the scalar evaluator answers
             return None
 
@@ -98,12 +102,11 @@ class _Sets:
         imported, exported = self._flows(there)
         if not self.prepared.by_interval:
             return self._sums(imported.sum(axis=1), exported.sum(axis=1))
-        use = self.parts.use
-        profile = FleetProfile(use.start_ms, use.step_ms, imported, exported)
-        return FleetUse(profile=profile, per_kwh=use.per_kwh, partial=True)
+        profile = FleetProfile(self.use.start_ms, self.use.step_ms, imported, exported)
+        return FleetUse(profile=profile, per_kwh=self.use.per_kwh, partial=True)
 
     def _sums(self, imported: I64, exported: I64) -> FleetUse:
-        per_kwh = self.parts.use.per_kwh
+        per_kwh = self.use.per_kwh
         if self.whole_kwh:
             imported, exported, per_kwh = imported // per_kwh, exported // per_kwh, 1
         return FleetUse(imported, export_energy=exported, per_kwh=per_kwh, partial=True)
@@ -117,9 +120,8 @@ class _Sets:
         if not self.given.any():
             return taken, np.zeros_like(taken)
         given = there @ self.given
-        use = self.parts.use
-        exported = 0 if use.export_energy is None else use.export_energy
-        by_turns = np.minimum(np.minimum(use.import_energy, exported), np.minimum(taken, given))
+        exported = 0 if self.use.export_energy is None else self.use.export_energy
+        by_turns = np.minimum(np.minimum(self.use.import_energy, exported), np.minimum(taken, given))
         net = taken - given
         return np.maximum(net, 0) + by_turns, np.maximum(-net, 0) + by_turns
 

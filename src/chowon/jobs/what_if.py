@@ -128,7 +128,8 @@ def _sunny(use: PeriodUse, profile: Profile, place: Place, roof: Roof) -> Profil
 def _solar_words(place: Place, place_is_the_citys: bool) -> list[Text]:
     words = [
         Text(
-            "이곳의 평년 일조 시간을 몰라서, 날마다 해가 떠 있는 시간의 절반이 맑다고 봐요. 그날의 날씨는 들어 있지 않아요",
+            "이곳의 평년 일조 시간을 몰라서, 날마다 해가 떠 있는 시간의 절반이 맑다고 봐요. "
+            "그날의 날씨는 들어 있지 않아요",
             "its ordinary hours of sunshine are not known: every day the sun shines for half the daylight; "
             "no day's own weather is in it",
         )

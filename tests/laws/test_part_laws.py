@@ -2,7 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -43,18 +43,38 @@ def wh(values: list[int]) -> Any:
     return np.array(values, np.int64)
 
 
-def part(name: str, taken: list[int], given: list[int] | None = None) -> Part:
-    none = wh([0] * N)
-    return Part(name, Text(name, name), "metered", wh(taken), none if given is None else wh(given), none)
+FULL = [QUARTER_MS] * N
+COVERED = st.lists(st.sampled_from([0, QUARTER_MS // 3, QUARTER_MS]), min_size=N, max_size=N) | st.just(FULL)
+
+
+class Site(NamedTuple):
+    """A main meter and how long it was heard, beside parts that need not agree with it."""
+
+    use: Profile
+    covered_ms: Any
+    parts: list[Part]
+
+    def cut(self, parts: list[Part] | None = None) -> Cut:
+        return cut(self.use, self.covered_ms, self.parts if parts is None else parts)
+
+
+def part(
+    name: str, taken: list[int], given: list[int] | None = None, covered: list[int] | None = None
+) -> Part:
+    gives = wh([0] * N) if given is None else wh(given)
+    return Part(name, Text(name, name), "metered", wh(taken), gives, wh(covered or FULL))
 
 
 @st.composite
-def sites(draw: st.DrawFn) -> tuple[Profile, list[Part]]:
-    """Any main meter beside any parts: they need not agree."""
+def sites(draw: st.DrawFn) -> Site:
     use = Profile(START_MS, QUARTER_MS, wh(draw(QUARTERS)), wh(draw(QUARTERS | st.just([0] * N))))
     names = draw(st.sets(st.sampled_from(NAMES), max_size=4))
     gives = QUARTERS | st.none()
-    return use, [part(name, draw(QUARTERS), draw(gives) if name == "sun" else None) for name in sorted(names)]
+    parts = [
+        part(name, draw(QUARTERS), draw(gives) if name == "sun" else None, draw(COVERED))
+        for name in sorted(names)
+    ]
+    return Site(use, wh(draw(COVERED)), parts)
 
 
 def of_all(prepared: Prepared, use: Profile, closed: bool) -> Decimal:
@@ -65,9 +85,9 @@ def of_all(prepared: Prepared, use: Profile, closed: bool) -> Decimal:
 
 @LAW
 @given(sites())
-def test_parts_and_rest_are_the_main_meter_in_every_interval(site: tuple[Profile, list[Part]]) -> None:
-    use, parts = site
-    found = cut(use, parts)
+def test_parts_and_rest_are_the_main_meter_in_every_interval(site: Site) -> None:
+    use, covered_ms, parts = site
+    found = site.cut()
     assert use.export_energy is not None
     net = found.taken.sum(axis=0) - found.given.sum(axis=0)
     assert (net == use.import_energy - use.export_energy).all()
@@ -76,21 +96,24 @@ def test_parts_and_rest_are_the_main_meter_in_every_interval(site: tuple[Profile
     measured = {p.name: p for p in parts}
     for kept in found.parts:
         assert (kept.taken <= measured[kept.name].taken).all()
-        assert (kept.given == measured[kept.name].given).all()
+        assert (kept.given <= measured[kept.name].given).all()
+        silent = (covered_ms == 0) & (measured[kept.name].covered_ms > 0)
+        assert not kept.taken[silent].any()
+        assert not kept.given[silent].any()
     lost = sum(int(p.taken.sum()) for p in parts) - sum(int(p.taken.sum()) for p in found.parts)
     assert found.over == lost
 
 
 @LAW
 @given(sites())
-def test_parts_that_the_main_meter_bears_are_left_as_they_measured(site: tuple[Profile, list[Part]]) -> None:
-    use, parts = site
+def test_parts_that_the_main_meter_bears_are_left_as_they_measured(site: Site) -> None:
+    use, _, parts = site
     took = sum((p.taken for p in parts), wh([0] * N))
     gave = sum((p.given for p in parts), wh([0] * N))
     rest = use.import_energy
     net = took + rest - gave
     borne = Profile(START_MS, QUARTER_MS, np.maximum(net, 0), np.maximum(-net, 0))
-    found = cut(borne, parts)
+    found = cut(borne, wh(FULL), parts)
     assert found.over == 0
     assert (found.rest_taken == rest).all()
     assert not found.rest_given.any()
@@ -110,12 +133,11 @@ def shared(prepared: Prepared, found: Cut, closed: bool) -> dict[str, Any]:
 @LAW
 @given(TARIFFS, sites(), st.booleans())
 def test_average_and_shapley_shares_add_up_to_the_sites_bill(
-    prepared: Prepared, site: tuple[Profile, list[Part]], closed: bool
+    prepared: Prepared, site: Site, closed: bool
 ) -> None:
-    use, parts = site
-    answers = shared(prepared, cut(use, parts), closed)
+    answers = shared(prepared, site.cut(), closed)
     for rule, found in answers.items():
-        assert found.total == of_all(prepared, use, closed)
+        assert found.total == of_all(prepared, site.use, closed)
         assert sum(found.shares.values()) + found.difference == found.total
         assert rule == "marginal" or found.difference == 0
 
@@ -123,22 +145,21 @@ def test_average_and_shapley_shares_add_up_to_the_sites_bill(
 @LAW
 @given(TARIFFS, sites(), st.booleans(), st.randoms(use_true_random=False))
 def test_the_order_of_a_sites_parts_does_not_matter(
-    prepared: Prepared, site: tuple[Profile, list[Part]], closed: bool, random: Any
+    prepared: Prepared, site: Site, closed: bool, random: Any
 ) -> None:
-    use, parts = site
-    again = list(parts)
+    again = list(site.parts)
     random.shuffle(again)
-    assert shared(prepared, cut(use, parts), closed) == shared(prepared, cut(use, again), closed)
+    assert shared(prepared, site.cut(), closed) == shared(prepared, site.cut(again), closed)
 
 
 @LAW
 @given(TARIFFS, sites(), st.booleans(), st.data())
 def test_a_sets_bill_is_that_of_what_it_takes_after_what_it_gives(
-    prepared: Prepared, site: tuple[Profile, list[Part]], closed: bool, data: st.DataObject
+    prepared: Prepared, site: Site, closed: bool, data: st.DataObject
 ) -> None:
-    use, parts = site
+    use, _, parts = site
     assume(use.export_energy is not None and not (use.import_energy * use.export_energy).any())
-    found = cut(use, parts)
+    found = site.cut()
     there = np.array([data.draw(st.booleans()) for _ in range(len(parts) + 1)])
     net = found.taken[there].sum(axis=0) - found.given[there].sum(axis=0)
     alone = Profile(START_MS, QUARTER_MS, np.maximum(net, 0), np.maximum(-net, 0))
@@ -148,9 +169,9 @@ def test_a_sets_bill_is_that_of_what_it_takes_after_what_it_gives(
 
 @LAW
 @given(sites())
-def test_bills_one_by_one_are_those_of_the_arrays(site: tuple[Profile, list[Part]]) -> None:
+def test_bills_one_by_one_are_those_of_the_arrays(site: Site) -> None:
     """The same uses in a unit so fine that 64 bits hold no sum of the tariff's products."""
-    use, parts = site
+    use, covered_ms, parts = site
     fine = 10**9
 
     def finer(energy: Any) -> Any:
@@ -158,12 +179,13 @@ def test_bills_one_by_one_are_those_of_the_arrays(site: tuple[Profile, list[Part
 
     again = cut(
         Profile(START_MS, QUARTER_MS, finer(use.import_energy), finer(use.export_energy), 1000 * fine),
+        covered_ms,
         [Part(p.name, p.label, p.source, finer(p.taken), finer(p.given), p.covered_ms) for p in parts],
     )
-    one = costs_of_parts(HOURLY, cut(use, parts), closed=False)
+    one = costs_of_parts(HOURLY, site.cut(), closed=False)
     other = costs_of_parts(HOURLY, again, closed=False)
     sets = np.vstack([np.zeros(len(parts) + 1), np.ones(len(parts) + 1), np.eye(len(parts) + 1)]) > 0
-    assert in_arrays(HOURLY, cut(use, parts), closed=False)
+    assert in_arrays(HOURLY, site.cut(), closed=False)
     assert not in_arrays(HOURLY, again, closed=False) or not use.import_energy.any()
     assert one.totals(sets[:2]) == other.totals(sets[:2])
     if not again.over:
@@ -171,6 +193,6 @@ def test_bills_one_by_one_are_those_of_the_arrays(site: tuple[Profile, list[Part
 
 
 def test_the_rest_has_a_name_of_its_own() -> None:
-    found = cut(Profile(START_MS, QUARTER_MS, wh([100] * N)), [part("kettle", [40] * N)])
+    found = cut(Profile(START_MS, QUARTER_MS, wh([100] * N)), wh(FULL), [part("kettle", [40] * N)])
     costs = costs_of_parts(LOW, found, closed=False)
     assert costs.kwh == {"kettle": Decimal("0.48"), REST: Decimal("0.72")}

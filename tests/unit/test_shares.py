@@ -224,11 +224,22 @@ def test_where_bills_are_evaluated_one_by_one_fewer_parts_are_exact() -> None:
     assert sum(amounts(found).values()) == found.shared.total
 
 
+def test_while_the_main_meter_is_silent_a_roof_gives_nothing() -> None:
+    """Nothing is billed for that time, so nothing is saved in it."""
+    noon = during(slice(10, 14), -1000)
+    house = House().meter("main", "main", 600, hours=HOURS // 2).meter("roof", "solar", noon)
+    found = house.shares("marginal")
+    assert (found.parts[0].kwh, found.parts[0].coverage) == (Decimal(-15 * 4 - 2), 1)
+    assert found.use.kwh == found.parts[0].kwh + found.rest.kwh
+
+
 def test_a_tariff_whose_numbers_are_too_long_for_arrays_is_billed_one_by_one() -> None:
     fine = 10**25
     use = Profile(START_MS, QUARTER_MS, np.full(96, 10**15, np.int64), None, fine)
     found = cut(
-        use, [Part("a", Text("a", "a"), "metered", use.import_energy // 2, *[np.zeros(96, np.int64)] * 2)]
+        use,
+        np.full(96, QUARTER_MS, np.int64),
+        [Part("a", Text("a", "a"), "metered", use.import_energy // 2, *[np.zeros(96, np.int64)] * 2)],
     )
     for prepared in (prepare(LOW, OCTOBER), prepare(BY_THE_HOUR, OCTOBER, OPTIONS)):
         costs = costs_of_parts(prepared, found, closed=False)
@@ -242,11 +253,11 @@ def test_parts_of_other_intervals_or_of_one_name_are_refused() -> None:
     use = Profile(START_MS, QUARTER_MS, zeros)
     one = Part("a", Text("a", "a"), "metered", zeros, zeros, zeros)
     with pytest.raises(UsageInvalid, match="no other part"):
-        cut(use, [one, one])
+        cut(use, zeros, [one, one])
     with pytest.raises(UsageInvalid, match="no other part"):
-        cut(use, [replace(one, name="rest")])
+        cut(use, zeros, [replace(one, name="rest")])
     with pytest.raises(UsageInvalid, match="expected 4 intervals"):
-        cut(use, [replace(one, taken=np.zeros(3, np.int64))])
+        cut(use, zeros, [replace(one, taken=np.zeros(3, np.int64))])
 
 
 def test_a_part_is_called_by_its_shortest_name_and_by_both_where_two_are_alike() -> None:

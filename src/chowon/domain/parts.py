@@ -10,7 +10,7 @@ from typing import Final, Literal
 import numpy as np
 
 from chowon.domain.bill.usage import Profile
-from chowon.domain.quantities import I64
+from chowon.domain.quantities import I64, Bools
 from chowon.domain.tariff.terms import Text
 from chowon.errors import UsageInvalid
 
@@ -50,7 +50,7 @@ class Cut:
     rest_given: I64
     """(n,) more was given to the grid than the parts gave: by something without a meter of its own"""
     over: int
-    """What the parts had measured beyond what the main meter can bear; it is in none of them"""
+    """What the parts took beyond what the main meter bears, or while it was silent; it is in none of them"""
 
     @property
     def taken(self) -> I64:
@@ -63,40 +63,43 @@ class Cut:
         return np.vstack([*(part.given for part in self.parts), self.rest_given])
 
 
-def cut(use: Profile, parts: Sequence[Part]) -> Cut:
+def cut(use: Profile, covered_ms: I64, parts: Sequence[Part]) -> Cut:
     """The use as a sum of its parts and the rest, exactly.
 
-    Parts may have measured more than the main meter: another clock, another accuracy, a silence of the main
-    one. In such an interval each part keeps the same share of what it took, rounded down to whole units, and
-    the rest is what rounding leaves.
+    Where the main meter was heard for less of an interval than a part, the part counts for that time only.
+    Where parts still took more than the main meter bears (another clock, another accuracy), each keeps the
+    same share of what it took. Both round down to whole units.
+    covered_ms: (n,) ms of each interval for which the main meter is known.
     Errors: UsageInvalid for parts with other intervals, or of the same name.
     """
     _check(use, parts)
-    ordered = sorted(parts, key=lambda part: part.name)
+    heard = [_while_heard(part, covered_ms) for part in sorted(parts, key=lambda part: part.name)]
     none = np.zeros(len(use), np.int64)
     exported = none if use.export_energy is None else use.export_energy
-    made = sum((part.given for part in ordered), none)
+    made = sum((part.given for part in heard), none)
     given = np.maximum(made, exported)
     load = use.import_energy - exported + given
-    measured = sum((part.taken for part in ordered), none)
-    over = np.flatnonzero(measured > load)
-    kept = [_scaled(part.taken, over, load, measured) for part in ordered]
-    taken = sum(kept, none)
-    return Cut(
-        use,
-        tuple(replace(part, taken=own) for part, own in zip(ordered, kept, strict=True)),
-        load - taken,
-        given - made,
-        int((measured - taken)[over].sum()),
-    )
+    asked = sum((part.taken for part in heard), none)
+    over = asked > load
+    kept = [replace(part, taken=_scaled(part.taken, load, asked, over)) for part in heard]
+    taken = sum((part.taken for part in kept), none)
+    measured = sum((part.taken for part in parts), none)
+    return Cut(use, tuple(kept), load - taken, given - made, int((measured - taken).sum()))
 
 
-def _scaled(taken: I64, over: I64, load: I64, measured: I64) -> I64:
-    """taken × load / measured at the places `over`; Python's numbers hold the product."""
-    own = taken.copy()
-    product = taken[over].astype(object) * load[over].astype(object)
-    own[over] = (product // measured[over].astype(object)).astype(np.int64)
-    return own
+def _while_heard(part: Part, covered_ms: I64) -> Part:
+    """The part's energy of the time for which the main meter is known too."""
+    more = part.covered_ms > covered_ms
+    taken, given = (_scaled(e, covered_ms, part.covered_ms, more) for e in (part.taken, part.given))
+    return replace(part, taken=taken, given=given)
+
+
+def _scaled(energy: I64, by: I64, of: I64, where: Bools) -> I64:
+    """energy × by / of at some places; Python's numbers hold the product."""
+    found = energy.copy()
+    product = energy[where].astype(object) * by[where].astype(object)
+    found[where] = (product // of[where].astype(object)).astype(np.int64)
+    return found
 
 
 def _check(use: Profile, parts: Sequence[Part]) -> None:

@@ -72,7 +72,7 @@ class Shares:
     """Who used most comes first, who gave most last"""
     rest: Share
     over_kwh: Decimal
-    """What the parts measured beyond what the main meter bears: left out"""
+    """What the parts took beyond what the main meter bears, or while it was silent: left out"""
 
 
 def shares(
@@ -89,7 +89,7 @@ def shares(
     UsageInvalid where the tariff needs what nobody has told, or, by the average, where nothing was taken.
     """
     use = period_use(history, site, prepared.period, now_ms)
-    found = cut(use.profile, [*metered_parts(history, site, use), *detected])
+    found = cut(use.profile, use.covered_ms, [*metered_parts(history, site, use), *detected])
     bills = BILLS if in_arrays(prepared, found, closed=use.closed) else BILLS_ONE_BY_ONE
     shared = _shared(costs_of_parts(prepared, found, closed=use.closed), rule, bills)
     energy = (found.taken.sum(axis=1) - found.given.sum(axis=1)).tolist()

@@ -75,7 +75,7 @@ def _print(told: "Shares", lang: Literal["ko", "en"]) -> None:
     span = told.use.period
     note(f"{span.start} to {span.end}; measured {told.use.coverage:.1%} of the time gone by")
     if told.over_kwh:
-        note(f"{told.over_kwh:.1f} kWh that parts measured beyond the main meter are left out")
+        note(f"{told.over_kwh:.1f} kWh of parts are left out: beyond the main meter, or while it was silent")
 
 
 def _amount(amount: Decimal | None, error: Decimal | None) -> str:

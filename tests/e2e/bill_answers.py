@@ -134,7 +134,10 @@ def hourly_bill() -> Json:
         for label, price, kwh in BANDS.values()
     ]
     found["lines"][1] = _line("energy", "전력량요금", "Energy charge", "32461", *parts)
-    found["hours"] = [{"band": band, "label": label, "kwh": kwh} for band, (label, _, kwh) in BANDS.items()]
+    found["hours"] = [
+        {"band": band, "label": label, "kwh": kwh, "now": band == "mid"}
+        for band, (label, _, kwh) in BANDS.items()
+    ]
     found["outlook"] = found["outlook"] | {"next_tier": None, "kwh_a_day": None}
     return found
 

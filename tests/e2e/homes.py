@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -38,6 +39,21 @@ def fill(folder: Path, until_ms: int, power_w: int = 650) -> None:
     store = open_store(folder)
     channel = store.sites.register(ChannelKey("home", "main", "main"), 10_000)
     store.journal.append([Readings(np.full(len(time_ms), channel.id, np.uint32), time_ms, power)])
+    store.close()
+
+
+def plug_in(folder: Path, until_ms: int, watts: dict[str, int]) -> None:
+    """Plugs beside the main meter, each of the same power for the whole period."""
+    start_ms = midnight_ms(period_of(local_day(until_ms, SEOUL), 1).start, SEOUL)
+    time_ms = np.arange(start_ms, until_ms, STEP_MS, dtype=np.int64)
+    store = open_store(folder)
+    for name, power_w in watts.items():
+        channel = store.sites.register(ChannelKey("home", name, "main"), 10_000)
+        power = np.full(len(time_ms), power_w * 10, np.int32)
+        store.journal.append([Readings(np.full(len(time_ms), channel.id, np.uint32), time_ms, power)])
+    site = store.sites.sites()[0]
+    plugs = (replace(c, role="plug") if c.key.meter in watts else c for c in site.channels)
+    store.sites.configure(replace(site, channels=tuple(plugs)))
     store.close()
 
 

@@ -123,7 +123,7 @@ async def test_a_tariff_without_its_prices_leaves_now_standing_and_says_what_the
         now, bill = await asyncio.gather(asked.get("/sites/1/now"), asked.get("/sites/1/bill"))
     assert now.status_code == 200
     assert now.json()["period"]["cost"] is None
-    assert "day_ahead" in now.json()["no_cost"]
+    assert all("day_ahead" in now.json()["no_cost"][language] for language in ("ko", "en"))
     assert bill.status_code == 422
     assert "day_ahead" in bill.json()["error"]["message"]
 

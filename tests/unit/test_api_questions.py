@@ -55,10 +55,17 @@ def history(power_w: int = 1000, until_ms: int = END_MS) -> MemoryHistory:
     return found
 
 
-def client(tmp_path, measured: MemoryHistory, tariff: str = LOW, now_ms: int = END_MS + DAY_MS) -> Server:
+def client(
+    tmp_path,
+    measured: MemoryHistory,
+    tariff: str = LOW,
+    now_ms: int = END_MS + DAY_MS,
+    timezone: str = "Asia/Seoul",
+    options: dict[str, str] | None = None,
+) -> Server:
     tariffs = book(tmp_path)
     channel = Channel(1, ChannelKey("home", "main", "main"))
-    home = Site(1, "home", "우리집", "Asia/Seoul", 1, tariff, {}, (channel,))
+    home = Site(1, "home", "우리집", timezone, 1, tariff, options or {}, (channel,))
 
     def site(site_id: int) -> Site:
         if site_id != 1:
@@ -198,6 +205,28 @@ def test_solar_is_used_first_and_the_rest_is_given(tmp_path) -> None:
     there = asked(client(tmp_path, history()), solar={"kwp": 3, "latitude": -37.5, "longitude": 127})
     assert there["then"] != told["then"]
     assert not any("principal city" in words["en"] for words in there["assumes"])
+
+
+def test_where_the_sunshine_is_not_known_it_is_half_the_daylight_and_the_answer_says_so(tmp_path) -> None:
+    def words(timezone: str) -> str:
+        server = client(tmp_path, history(), timezone=timezone)
+        return " ".join(assumed["en"] for assumed in asked(server, solar={"kwp": 3})["assumes"])
+
+    assert "half the daylight" in words("Asia/Tokyo")  # whose days begin as those of the tariff
+    assert "half the daylight" not in words("Asia/Seoul")
+
+
+def test_the_options_of_a_row_are_told_in_the_tariffs_own_words(tmp_path) -> None:
+    contract = client(tmp_path, history(), "kr.test.residential.contract", options={"contract_kw": "3"})
+    row = next(row for row in compared(contract)["rows"] if row["in_force"])
+    assert row["options"] == {"contract_kw": "3"}
+    assert row["option_words"]["contract_kw"] == {
+        "label": {"ko": "계약전력", "en": "Contract demand"},
+        "value": {"ko": "3 kW", "en": "3 kW"},
+    }
+    low = next(row for row in compared(client(tmp_path, history()))["rows"] if row["in_force"])
+    assert low["option_words"].keys() == low["options"].keys()
+    assert low["option_words"]["family"]["value"]["en"] != low["options"]["family"]
 
 
 def test_no_sun_shines_into_a_gap(tmp_path) -> None:

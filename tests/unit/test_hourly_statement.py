@@ -117,6 +117,14 @@ def test_each_day_has_the_bill_as_it_stood_at_its_end():
     assert [d.coverage for d in days] == [1.0] * 10
 
 
+def test_the_band_of_this_hour_is_marked_and_none_once_the_period_is_over():
+    history = measured(START_MS + DAY_MS)
+    for hour, band in ((7.99, "night"), (8, "day"), (16.99, "day"), (17, "evening"), (22, "night")):
+        told = statement(history, HOME, PREPARED, START_MS + DAY_MS + round(hour * HOUR_MS))
+        assert [use.band for use in told.bands if use.now] == [band]
+    assert not any(use.now for use in statement(history, HOME, PREPARED, END_MS).bands)
+
+
 def test_the_next_kwh_costs_what_it_does_at_this_hour():
     history = measured(START_MS + DAY_MS)
     for hour, price in ((7.99, 10), (8, 100), (16.99, 100), (17, 400), (22, 10)):

@@ -146,7 +146,9 @@ async def test_a_tariff_without_its_prices_shows_everything_but_money_and_says_w
     house = House(replace(SITE, tariff_options={"plan": "market"}), tariff=BY_THE_HOUR)
     at(house, 12)
     await house.live.start()
-    assert "day_ahead" in (await house.now()).no_cost
+    no_cost = (await house.now()).no_cost
+    assert "시간별 가격(day_ahead)" in no_cost.ko
+    assert "Supply the prices, or choose another tariff" in no_cost.en
     frames = house.live.frames(1)
     await anext(frames)
     house.use(3600, 11)
@@ -155,7 +157,7 @@ async def test_a_tariff_without_its_prices_shows_everything_but_money_and_says_w
     assert (now.power_w, now.period.kwh, now.today.kwh) == (3600, 0.01, 0.01)
     money = (now.cost_per_hour, now.marginal_price, now.energy_price, now.today.cost, now.period.cost)
     assert money == (None,) * 5
-    assert "expected prices 'day_ahead'" in now.no_cost
+    assert now.no_cost == no_cost
     assert house.live.failed_rounds == 0
     await frames.aclose()
 

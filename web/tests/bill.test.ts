@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { bands } from "../src/charts/bands";
+import { bars, hasParts, together } from "../src/charts/shares";
 import { least, shown, telling } from "../src/lib/compared";
 import { difference, joined } from "../src/lib/format";
 import { allowed, CHOICES, initial, question, stepped, type Choice, type ChoiceId } from "../src/lib/whatIf";
-import type { Bill, BillLine, BillPart, ComparedTariff } from "../src/lib/types";
+import type { Bill, BillLine, BillPart, ComparedTariff, PartShare } from "../src/lib/types";
 
 const text = (words: string) => ({ ko: words, en: words });
-const period = { start: "2026-11-01", end: "2026-12-01", from_ms: 0, to_ms: 1, days: 30, closed: false };
 
 describe("a difference", () => {
   const won = (amount: string) => joined(difference(amount, "KRW", "ko"));
@@ -26,21 +26,16 @@ describe("bands", () => {
     ({ label: text(label), quantity: "1", unit, price, amount, from: null, source: null, segment: null });
   const line = (id: string, ...parts: BillPart[]): BillLine => ({ id, label: text(id), amount: "0", rounding: null, parts });
   const hours = [{ band: "light", label: text("Light"), kwh: 40 }, { band: "peak", label: text("Peak"), kwh: 10 }];
-  const drawn = (lines: BillLine[], more: Partial<Bill> = {}) => bands({ hours, lines, period, energy_price: "154.7", ...more });
+  const drawn = (lines: BillLine[], more: Partial<Bill> = {}) => bands({ hours, lines, ...more });
   const charge = line("energy", part("Light", "94.1", "10.1"), part("Peak", "140", "3"), part("Light", "94.1", "20.2"), part("Peak", "154.7", "7"));
 
   test("are summed exactly over the line's segments", () => {
     expect(drawn([charge]).map(({ amount, share }) => [amount, share])).toEqual([["30.3", 1], ["10", 0.25]]);
   });
-  test("the band now is the one whose latest price is the price now", () => {
-    expect(drawn([charge]).map(({ now }) => now)).toEqual([false, true]);
-    expect(drawn([charge], { energy_price: "140" }).some(({ now }) => now)).toBe(false);
-  });
-  test("no band is now when two cost the same, in a closed period, or without a price", () => {
-    const even = line("energy", part("Light", "100", "1"), part("Peak", "100", "1"));
-    expect(drawn([even], { energy_price: "100" }).some(({ now }) => now)).toBe(false);
-    expect(drawn([charge], { period: { ...period, closed: true } }).some(({ now }) => now)).toBe(false);
-    expect(drawn([charge], { energy_price: null }).some(({ now }) => now)).toBe(false);
+  test("the band of now is the one that the server marks; an older one marks none", () => {
+    const marked = hours.map((each) => ({ ...each, now: each.band === "peak" }));
+    expect(drawn([charge], { hours: marked }).map(({ now }) => now)).toEqual([false, true]);
+    expect(drawn([charge]).map(({ now }) => now)).toEqual([false, false]);
   });
   test("a band that no line names has no amount, never 0", () => {
     expect(drawn([line("energy", part("Light", "94.1", "10"))])[1]?.amount).toBeNull();
@@ -106,6 +101,41 @@ describe("a comparison", () => {
   });
   test("rows of one tariff are told apart by the options that differ", () => {
     const rows = [row("a", "0", true, { plan: "1", kw: "5" }), row("a", "1", false, { plan: "2", kw: "5" }), row("b", "2", false, { plan: "1" })];
-    expect(rows.map((each) => telling(each, rows))).toEqual(["plan: 1", "plan: 2", ""]);
+    expect(rows.map((each) => telling(each, rows, "ko"))).toEqual(["plan: 1", "plan: 2", ""]);
+  });
+  test("options are told in the tariff's own words", () => {
+    const plan = (value: string) => ({ plan: { label: { ko: "선택", en: "Plan" }, value: { ko: `선택 ${value}`, en: `Choice ${value}` } } });
+    const rows = ["1", "2"].map((value) => ({ ...row("a", "0", false, { plan: value }), option_words: plan(value) }));
+    expect(rows.map((each) => telling(each, rows, "ko"))).toEqual(["선택: 선택 1", "선택: 선택 2"]);
+    expect(telling(rows[0] as ComparedTariff, rows, "en")).toBe("Plan: Choice 1");
+  });
+});
+
+describe("a bill by its parts", () => {
+  const share = (amount: string | null) => ({ label: text("x"), kwh: 1, amount, error: null });
+  const part = (name: string, amount: string | null): PartShare =>
+    ({ ...share(amount), part: name, source: "metered", coverage: 1, runs: null });
+
+  test("the largest amount is the longest bar, the rest stands last", () => {
+    const drawn = bars({ parts: [part("a", "500"), part("b", "2000")], rest: share("1000") });
+    expect(drawn.map(({ part: name, length }) => [name, length])).toEqual([["a", 0.25], ["b", 1], [null, 0.5]]);
+  });
+  test("what lowers the bill has a bar of its own kind", () => {
+    const drawn = bars({ parts: [part("roof", "-4000")], rest: share("1000") });
+    expect(drawn.map(({ saves, length }) => [saves, length])).toEqual([[true, 1], [false, 0.25]]);
+  });
+  test("no share and no bill have no bar, and do not divide by zero", () => {
+    expect(bars({ parts: [part("roof", null)], rest: share("10") })[0]?.length).toBe(0);
+    expect(bars({ parts: [part("a", "0")], rest: share("0") }).map(({ length }) => length)).toEqual([0, 0]);
+  });
+  test("shares are told together only where they are not the bill", () => {
+    expect(together({ total: "70640", difference: "-12830" })).toBe("83470");
+    expect(together({ total: "10.25", difference: "0.5" })).toBe("9.75");
+    expect(together({ total: "70640", difference: "0" })).toBeNull();
+  });
+  test("a site has parts where a channel is one", () => {
+    const channel = (role: string) => ({ id: 1, meter: "m", key: "k", role, hold_ms: 1 });
+    expect(["main", "phase", "circuit", "plug", "solar"].map((role) => hasParts([channel("main"), channel(role)]))).toEqual(
+      [false, false, true, true, true]);
   });
 });

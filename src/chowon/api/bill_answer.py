@@ -105,11 +105,12 @@ class DayAnswer(BaseModel):
 
 
 class BandAnswer(BaseModel):
-    """Use in one band of a tariff by time of use."""
+    """Use in one band of a tariff by time of use; `now`: it holds at this moment."""
 
     band: str
     label: Text
     kwh: float
+    now: bool
 
 
 class EstimateAnswer(BaseModel):
@@ -207,7 +208,7 @@ def answer(site_id: int, told: Statement) -> BillAnswer:
         ],
         hours=None
         if told.bands is None
-        else [BandAnswer(band=b.band, label=b.label, kwh=_kwh(b.kwh)) for b in told.bands],
+        else [BandAnswer(band=b.band, label=b.label, kwh=_kwh(b.kwh), now=b.now) for b in told.bands],
         outlook=None if told.outlook is None else _outlook(told.outlook),
         estimate=None
         if told.estimate is None

@@ -12,7 +12,7 @@ from chowon.api.bill import BillDay
 from chowon.api.bill_answer import Number, TariffAnswer
 from chowon.api.parts import SiteId, parts_of
 from chowon.domain.clock import local_day, period_of
-from chowon.domain.tariff import Text
+from chowon.domain.tariff import Tariff, Text
 from chowon.jobs.compare import Comparison, closed_periods, comparison
 
 router = APIRouter(prefix="/sites", tags=["bill"])
@@ -27,11 +27,19 @@ class SpanAnswer(BaseModel):
     days: int
 
 
+class OptionAnswer(BaseModel):
+    """An option and what is chosen, in the tariff's own words."""
+
+    label: Text
+    value: Text
+
+
 class RowAnswer(BaseModel):
     """What a tariff would have cost; `difference` to the one in force, null where that has no answer."""
 
     tariff: TariffAnswer
     options: dict[str, str]
+    option_words: dict[str, OptionAnswer]
     in_force: bool
     total: Number
     difference: Number | None
@@ -93,6 +101,7 @@ def answer(site_id: int, found: Comparison) -> CompareAnswer:
             RowAnswer(
                 tariff=TariffAnswer(id=row.tariff.id, name=row.tariff.name),
                 options=row.options,
+                option_words={name: _words(row.tariff, name, value) for name, value in row.options.items()},
                 in_force=row.in_force,
                 total=row.total,
                 difference=compared.difference(row),
@@ -104,3 +113,8 @@ def answer(site_id: int, found: Comparison) -> CompareAnswer:
             for out in compared.left_out
         ],
     )
+
+
+def _words(tariff: Tariff, name: str, value: str) -> OptionAnswer:
+    option = tariff.options[name]
+    return OptionAnswer(label=option.label, value=option.words(value))

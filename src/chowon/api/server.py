@@ -12,6 +12,7 @@ from chowon.api import (
     now,
     quality,
     readings,
+    shares,
     sites,
     usage,
     what_if,
@@ -39,6 +40,7 @@ def create_app(parts: Parts) -> FastAPI:
         compare.router,
         what_if.router,
         quality.router,
+        shares.router,
         readings.own,
         health.router,
     ):

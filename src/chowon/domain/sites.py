@@ -5,8 +5,9 @@ from typing import Final, Literal
 
 from chowon.domain.quantities import DEFAULT_HOLD_MS
 
-Role = Literal["main", "phase", "circuit", "plug", "solar"]
-"""main and phase channels add up to what the site takes from the grid; the others are parts of it."""
+Role = Literal["main", "phase", "circuit", "plug", "solar", "aside"]
+"""main and phase channels add up to what the site takes from the grid; circuit, plug and solar are parts of it;
+aside is measured and shown, and counts for nothing, as the phases of a meter that tells their sum too."""
 
 
 UNPLACED: Final = "~"
@@ -78,3 +79,8 @@ class Site:
     def main_channels(self) -> tuple[Channel, ...]:
         """The channels that add up to what the site takes from the grid."""
         return tuple(c for c in self.channels if c.role in ("main", "phase"))
+
+    @property
+    def part_channels(self) -> tuple[Channel, ...]:
+        """The channels that measure a part of the site's use by itself."""
+        return tuple(c for c in self.channels if c.role in ("circuit", "plug", "solar"))

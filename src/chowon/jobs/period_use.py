@@ -38,6 +38,11 @@ class PeriodUse:
         return energy_kwh(self.profile)[0]
 
     @property
+    def export_kwh(self) -> Decimal:
+        """Given to the grid."""
+        return energy_kwh(self.profile)[1]
+
+    @property
     def coverage(self) -> float:
         """The measured share of the time gone by, 0-1."""
         start, end = int(self.day_starts_ms[0]), int(self.day_starts_ms[-1])

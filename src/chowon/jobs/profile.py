@@ -1,12 +1,13 @@
 """A site's energy by quarter of an hour, as bills by the hour need it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from chowon.domain.bill import Profile
 from chowon.domain.quantities import DWMS_PER_WH, I64, QUARTER_MS
-from chowon.domain.sites import Site
+from chowon.domain.sites import Channel, Site
 from chowon.ports import History
 
 DWMS_PER_KWH = 1000 * DWMS_PER_WH
@@ -14,7 +15,7 @@ DWMS_PER_KWH = 1000 * DWMS_PER_WH
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChannelQuarters:
-    """What one main channel measured, by quarter of an hour; 0 where nothing was."""
+    """What one channel measured, by quarter of an hour; 0 where nothing was."""
 
     import_dwms: I64
     """(n,)"""
@@ -45,10 +46,29 @@ class SiteProfile:
 
 def site_profile(history: History, site: Site, from_ms: int, to_ms: int) -> SiteProfile:
     """The quarters of [from_ms, to_ms), both whole quarters. Errors: StoreUnavailable."""
-    channels, n = [channel.id for channel in site.main_channels], (to_ms - from_ms) // QUARTER_MS
-    rows = history.rollup(channels, from_ms, to_ms, "15min", site.timezone)
+    found = channel_quarters(history, site, site.main_channels, from_ms, to_ms)
+    n = (to_ms - from_ms) // QUARTER_MS
+    none = np.zeros(n, np.int64)
+    covered = np.min([c.covered_ms for c in found], axis=0) if found else none
+    return SiteProfile(
+        profile_of(
+            from_ms, sum((c.import_dwms for c in found), none), sum((c.export_dwms for c in found), none)
+        ),
+        covered,
+        found,
+    )
+
+
+def channel_quarters(
+    history: History, site: Site, channels: Sequence[Channel], from_ms: int, to_ms: int
+) -> tuple[ChannelQuarters, ...]:
+    """Each channel's quarters of [from_ms, to_ms), both whole quarters. Errors: StoreUnavailable."""
+    if not channels:
+        return ()
+    ids, n = [channel.id for channel in channels], (to_ms - from_ms) // QUARTER_MS
+    rows = history.rollup(ids, from_ms, to_ms, "15min", site.timezone)
     found = []
-    for channel in channels:
+    for channel in ids:
         mine = rows.channel == channel
         place = (rows.start_ms[mine] - from_ms) // QUARTER_MS
         columns = []
@@ -57,15 +77,7 @@ def site_profile(history: History, site: Site, from_ms: int, to_ms: int) -> Site
             by_quarter[place] = column[mine]
             columns.append(by_quarter)
         found.append(ChannelQuarters(*columns))
-    none = np.zeros(n, np.int64)
-    covered = np.min([c.covered_ms for c in found], axis=0) if found else none
-    return SiteProfile(
-        profile_of(
-            from_ms, sum((c.import_dwms for c in found), none), sum((c.export_dwms for c in found), none)
-        ),
-        covered,
-        tuple(found),
-    )
+    return tuple(found)
 
 
 def profile_of(from_ms: int, import_dwms: I64, export_dwms: I64) -> Profile:

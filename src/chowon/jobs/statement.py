@@ -86,7 +86,7 @@ def statement(history: History, site: Site, prepared: Prepared, now_ms: int) -> 
         next_kwh=prepared.next_kwh(billed, now_ms if here else None),
         standing=prepared.standing(billed),
         days=_days(prepared, found, now_ms, billed),
-        bands=prepared.use_by_band(billed),
+        bands=prepared.use_by_band(billed, now_ms),
         estimate=estimate(history, site, prepared, found, until_ms) if missing_ms else None,
         outlook=None if closed else outlook(site, prepared, found, now_ms),
     )

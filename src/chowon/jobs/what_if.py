@@ -9,7 +9,7 @@ from chowon.domain.bill import Bill, Prepared, Profile
 from chowon.domain.clock import day_starts_ms
 from chowon.domain.price_course import price_course
 from chowon.domain.quantities import QUARTER_MS
-from chowon.domain.sun import Place, Roof, production
+from chowon.domain.sun import ORDINARY_SUNSHINE, Place, Roof, production
 from chowon.domain.tariff import Text
 from chowon.domain.what_if import (
     Battery,
@@ -128,6 +128,13 @@ def _sunny(use: PeriodUse, profile: Profile, place: Place, roof: Roof) -> Profil
 def _solar_words(place: Place, place_is_the_citys: bool) -> list[Text]:
     words = [
         Text(
+            "이곳의 평년 일조 시간을 몰라서, 날마다 해가 떠 있는 시간의 절반이 맑다고 봐요. "
+            "그날의 날씨는 들어 있지 않아요",
+            "its ordinary hours of sunshine are not known: every day the sun shines for half the daylight; "
+            "no day's own weather is in it",
+        )
+        if place.sunshine == ORDINARY_SUNSHINE
+        else Text(
             "햇빛은 그달의 보통 일조량으로 날마다 같게 봐요. 그날의 날씨는 들어 있지 않아요",
             "every day has its month's ordinary sunshine; no day's own weather is in it",
         ),

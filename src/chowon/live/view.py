@@ -8,8 +8,10 @@ import numpy as np
 from chowon.domain.bill import Prepared, TierStanding, number_text
 from chowon.domain.clock import Period
 from chowon.domain.quantities import ABSENT_I32, DWMS_PER_WH, I64
+from chowon.domain.tariff import Text
 from chowon.errors import BadInput
 from chowon.live.costs import CostsNow, costs
+from chowon.live.no_cost import no_cost
 from chowon.live.state import GAP_SHOWN_MS, NEVER, ChannelStates, Window
 
 
@@ -83,8 +85,8 @@ class Now:
     today: Today
     period: PeriodSoFar
     tier: TierNow | None
-    no_cost: str | None = None
-    """why there are no costs: the tariff asks for what nobody has told; None where there are"""
+    no_cost: Text | None = None
+    """why there are no costs and what to do; None where there are"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +151,12 @@ def view(frame: Frame, states: ChannelStates, slots: I64, now_ms: int, yesterday
 
 def _costs(
     frame: Frame, states: ChannelStates, slots: I64, now_ms: int
-) -> tuple[CostsNow, None] | tuple[None, str]:
+) -> tuple[CostsNow, None] | tuple[None, Text]:
     """The costs, or why there are none; the rest of the view stands either way."""
     try:
         return costs(frame.prepared, frame.window, states, slots, now_ms), None
     except BadInput as error:
-        return None, str(error)
+        return None, no_cost(frame.prepared, error)
 
 
 def tier_now(standing: TierStanding | None) -> TierNow | None:

@@ -1,7 +1,7 @@
 /** The HTTP side of the API: one function a question, three kinds of failure. */
 
 import { remembered } from "./remembered";
-import type { Bill, Comparison, Day, NowState, Site, WhatIf, WhatIfAnswer } from "./types";
+import type { Bill, Comparison, Day, NowState, Rule, SharedBill, Site, WhatIf, WhatIfAnswer } from "./types";
 
 const TIMEOUT_MS = 15_000;
 
@@ -63,6 +63,8 @@ export const api = {
   /** months: the sum over so many closed months; null: the one period that holds the day. */
   compare: (site: number, day: Day | null, months: number | null): Promise<Comparison> =>
     ask(`sites/${site}/bill/compare${query({ date: day, months })}`),
+  shares: (site: number, day: Day | null, rule: Rule): Promise<SharedBill> =>
+    ask(`sites/${site}/bill/shares${query({ date: day, rule })}`),
   whatIf: (site: number, day: Day | null, question: WhatIf): Promise<WhatIfAnswer> =>
     ask(`sites/${site}/bill/what-if${query({ date: day })}`, question),
 };

@@ -1,5 +1,6 @@
 /** What a comparison of tariffs says at a glance. */
 
+import type { Language } from "./format";
 import type { ComparedTariff } from "./types";
 
 /** What the cheapest tariff costs less than the one in force, "0" if that is it; null without one in force. */
@@ -14,9 +15,14 @@ export function shown(rows: readonly ComparedTariff[], first: number): ComparedT
   return rows.filter(({ in_force }, i) => in_force || i < first);
 }
 
-/** The options that tell this row from others of the same tariff; empty where the name is enough. */
-export function telling(row: ComparedTariff, rows: readonly ComparedTariff[]): string {
+/** The options that tell this row from others of the same tariff, in its words; empty where the name is enough. */
+export function telling(row: ComparedTariff, rows: readonly ComparedTariff[], language: Language): string {
   const alike = rows.filter(({ tariff }) => tariff.id === row.tariff.id);
   const differing = Object.keys(row.options).filter((name) => alike.some(({ options }) => options[name] !== row.options[name]));
-  return differing.map((name) => `${name}: ${row.options[name]}`).join(", ");
+  return differing
+    .map((name) => {
+      const words = row.option_words?.[name];
+      return `${words?.label[language] ?? name}: ${words?.value[language] ?? row.options[name]}`;
+    })
+    .join(", ");
 }

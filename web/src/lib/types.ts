@@ -64,6 +64,8 @@ export type NowState = {
   today: Today | null;
   period: PeriodSoFar | null;
   tier: TierState | null;
+  /** Why there are no costs, and what to do. */
+  no_cost?: Text | null;
 };
 
 /** [time, ms UTC; power, W] */
@@ -114,7 +116,7 @@ export type NextTier = { tier: number; at_kwh: Decimal; date: Day; at_ms: number
 export type Outlook = { kwh: number; total: Decimal; next_tier: NextTier | null; kwh_a_day: Decimal | null };
 /** What the hours without readings would have used, and the bill with it. */
 export type Estimate = { missing_kwh: number; total: Decimal };
-export type BandUse = { band: string; label: Text; kwh: number };
+export type BandUse = { band: string; label: Text; kwh: number; now?: boolean };
 
 /** Fields with a question mark are left out by servers that do not know them yet. */
 export type Bill = {
@@ -142,6 +144,7 @@ export type Bill = {
 export type ComparedTariff = {
   tariff: { id: string; name: Text };
   options: Record<string, string>;
+  option_words?: Record<string, { label: Text; value: Text }>;
   in_force: boolean;
   total: Decimal;
   difference: Decimal;
@@ -171,4 +174,22 @@ export type WhatIfAnswer = {
   difference: Decimal;
   lines: { id: string; label: Text; now: Decimal; then: Decimal }[];
   assumes: Text[];
+};
+
+export type Rule = "average" | "marginal" | "shapley";
+/** kwh: taken less given. amount: null where the rule has no share for it. error: of an estimate. */
+export type Share = { label: Text; kwh: number; amount: Decimal | null; error: Decimal | null };
+export type PartShare = Share & { part: string; source: "metered" | "detected"; coverage: number; runs: number | null };
+
+/** The amounts and `difference` add up to the total; it is 0 but for "marginal". */
+export type SharedBill = {
+  currency: string;
+  rule: Rule;
+  method: "exact" | "estimated";
+  kwh: number;
+  total: Decimal;
+  difference: Decimal;
+  over_kwh: number;
+  parts: PartShare[];
+  rest: Share;
 };

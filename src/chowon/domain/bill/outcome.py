@@ -94,6 +94,8 @@ class BandUse:
     band: str
     label: Text
     kwh: Decimal
+    now: bool
+    """Whether it holds at the instant that was asked for"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,8 +153,11 @@ class Prepared:
         billed, _ = self._billed(usage)
         return standing_of(self.plans[0].steps, self.plans[-1].steps, billed.kwh)
 
-    def use_by_band(self, usage: Usage) -> tuple[BandUse, ...] | None:
-        """By bands of the first line that prices import by time of use; None without such a line."""
+    def use_by_band(self, usage: Usage, now_ms: int) -> tuple[BandUse, ...] | None:
+        """By bands of the first line that prices import by time of use; None without such a line.
+
+        now_ms: marks the band that holds then; none outside the period.
+        """
         plan, bands = self.plans[0], self.tariff.bands
         lines = (step.line for step in plan.steps)
         priced = (line for line in lines if isinstance(line, kinds.TimeOfUse) and line.of != "export")
@@ -162,7 +165,8 @@ class Prepared:
         if line is None:
             return None
         found = band_kwh(plan.meter, usage, line.calendar)
-        return tuple(BandUse(band, bands[band], kwh) for band, kwh in found.items())
+        _, holds = plan.meter.runs(line.calendar).at(now_ms) or (0, None)
+        return tuple(BandUse(band, bands[band], kwh, band == holds) for band, kwh in found.items())
 
     def _billed(self, usage: Usage) -> tuple[Usage, Decimal]:
         """(what is billed, kWh carried on): where the tariff nets kWh, import less export and credit."""

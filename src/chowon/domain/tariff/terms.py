@@ -223,3 +223,10 @@ class Option:
     values: dict[str, Text]
     """Empty where it is a number."""
     number: NumberOption | None = None
+
+    def words(self, value: str) -> Text:
+        """One of its values as people read it."""
+        if self.number is None:
+            return self.values[value]
+        unit = self.number.unit
+        return Text(f"{value} {unit}", f"{value} {unit}")

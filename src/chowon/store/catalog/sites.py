@@ -164,6 +164,8 @@ def role_of(key: ChannelKey) -> Role:
         return "phase"
     if key.channel in _SOLAR or (key.channel == "main" and key.meter in _SOLAR):
         return "solar"
+    if key.channel.startswith("main-"):  # a phase of a meter that tells their sum as well
+        return "aside"
     return "main" if key.channel == "main" else "circuit"
 
 

@@ -1,0 +1,125 @@
+"""GET /sites/{id}/bill/shares: what each part of the use costs, by one of three rules."""
+
+import asyncio
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+
+from chowon.api.bill import BillDay
+from chowon.api.bill_answer import Number
+from chowon.api.parts import SiteId, parts_of
+from chowon.domain.clock import local_day, period_of
+from chowon.domain.parts import Source
+from chowon.domain.tariff import Text
+from chowon.jobs.shares import PartShare, Rule, Shares, shares
+
+router = APIRouter(prefix="/sites", tags=["bill"])
+
+
+class SharedPeriod(BaseModel):
+    """The billing period, up to now while it is open."""
+
+    start: date
+    end: date
+    closed: bool
+    until_ms: int
+
+
+class RestAnswer(BaseModel):
+    """What no part explains; `amount` null where the rule has no share for it."""
+
+    label: Text
+    kwh: float
+    amount: Number | None
+    error: Number | None
+
+
+class PartAnswer(RestAnswer):
+    """A part of the use. `runs`: not known yet of any."""
+
+    part: str
+    source: Source
+    coverage: float
+    runs: None = None
+
+
+class SharesAnswer(BaseModel):
+    """A bill by its parts. The amounts and `difference` add up to the total."""
+
+    site: int
+    currency: str
+    rule: Rule
+    method: Literal["exact", "estimated"]
+    period: SharedPeriod
+    kwh: float
+    export_kwh: float
+    coverage: float
+    total: Number
+    without_any: Number
+    difference: Number
+    over_kwh: float
+    parts: list[PartAnswer]
+    rest: RestAnswer
+
+
+@router.get("/{site_id}/bill/shares")
+async def of_parts(
+    request: Request, site_id: SiteId, date: BillDay | None = None, rule: Rule = "average"
+) -> SharesAnswer:
+    """What the site's parts cost in the period that holds this local day, or the present one."""
+    parts = parts_of(request)
+    parts.access.check(request.headers, "read")
+    site = await asyncio.to_thread(parts.sites.site, site_id)
+    now_ms = parts.now_ms()
+    period = period_of(date or local_day(now_ms, ZoneInfo(site.timezone)), site.reading_day)
+    prepared = parts.prepare(site, period)
+    found = await asyncio.to_thread(shares, parts.history, site, prepared, rule, now_ms)
+    return answer(site.id, found)
+
+
+def answer(site_id: int, found: Shares) -> SharesAnswer:
+    """Shares as the API writes them."""
+    use, shared = found.use, found.shared
+    return SharesAnswer(
+        site=site_id,
+        currency=found.currency,
+        rule=shared.rule,
+        method=shared.method,
+        period=SharedPeriod(
+            start=use.period.start, end=use.period.end, closed=use.closed, until_ms=use.until_ms
+        ),
+        kwh=_kwh(use.kwh),
+        export_kwh=_kwh(use.export_kwh),
+        coverage=use.coverage,
+        total=shared.total,
+        without_any=shared.without_any,
+        difference=shared.difference,
+        over_kwh=_kwh(found.over_kwh),
+        parts=[_part(part) for part in found.parts],
+        rest=RestAnswer(
+            label=found.rest.label,
+            kwh=_kwh(found.rest.kwh),
+            amount=found.rest.amount,
+            error=found.rest.error,
+        ),
+    )
+
+
+def _part(part: PartShare) -> PartAnswer:
+    return PartAnswer(
+        part=part.name,
+        label=part.label,
+        source=part.source,
+        kwh=_kwh(part.kwh),
+        amount=part.amount,
+        error=part.error,
+        coverage=part.coverage,
+    )
+
+
+def _kwh(kwh: Decimal) -> float:
+    return round(float(kwh), 6)

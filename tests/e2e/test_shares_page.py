@@ -1,0 +1,114 @@
+"""Who used it: a home with two plugs, its real server, a real Chromium. And a home without prices."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from chowon.store.opening import open_store
+from tests.e2e.homes import fill, measure, now_ms, plug_in
+from tests.e2e.pages import AXE, DESK, PHONE, SHOWN_MS, page_of
+from tests.hourly_tariffs import MARKET, write
+from tests.system.programs import Server, serve
+
+TITLE = re.compile("Who used it|누가 얼마나 썼나요")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("home")
+    fill(folder, now_ms() - 60_000)
+    plug_in(folder, now_ms() - 60_000, {"fridge": 60, "water_heater": 200})
+    with serve(folder) as running:
+        yield running.ready()
+
+
+def section(page: Page, server: Server) -> Locator:
+    page.goto(f"{server.http}/#/bill")
+    found = page.get_by_role("region", name=TITLE)
+    expect(found.get_by_role("listitem")).to_have_count(3, timeout=SHOWN_MS)
+    return found
+
+
+def won(rows: Locator) -> list[int]:
+    """The amounts of a list."""
+    texts = rows.locator(".amount").all_inner_texts()
+    return [int(re.sub(r"[^\d−]", "", text).replace("−", "-")) for text in texts]
+
+
+@pytest.mark.parametrize("rule", ["average", "marginal", "shapley"])
+def test_each_way_shows_what_the_server_answers_and_which_question_it_is(browser, server, rule):
+    choice, question = {
+        "average": ("Split it", "when every kWh costs the same"),
+        "marginal": ("Without it", "would have saved"),
+        "shapley": ("Its doing", "each one caused"),
+    }[rule]
+    with page_of(browser) as page:
+        part = section(page, server)
+        part.get_by_role("radio", name=choice).check()
+        expect(part).to_contain_text(question)
+        expect(part.locator("[aria-busy=true]")).to_have_count(0)
+        told = server.get(f"/sites/1/bill/shares?rule={rule}")
+        rows = part.get_by_role("listitem")
+        expect(rows).to_contain_text(["water heater", "fridge", "Everything else"])
+        shares = [*told["parts"], told["rest"]]
+        assert won(rows) == [int(share["amount"]) for share in shares]
+        assert sum(won(rows)) + int(told["difference"]) == int(told["total"])
+        expect(part.get_by_text("each is counted as the last to arrive")).to_have_count(
+            int(rule == "marginal")
+        )
+        part.get_by_role("button", name="How this is worked out").click()
+        expect(part).to_contain_text("what the whole home used less what is measured apart")
+
+
+def test_a_home_without_parts_has_no_such_section_and_asks_for_none(browser, tmp_path):
+    fill(tmp_path, now_ms() - 60_000)
+    asked: list[str] = []
+    with serve(tmp_path) as running, page_of(browser) as page:
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{running.ready().http}/#/bill")
+        expect(page.get_by_role("region", name="Other tariffs")).to_be_visible(timeout=SHOWN_MS)
+        expect(page.get_by_role("region", name=TITLE)).to_have_count(0)
+        assert not [url for url in asked if "shares" in url]
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["360", "1440"])
+@pytest.mark.parametrize("locale", ["ko-KR", "en-GB"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_section_fits_and_is_accessible(browser, server, size, locale, scheme):
+    with page_of(browser, size, locale, scheme) as page:
+        part = section(page, server)
+        part.get_by_role("radio").nth(1).check()
+        part.locator("button[aria-expanded=false]").click()
+        expect(part.locator("[aria-busy=true]")).to_have_count(0)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+        page.evaluate(AXE.read_text("utf-8"))
+        found = page.evaluate("axe.run().then(r => r.violations.map(v => [v.impact, v.id, v.help]))")
+        assert [v for v in found if v[0] in ("serious", "critical")] == []
+
+
+@pytest.fixture
+def without_prices(tmp_path) -> Path:
+    fill(tmp_path, now_ms() - 20 * 60_000)
+    (tmp_path / "tariffs").mkdir()
+    tariff = write(tmp_path / "tariffs", "market", MARKET)
+    store = open_store(tmp_path)
+    store.sites.configure(replace(store.sites.sites()[0], tariff=tariff))
+    store.close()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("locale", "words"), [("ko-KR", "요금제를 바꿔 주세요"), ("en-GB", "choose another tariff for this site")]
+)
+def test_now_says_why_there_are_no_costs_and_what_to_do(browser, without_prices, locale, words):
+    with serve(without_prices) as running, page_of(browser, locale=locale) as page:
+        measure(running.ready(), 1234)
+        page.goto(running.http)
+        expect(page.locator("h1.hero-figure .value")).to_have_text("1,234", timeout=SHOWN_MS)
+        expect(page.locator(".hero")).to_contain_text("day_ahead")
+        expect(page.locator(".hero")).to_contain_text(words)
+        expect(page.get_by_text(re.compile("Next kWh|다음 1 kWh"))).to_have_count(0)

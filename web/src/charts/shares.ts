@@ -1,0 +1,29 @@
+/** A bill by its parts as bars: how long each is, and what the parts add up to. */
+
+import { subtractDecimals } from "../lib/decimal";
+import type { Channel, Share, SharedBill } from "../lib/types";
+
+/** part: null for the rest. length: of the largest amount, 0–1. saves: it lowers the bill. */
+export type Bar = { part: string | null; share: Share; length: number; saves: boolean };
+
+const ROLES_OF_PARTS = ["circuit", "plug", "solar"];
+
+/** Whether anything of a site is metered apart. */
+export function hasParts(channels: readonly Channel[]): boolean {
+  return channels.some(({ role }) => ROLES_OF_PARTS.includes(role));
+}
+
+/** The parts in the order of the answer, the rest last. */
+export function bars({ parts, rest }: Pick<SharedBill, "parts" | "rest">): Bar[] {
+  const rows: [string | null, Share][] = [...parts.map((part): [string, Share] => [part.part, part]), [null, rest]];
+  const won = (share: Share) => Number(share.amount ?? 0);
+  const most = Math.max(...rows.map(([, share]) => Math.abs(won(share))));
+  return rows.map(([part, share]) => ({
+    part, share, length: most > 0 ? Math.abs(won(share)) / most : 0, saves: won(share) < 0,
+  }));
+}
+
+/** What all shares are together; null where that is the bill. */
+export function together({ total, difference }: Pick<SharedBill, "total" | "difference">): string | null {
+  return Number(difference) === 0 ? null : subtractDecimals(total, difference);
+}

@@ -6,8 +6,8 @@ from typing import Final, Literal
 from chowon.domain.quantities import DEFAULT_HOLD_MS
 
 Role = Literal["main", "phase", "circuit", "plug", "solar", "aside"]
-"""main and phase channels add up to what the site takes from the grid; circuit, plug and solar are parts of it;
-aside is measured and shown, and counts for nothing, as the phases of a meter that tells their sum too."""
+"""main and phase channels add up to what the site takes from the grid; circuit, plug and solar are parts of
+it; aside is measured and shown, and counts for nothing, as the phases of a meter that tells their sum too."""
 
 
 UNPLACED: Final = "~"

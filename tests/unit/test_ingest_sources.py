@@ -16,6 +16,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from chowon.domain.sites import ChannelKey
 from chowon.errors import MeterMisconfigured
+from chowon.ingest.modbus_scan import scan
 from chowon.ingest.outbox import Outbox
 from chowon.ingest.source_file import Source, read_sources
 from chowon.ingest.sources import Pauses, Sources
@@ -218,6 +219,7 @@ async def modbus_server(port: int, *blocks: SimData) -> AsyncIterator[ModbusTcpS
     server = ModbusTcpServer(SimDevice(7, list(blocks)), address=("127.0.0.1", port))
     task = asyncio.create_task(server.serve_forever())
     try:
+        await until(lambda: server.transport is not None)
         yield server
     finally:
         await server.shutdown()
@@ -254,6 +256,25 @@ def test_a_sunspec_meter_is_asked_and_found_again_after_it_was_off(tmp_path):
         assert set(intake.sites.channels) == {ChannelKey("home", "grid", "main")}
 
     Intake().run(scene)
+
+
+def test_a_scan_of_an_address_names_the_devices_and_writes_their_files(tmp_path):
+    port = free_port()
+    words = sunspec_registers()
+    for place, name in ((4, b"Chowon Works"), (20, b"Meter 3P"), (52, b"SN-0042")):
+        padded = name.ljust(32, b"\0")
+        words[place : place + 16] = struct.unpack(">16H", padded)
+    block = SimData(40_000, values=words, datatype=DataType.REGISTERS)
+
+    async def scene() -> None:
+        async with modbus_server(port, block):
+            (found,) = await scan(f"127.0.0.1:{port}", "home", range(6, 9))
+            assert (found.unit, found.device.maker, found.device.serial) == (7, "Chowon Works", "SN-0042")
+            assert [model.id for model in found.device.models] == [1, 203]
+            (source,) = read(tmp_path, found=found.file).values()
+            assert (source.meter, source.where) == ("meter_3p-7", f"127.0.0.1:{port}")
+
+    asyncio.run(scene())
 
 
 def test_a_register_map_says_what_stands_where(tmp_path):

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from chowon.errors import ExtraMissing, MeterMisconfigured, MeterUnavailable
@@ -88,6 +90,7 @@ def _client(source: ModbusSource) -> Any:
         from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient  # noqa: PLC0415
     except ImportError as error:
         raise ExtraMissing("asking Modbus meters", "serial") from error
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # what fails is told by us
     # we connect anew by ourselves
     patience: dict[str, Any] = {"timeout": source.answer_s, "retries": 1, "reconnect_delay": 0}
     if source.tcp is not None:
@@ -98,29 +101,76 @@ def _client(source: ModbusSource) -> Any:
     return AsyncModbusSerialClient(source.serial, baudrate=source.speed, **patience)
 
 
-async def _sunspec_map(device: _Device) -> RegisterMap:
-    """Errors: MeterUnavailable; MeterMisconfigured for a device without SunSpec."""
+@dataclass(frozen=True, slots=True)
+class SunspecDevice:
+    """What a SunSpec device says of itself."""
+
+    maker: str
+    model: str
+    serial: str
+    models: tuple[sunspec.Model, ...]
+    """Its information models, in their order"""
+
+
+async def found_at(source: ModbusSource) -> SunspecDevice | None:
+    """The SunSpec device at this unit; None when it doesn't answer or has no SunSpec.
+
+    Errors: MeterUnavailable when nothing listens at the address; ExtraMissing.
+    """
+    async with _connected(source) as device:
+        try:
+            base = await _base(device)
+            return None if base is None else await _device_at(device, base)
+        except MeterUnavailable:
+            return None
+
+
+async def _device_at(device: _Device, base: int) -> SunspecDevice:
+    models = await _models(device, base)
+    common = next((m for m in models if m.id == 1 and m.length >= sunspec.COMMON_LENGTH), None)
+    words: Sequence[int] = ()
+    if common is not None:
+        words = await device.read(Block("holding", common.address + 2, sunspec.COMMON_LENGTH))
+    maker, model, serial = (sunspec.text(words[at : at + 16]) for at in (0, 16, 48))
+    return SunspecDevice(maker, model, serial, tuple(models))
+
+
+async def _base(device: _Device) -> int | None:
+    """Where its models begin; None for a device without SunSpec."""
     for base in sunspec.BASES:
         try:
             mark = tuple(await device.read(Block("holding", base, 2)))
         except MeterUnavailable:
             continue
         if mark == sunspec.MARK:
-            return await _layout(device, base + 2)
+            return base + 2
+    return None
+
+
+async def _sunspec_map(device: _Device) -> RegisterMap:
+    """Errors: MeterUnavailable; MeterMisconfigured for a device without SunSpec."""
+    base = await _base(device)
+    if base is not None:
+        return _layout(await _models(device, base))
     raise MeterMisconfigured(
         "no SunSpec device answers there; see its manual for the unit, or name a register map "
         '(registers = "eastron-sdm630")'
     )
 
 
-async def _layout(device: _Device, address: int) -> RegisterMap:
-    models = []
+async def _models(device: _Device, address: int) -> list[sunspec.Model]:
+    models: list[sunspec.Model] = []
     for _ in range(sunspec.MOST_MODELS):
         id_, length = await device.read(Block("holding", address, 2))
         if id_ == sunspec.END:
             break
         models.append(sunspec.Model(id_, address, length))
         address = models[-1].next_address
+    return models
+
+
+def _layout(models: Sequence[sunspec.Model]) -> RegisterMap:
+    """Errors: MeterMisconfigured."""
     found = sunspec.layout(models)
     if found is None:
         ids = ", ".join(str(model.id) for model in models)

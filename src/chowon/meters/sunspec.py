@@ -18,6 +18,8 @@ BASES: Final = (40_000, 50_000, 0)
 """Where it may stand, in the order in which to look"""
 END: Final = 0xFFFF
 MOST_MODELS: Final = 100
+COMMON_LENGTH: Final = 64
+"""Registers of texts in model 1: maker (16), model (16), options (8), version (8), serial number (16)"""
 _ABSENT: Final = {"int16": 0x8000, "uint16": 0xFFFF, "uint32": 0, "float32": None}
 """A lifetime counter that isn't kept is 0 for ever; a float that isn't there is no number"""
 
@@ -46,6 +48,12 @@ class _Point:
     type: NumberType
     exponent_at: int | None
     scale: float = 1.0
+
+
+def text(words: Sequence[int]) -> str:
+    """What a device wrote into registers, two characters each."""
+    raw = b"".join(word.to_bytes(2, "big") for word in words)
+    return raw.split(b"\0")[0].decode("utf-8", "replace").strip()
 
 
 def layout(models: Sequence[Model]) -> RegisterMap | None:

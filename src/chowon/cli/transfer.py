@@ -20,7 +20,10 @@ Tally = dict[str, Any]
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(help="Parquet, CSV or CSV.gz: time, power_w, …; or a recording")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="Parquet, CSV(.gz) with time, power_w, …, a recording, or Green Button"),
+    ],
     site: Annotated[str, typer.Option(help="site key, where the file does not name one")] = "home",
     meter: Annotated[str, typer.Option(help="meter key, likewise")] = "main",
     channel: Annotated[str, typer.Option(help="channel key, likewise")] = "main",
@@ -46,7 +49,7 @@ def import_(
         from chowon import app
 
         settings = loaded(config, data).config
-        hold_ms = None if hold is None else round(hold * 1000)
+        hold_ms = files.longest_ms(file) if hold is None else round(hold * 1000)
         with app.local_door(settings, wall_ms, hold_ms) as take:
             tally = _send(file, names, lambda piece: _taken(take, piece, file.name))
     emit(tally, as_json, lambda: pairs({k: v for k, v in tally.items() if k != "problems"}))

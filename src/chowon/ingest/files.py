@@ -15,12 +15,14 @@ from chowon.domain.quantities import I64
 from chowon.errors import NotFound, PayloadRejected, Problem, shortened
 from chowon.ingest import csv_rows
 from chowon.ingest.csv_rows import RECORDED_MAINS, RECORDED_TIME
+from chowon.meters import green_button
 from chowon.meters.arrow_stream import CONTENT_TYPE
 
 ROWS: Final = 200_000
 """Rows of a file in one payload."""
-KINDS: Final = ".parquet, .csv, .csv.gz"
+KINDS: Final = ".parquet, .csv, .csv.gz, .xml (Green Button)"
 FORMAT: Final = CONTENT_TYPE
+GREEN_BUTTON: Final = ".xml"
 _LINE: Final = "line of the file"
 """Column that goes with the rows until they are a payload."""
 _ROW: Final = re.compile(r"row (\d+)")
@@ -71,6 +73,8 @@ def pieces(path: Path, names: Names) -> Iterator[Piece]:
     with _readable(path):
         if path.suffix == ".parquet":
             yield from _parquet_pieces(path, names)
+        elif path.suffix == GREEN_BUTTON:
+            yield _green_button_piece(path, names)
         elif path.suffixes[-1:] == [".csv"] or path.suffixes[-2:] == [".csv", ".gz"]:
             for read in csv_rows.read(path):
                 payload, lines = _stream(read.good, read.lines, names)
@@ -79,6 +83,17 @@ def pieces(path: Path, names: Names) -> Iterator[Piece]:
         else:
             problem = Problem(str(path), shortened(path.suffix), KINDS)
             raise PayloadRejected(f"{path} is of an unknown kind", [problem])
+
+
+def longest_ms(path: Path) -> int | None:
+    """How long one reading of the file stands, where the file says so: Green Button's intervals do.
+
+    Errors: as `pieces`.
+    """
+    if path.suffix != GREEN_BUTTON:
+        return None
+    with _readable(path):
+        return max(int(s.duration_ms.max()) for s in green_button.parse(path.read_bytes()).series)
 
 
 @contextmanager
@@ -91,6 +106,30 @@ def _readable(path: Path) -> Iterator[None]:
     except (pa.ArrowException, UnicodeDecodeError) as error:
         problem = Problem(str(path), shortened(str(error), 200), f"a readable file of one of {KINDS}")
         raise PayloadRejected(f"{path} cannot be read", [problem]) from error
+
+
+def _green_button_piece(path: Path, names: Names) -> Piece:
+    """Each interval as its mean power, at its start and again in its last millisecond.
+
+    So a missing interval is a gap. What was given stands in a channel of its own, which adds to main: within
+    an interval a home may take and give.
+    """
+    found = green_button.parse(path.read_bytes())
+    tables, numbers = [], []
+    for series in found.series:
+        power_w = series.milliwh * 3600 / series.duration_ms
+        given, later = series.flow == "export", series.point > 0
+        n = len(series.start_ms)
+        columns = {
+            "time": np.concatenate([series.start_ms, series.start_ms + series.duration_ms - 1]),
+            "meter": [f"{names.meter}-{series.point + 1}" if later else names.meter] * (2 * n),
+            "channel": ["export" if given else names.channel] * (2 * n),
+            "power_w": np.tile(-power_w if given else power_w, 2),
+        }
+        tables.append(pa.table(columns))
+        numbers.append(np.tile(np.arange(n), 2))
+    payload, rows = _stream(pa.concat_tables(tables), np.concatenate(numbers), names)
+    return Piece(payload, len(rows), found.rejected, found.problems, ("interval", rows))
 
 
 def _parquet_pieces(path: Path, names: Names) -> Iterator[Piece]:

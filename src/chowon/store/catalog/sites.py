@@ -21,6 +21,8 @@ LONGEST_HOLD_MS: Final = 31 * DAY_MS
 """A meter that is read once a month; longer, one reading would touch too many minutes."""
 _KEY: Final = re.compile(r"[a-z0-9_.-]{1,64}")
 _PHASES: Final = frozenset({"phase_a", "phase_b", "phase_c", "l1", "l2", "l3"})
+EXPORT: Final = "export"
+"""What was given, where a meter tells it apart from what was taken; it adds to main"""
 _SOLAR: Final = frozenset({"solar", "pv"})
 
 
@@ -160,7 +162,7 @@ class CatalogSites:
 
 def role_of(key: ChannelKey) -> Role:
     """What a channel is, going by its names, until somebody says otherwise."""
-    if key.channel in _PHASES:
+    if key.channel in _PHASES or key.channel == EXPORT:
         return "phase"
     if key.channel in _SOLAR or (key.channel == "main" and key.meter in _SOLAR):
         return "solar"

@@ -56,6 +56,10 @@ def _line(draw: st.DrawFn, id_: str, kind: str, prices: Callable[[], dict[str, A
     if kind != "percentage" and draw(st.booleans()):
         price.append({"from": SINCE, "season": "cold", "source": "s", **prices()})
     line = {"id": id_, "kind": kind, "label": LABEL, "price": price, **more}
+    if not kind.startswith("tiered") and draw(st.booleans()):
+        line["above_kwh"] = draw(st.integers(0, 60))
+    if not kind.startswith("tiered") and draw(st.booleans()):
+        line["upto_kwh"] = line.get("above_kwh", 0) + draw(st.integers(1, 400))
     return line if rounding is None else line | {"round": _rounding(*rounding)}
 
 
@@ -97,9 +101,17 @@ def _lines(draw: st.DrawFn) -> list[dict[str, Any]]:
     chosen = draw(st.lists(st.sampled_from(sorted(made)), min_size=1, max_size=4, unique=True))
     found = [made[name]() for name in chosen]
     found.append(_line(draw, "vat", "percentage", lambda: {"percent": Decimal(19)}, of=chosen))
+    by_kwh = [line["id"] for line in found if "round" in line and _follows_from_kwh(line)]
+    if by_kwh and draw(st.booleans()):
+        least = {"from": SINCE, "source": "s", "of_kwh": draw(st.integers(0, 90))}
+        found.append({"id": "least", "kind": "minimum", "label": LABEL, "of": by_kwh, "price": [least]})
     if draw(st.booleans()):
         found.append({"id": "credit", "kind": "carry_over", "label": LABEL})
     return found
+
+
+def _follows_from_kwh(line: dict[str, Any]) -> bool:
+    return line["kind"].startswith("tiered") or (line["kind"] == "per_kwh" and line["of"] == "import")
 
 
 def _document(draw: st.DrawFn) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def _by_interval(line: dict[str, Any]) -> bool:
 def _tariff(document: dict[str, Any]) -> Tariff:
     ids = {line["id"] for line in document["line"]}
     lines = [
-        line | {"of": [id_ for id_ in line["of"] if id_ in ids]} if line["kind"] == "percentage" else line
+        line | {"of": [id_ for id_ in line["of"] if id_ in ids]} if isinstance(line.get("of"), list) else line
         for line in document["line"]
     ]
     return parse(document | {"line": [line for line in lines if line.get("of") != []]}, "random")

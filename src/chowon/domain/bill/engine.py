@@ -12,6 +12,7 @@ from chowon.domain.bill.largest import KeptIfLargest, only_largest
 from chowon.domain.bill.meter import Meter
 from chowon.domain.bill.outcome import Bill, Segment
 from chowon.domain.bill.prepared import Plan, Prepared
+from chowon.domain.bill.some_uses import bare, for_some_uses
 from chowon.domain.bill.split import Split, segments_of
 from chowon.domain.bill.steps import Setting, Step
 from chowon.domain.bill.usage import Prices, Usage
@@ -159,11 +160,14 @@ def _plan(asked: _Asked, reached: frozenset[Decimal]) -> Plan:
     split, meter = split_into(segments)
     steps: tuple[Step, ...] = ()
     for line in asked.lines:
-        steps = (*steps, _MAKERS[type(line)](line, asked.setting(split, meter, reached, steps)))
+        step = _MAKERS[type(line)](line, asked.setting(split, meter, reached, steps))
+        steps = (*steps, for_some_uses(step, split.part))
     for ids in asked.rivals:
         steps = only_largest(steps, ids)
     words = tuple(rounding_label(s.line.round, tariff.currency) if s.line.round else None for s in steps)
-    need_amounts = any(isinstance(s, discounts.DiscountStep | KeptIfLargest) for s in steps)
+    need_amounts = any(
+        isinstance(s, KeptIfLargest) or isinstance(bare(s), discounts.DiscountStep) for s in steps
+    )
     return Plan(split, meter, steps, words, need_amounts)
 
 

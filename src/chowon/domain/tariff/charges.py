@@ -138,7 +138,6 @@ def fixed(table: Table, context: Context, common: dict[str, Any]) -> Line:
         **common,
         per=table.one_of("per", _FEE_PER, "month"),
         times=number_option(table, "times", context),
-        above_kwh=table.number("above_kwh", ZERO) if table.has("above_kwh") else None,
         prices=seasonal_prices_of(table, "amount", common["since"], context),
     )
 

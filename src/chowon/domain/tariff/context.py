@@ -66,8 +66,8 @@ def prices_of(table: Table, value_key: str, since: date, monthly: bool) -> tuple
     for entry in table.tables("price", required=True):
         value = entry.number(value_key)
         price = Price(entry.day("from"), entry.text("source"), value, _components(entry, value))
-        if monthly and price.since.day != 1:
-            entry.note("from", "the first day of a reading month, e.g. 2022-07-01")
+        if monthly:
+            begins_a_month(entry, price.since)
         prices.append(price)
         entry.finish()
         in_order(entry, prices)
@@ -136,6 +136,12 @@ def season_of(entry: Table, context: Context) -> str | None:
     if season is not None and season not in context.seasons:
         entry.note("season", close_match(season, list(context.seasons)))
     return season
+
+
+def begins_a_month(entry: Table, since: date) -> None:
+    """Note a price by reading month that begins on another day than a month's first."""
+    if since.day != 1:
+        entry.note("from", "the first day of a reading month, e.g. 2022-07-01")
 
 
 def in_order(entry: Table, prices: Sequence[_D]) -> None:

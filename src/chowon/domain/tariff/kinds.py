@@ -9,6 +9,7 @@ from chowon.domain.tariff.terms import (
     BandPrice,
     Condition,
     DiscountPrice,
+    LeastCharge,
     Over,
     Price,
     Rounding,
@@ -42,6 +43,10 @@ class Line:
     choices: tuple[Choice, ...] = ()
     when: tuple[Condition, ...] = ()
     """The customers who have the line: those for whom one of these holds; all, where there is none."""
+    above_kwh: Decimal | None = None
+    """Only on bills of a use above this,"""
+    upto_kwh: Decimal | None = None
+    """and of at most this, at the pace of a full period."""
 
     def exists_on(self, day: date) -> bool:
         """Whether the line is on bills for this day."""
@@ -136,8 +141,6 @@ class Fixed(Line):
     per: FeePer
     times: str | None
     """The numeric option it is multiplied by"""
-    above_kwh: Decimal | None
-    """Only for a use above this"""
     prices: tuple[Price, ...]
 
 
@@ -166,7 +169,6 @@ class Deduction(Line):
     """Takes off up to the reading month's limit from the sum of the lines `of`, which keeps `keep`."""
 
     of: tuple[str, ...]
-    upto_kwh: Decimal | None
     keep: Decimal
     prices: tuple[Price, ...]
 
@@ -185,9 +187,10 @@ class Discount(Line):
 class PerKwhCredit(Line):
     """Takes off a price for each of the first kWh, by day of use; each price's days are rounded apart."""
 
-    upto_kwh: Decimal | None
+    first_kwh: Decimal | None
+    """None: all of them"""
     per_day: bool = False
-    """Whether `upto_kwh` is of a day, for as many days as a period has."""
+    """Whether `first_kwh` is of a day, for as many days as a period has."""
     prices: tuple[Price, ...]
 
 
@@ -200,7 +203,7 @@ class Minimum(Line):
     """Adds what the sum of the lines `of` lacks to the reading month's least amount."""
 
     of: tuple[str, ...]
-    prices: tuple[Price, ...]
+    prices: tuple[LeastCharge, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,3 +225,7 @@ class Percentage(Line):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundTotal(Line):
     """The difference that rounds the sum of all lines above."""
+
+
+NOT_FOR_SOME_USES: Final = (TieredFixed, TieredEnergy, CarryOver, Subtotal, RoundTotal)
+"""The kinds of line that every use has: tiers tell uses apart by themselves, the others are sums."""

@@ -7,14 +7,16 @@ from chowon.domain.tariff import charges, sums
 from chowon.domain.tariff.conditions import conditions_of, one_customer_has_both
 from chowon.domain.tariff.context import Context
 from chowon.domain.tariff.fields import Table, close_match
-from chowon.domain.tariff.kinds import Choice, Line
+from chowon.domain.tariff.kinds import NOT_FOR_SOME_USES, Choice, Line
+from chowon.domain.tariff.terms import ZERO
 from chowon.errors import Problem
 
 _FIXED: Final = frozenset({"id", "kind", "label", "choice", "when", "from", "until"})
 """What a choice can't change."""
+_USES: Final = ("above_kwh", "upto_kwh")
 _FIELDS: Final = {
     "price": ("prices",),
-    "upto_kwh_per_day": ("upto_kwh", "per_day"),
+    "first_kwh_per_day": ("first_kwh", "per_day"),
 }
 """What a key of the file is called in the line, where it is not the same."""
 
@@ -55,11 +57,24 @@ def _whole(table: Table, read: "Callable[[Table, Context, dict[str, Any]], Line]
         "since": since,
         "until": until,
         "when": conditions_of(table, context.options),
+        **{key: table.number(key, ZERO) if table.has(key) else None for key in _USES},
     }
     line = read(table, context, common)
+    _check_uses(table, line)
     table.has("choice")
     table.finish()
     return line
+
+
+def _check_uses(table: Table, line: Line) -> None:
+    """Note bounds of the use that hold for none, or stand where they can't."""
+    above, upto = line.above_kwh, line.upto_kwh
+    if above is not None and upto is not None and upto <= above:
+        table.note("upto_kwh", f"more than above_kwh, {above}")
+    if isinstance(line, NOT_FOR_SOME_USES):
+        for key in _USES:
+            if table.has(key):
+                table.note(key, "nothing here: a line of this kind is on bills of every use")
 
 
 def _with_choices(

@@ -181,6 +181,17 @@ class DiscountPrice:
 
 
 @dataclass(frozen=True, slots=True)
+class LeastCharge:
+    """One dated least amount a month: of money, or what so many kWh would cost."""
+
+    since: date
+    source: str
+    amount: Decimal | None
+    kwh: Decimal | None
+    """One of both is there."""
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """Holds for a customer who has, for each of these options, one of its values."""
 

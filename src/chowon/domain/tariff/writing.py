@@ -11,6 +11,7 @@ from chowon.domain.tariff.terms import (
     BandPrice,
     Condition,
     DiscountPrice,
+    LeastCharge,
     Option,
     Over,
     Price,
@@ -49,7 +50,6 @@ _VALUE_KEYS: Final[dict[type[kinds.Line], str]] = {
     kinds.Fixed: "amount",
     kinds.Deduction: "limit",
     kinds.PerKwhCredit: "credit",
-    kinds.Minimum: "amount",
     kinds.Percentage: "percent",
     kinds.PerPoint: "percent",
 }
@@ -110,8 +110,8 @@ def _keys(line: kinds.Line, fields: Iterable[str]) -> Document:
         value = getattr(line, name)
         if name == "prices":
             document["price"] = [_price(price, _VALUE_KEYS.get(type(line), "")) for price in value]
-        elif name == "upto_kwh" and getattr(line, "per_day", False):
-            document["upto_kwh_per_day"] = value
+        elif name == "first_kwh" and getattr(line, "per_day", False):
+            document["first_kwh_per_day"] = value
         else:
             document[name] = _plain(value)
     return document
@@ -127,8 +127,10 @@ def _plain(value: object) -> object:
     return value
 
 
-def _price(price: Price | TierPrice | BandPrice | DiscountPrice, value_key: str) -> Document:
+def _price(price: Price | TierPrice | BandPrice | DiscountPrice | LeastCharge, value_key: str) -> Document:
     document: Document = {"from": price.since, "source": price.source}
+    if isinstance(price, LeastCharge):
+        return _without_none(document | {"amount": price.amount, "of_kwh": price.kwh})
     if isinstance(price, DiscountPrice):
         document |= {"percent": price.percent, "cap": price.cap, "in_season": dict(price.in_season) or None}
         return _without_none(document)

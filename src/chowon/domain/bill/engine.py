@@ -12,10 +12,11 @@ from chowon.domain.bill.largest import KeptIfLargest, only_largest
 from chowon.domain.bill.meter import Meter
 from chowon.domain.bill.outcome import Bill, Segment
 from chowon.domain.bill.prepared import Plan, Prepared
+from chowon.domain.bill.prices import Prices
 from chowon.domain.bill.some_uses import bare, for_some_uses
 from chowon.domain.bill.split import Split, segments_of
 from chowon.domain.bill.steps import Setting, Step
-from chowon.domain.bill.usage import Prices, Usage
+from chowon.domain.bill.usage import Usage
 from chowon.domain.bill.wording import rounding_label
 from chowon.domain.clock import Period
 from chowon.domain.tariff import kinds

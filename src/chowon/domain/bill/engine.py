@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from chowon.domain.bill import discounts, fees, flows, per_kwh, sums, tiered
+from chowon.domain.bill.known import notes_of
 from chowon.domain.bill.largest import KeptIfLargest, only_largest
 from chowon.domain.bill.meter import Meter
 from chowon.domain.bill.outcome import Bill, Segment
@@ -78,7 +79,7 @@ def prepare(
     bounds = _over_bounds(lines, numbers)
     plans = tuple(_plan(asked, frozenset(list(bounds)[:n])) for n in range(len(bounds) + 1))
     limits = tuple(limit * part.numerator for limit in bounds.values())
-    return Prepared(tariff, period, chosen, limits, plans)
+    return Prepared(tariff, period, chosen, limits, plans, notes_of(tariff, lines, period))
 
 
 def _over_bounds(lines: Sequence[kinds.Line], numbers: Mapping[str, Decimal]) -> dict[Decimal, Decimal]:

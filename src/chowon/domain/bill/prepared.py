@@ -6,7 +6,7 @@ from typing import Final
 
 from chowon.domain.bill.fees import CarryOverStep
 from chowon.domain.bill.meter import Meter
-from chowon.domain.bill.outcome import BandUse, Bill, Line, NextKwh, Subtotal, TierStanding
+from chowon.domain.bill.outcome import BandUse, Bill, Line, NextKwh, Note, Subtotal, TierStanding
 from chowon.domain.bill.reading import band_kwh, read, segment_kwh
 from chowon.domain.bill.split import Run, Split
 from chowon.domain.bill.standing import standing_of
@@ -56,6 +56,8 @@ class Prepared:
     """kWh × the denominator of `Split.part` are compared with them."""
     plans: tuple[Plan, ...]
     """The n-th is for uses that exceed n of the bounds of dearer blocks."""
+    notes: tuple[Note, ...] = ()
+    """What bills of the period say of prices that aren't known"""
 
     def __repr__(self) -> str:
         return f"<Prepared {self.tariff.id} {self.period.start} {self.period.end} {self.options}>"
@@ -104,6 +106,7 @@ class Prepared:
             tuple(subtotals),
             run.total,
             carried,
+            self.notes,
         )
 
     def total(self, usage: Usage) -> Decimal:

@@ -47,6 +47,13 @@ class Line:
     """Only on bills of a use above this,"""
     upto_kwh: Decimal | None = None
     """and of at most this, at the pace of a full period."""
+    known_until: date | None = None
+    """First day, or reading month, for which its prices aren't known; they go on, and bills say so."""
+
+    @property
+    def by_reading_month(self) -> bool:
+        """Whether its prices are those of the month in which the meter is read, not of days of use."""
+        return getattr(self, "by", None) == "reading_month"
 
     def exists_on(self, day: date) -> bool:
         """Whether the line is on bills for this day."""
@@ -156,6 +163,11 @@ class PerPoint(Line):
     """The option counts as this at most, and as `least` at least."""
     prices: tuple[Price, ...]
 
+    @property
+    def by_reading_month(self) -> bool:
+        """Always."""
+        return True
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarryOver(Line):
@@ -171,6 +183,11 @@ class Deduction(Line):
     of: tuple[str, ...]
     keep: Decimal
     prices: tuple[Price, ...]
+
+    @property
+    def by_reading_month(self) -> bool:
+        """Always."""
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +221,11 @@ class Minimum(Line):
 
     of: tuple[str, ...]
     prices: tuple[LeastCharge, ...]
+
+    @property
+    def by_reading_month(self) -> bool:
+        """Always."""
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

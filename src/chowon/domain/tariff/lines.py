@@ -11,7 +11,7 @@ from chowon.domain.tariff.kinds import NOT_FOR_SOME_USES, Choice, Line
 from chowon.domain.tariff.terms import ZERO
 from chowon.errors import Problem
 
-_FIXED: Final = frozenset({"id", "kind", "label", "choice", "when", "from", "until"})
+_FIXED: Final = frozenset({"id", "kind", "label", "choice", "when", "from", "until", "known_until"})
 """What a choice can't change."""
 _USES: Final = ("above_kwh", "upto_kwh")
 _FIELDS: Final = {
@@ -57,10 +57,12 @@ def _whole(table: Table, read: "Callable[[Table, Context, dict[str, Any]], Line]
         "since": since,
         "until": until,
         "when": conditions_of(table, context.options),
+        "known_until": table.day("known_until") if table.has("known_until") else None,
         **{key: table.number(key, ZERO) if table.has(key) else None for key in _USES},
     }
     line = read(table, context, common)
     _check_uses(table, line)
+    _check_known(table, line)
     table.has("choice")
     table.finish()
     return line
@@ -75,6 +77,19 @@ def _check_uses(table: Table, line: Line) -> None:
         for key in _USES:
             if table.has(key):
                 table.note(key, "nothing here: a line of this kind is on bills of every use")
+
+
+def _check_known(table: Table, line: Line) -> None:
+    """Note a `known_until` that no bill can go by."""
+    known_until = line.known_until
+    if known_until is None:
+        return
+    if not hasattr(line, "prices"):
+        table.note("known_until", "nothing here: a line of this kind has no prices")
+    elif known_until <= line.since:
+        table.note("known_until", f"the first day without known prices, later than {line.since}")
+    elif line.by_reading_month and known_until.day != 1:
+        table.note("known_until", "the first day of a reading month, e.g. 2027-01-01")
 
 
 def _with_choices(

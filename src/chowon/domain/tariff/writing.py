@@ -74,6 +74,7 @@ def document_of(tariff: Tariff) -> Document:
             "timezone": tariff.timezone,
             "from": tariff.since,
             "until": tariff.until,
+            "known_until": tariff.known_until,
             "price_step": tariff.price_step,
             "never_falls": tariff.never_falls,
             "period": _without_none(period),

@@ -79,7 +79,7 @@ def test_every_line_of_every_home_read_by_registers_is_what_its_own_bill_says(
 
 
 def _by_interval(line: dict[str, Any]) -> bool:
-    measured = line["kind"] in {"time_of_use", "per_kwh", "price_series"}
+    measured = line["kind"] in {"time_of_use", "tiered_time_of_use", "per_kwh", "price_series"}
     return line["kind"] == "price_series" or (measured and line["of"] != "import")
 
 

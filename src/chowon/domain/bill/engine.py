@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any, Final
 
-from chowon.domain.bill import discounts, fees, flows, per_kwh, sums, tiered
+from chowon.domain.bill import band_tiers, discounts, fees, flows, per_kwh, sums, tiered
 from chowon.domain.bill.known import notes_of
 from chowon.domain.bill.largest import KeptIfLargest, only_largest
 from chowon.domain.bill.meter import Meter
@@ -183,6 +183,8 @@ def _cut_key(lines: tuple[kinds.Line, ...], setting: Setting, day: date) -> tupl
             key.append(per_kwh.cut_key(line, setting.tariff.seasons, day))
         elif isinstance(line, kinds.TimeOfUse | kinds.PriceSeries):
             key.append(flows.cut_key(line, setting, day))
+        elif isinstance(line, kinds.TieredTimeOfUse):
+            key.append(band_tiers.cut_key(line, setting, day))
         elif isinstance(line, kinds.Discount):
             key.append(discounts.cut_key(line, setting, day))
     return tuple(key)
@@ -197,6 +199,7 @@ _MAKERS: Final[dict[type[kinds.Line], Callable[[Any, Setting], Step]]] = {
     kinds.TieredEnergy: tiered.energy_step,
     kinds.PerKwh: _per_kwh,
     kinds.TimeOfUse: flows.time_of_use_step,
+    kinds.TieredTimeOfUse: band_tiers.band_tiers_step,
     kinds.PriceSeries: flows.price_series_step,
     kinds.Demand: fees.demand_step,
     kinds.Fixed: fees.fixed_step,

@@ -107,6 +107,9 @@ class _HomesReading:
         if measure.flow == "net":
             imported, exported = (self.of(with_flow(measure, flow)) for flow in BOTH_FLOWS)
             return imported - exported
+        if measure.flow in ("net_import", "net_export"):
+            net = self.of(with_flow(measure, "net"))
+            return (net if measure.flow == "net_import" else -net).at_least(0)
         if isinstance(measure, Priced):
             return self._priced(measure)
         return self._energy(measure)

@@ -18,7 +18,7 @@ from chowon.domain.tariff.definition import Tariff
 from chowon.domain.tariff.terms import ZERO, Text
 
 _LEFT_OUT_AT_ZERO: Final = (*kinds.TAKES_OFF, kinds.Minimum, kinds.RoundTotal, kinds.CarryOver)
-_PRICES_ENERGY: Final = (kinds.TieredEnergy, kinds.TimeOfUse, kinds.PriceSeries)
+_PRICES_ENERGY: Final = (kinds.TieredEnergy, kinds.TimeOfUse, kinds.TieredTimeOfUse, kinds.PriceSeries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +160,8 @@ class Prepared:
         """By bands of the first line that prices import by time of use; None without such a line."""
         plan, bands = self.plans[0], self.tariff.bands
         lines = (step.line for step in plan.steps)
-        priced = (line for line in lines if isinstance(line, kinds.TimeOfUse) and line.of != "export")
-        line = next(priced, None)
+        by_band = (line for line in lines if isinstance(line, kinds.TimeOfUse | kinds.TieredTimeOfUse))
+        line = next((line for line in by_band if line.of not in kinds.GIVEN), None)
         if line is None:
             return None
         found = band_kwh(plan.meter, usage, line.calendar)

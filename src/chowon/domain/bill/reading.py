@@ -135,6 +135,9 @@ class _Reading:
         if measure.flow == "net":
             imported, exported = (self.of(with_flow(measure, flow)) for flow in BOTH_FLOWS)
             return imported - exported
+        if measure.flow in ("net_import", "net_export"):
+            net = self.of(with_flow(measure, "net"))
+            return max(net if measure.flow == "net_import" else -net, ZERO)
         if isinstance(measure, Priced):
             return self._priced(measure)
         return self._energy(measure)

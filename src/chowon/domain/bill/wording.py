@@ -25,6 +25,12 @@ def known_until_text(what: Text | None, known_until: date, by_month: bool) -> Te
     )
 
 
+def band_tier_label(band: Text, index: int) -> Text:
+    """Name of a tier inside a band; 1 for the first."""
+    tier = tier_label(index)
+    return Text(f"{band.ko} {tier.ko}", f"{band.en}, {tier.en.lower()}")
+
+
 def rounding_label(rounding: Rounding, currency: str) -> Text:
     """How an amount was rounded."""
     unit = _UNITS.get(currency, Text(f" {currency}", currency))

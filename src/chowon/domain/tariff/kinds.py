@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from chowon.domain.tariff.terms import (
     BandPrice,
+    BandTierPrice,
     Condition,
     DiscountPrice,
     LeastCharge,
@@ -64,8 +65,10 @@ PriceDay = Literal["usage_day", "reading_month"]
 KwhOf = Literal["split", "exact"]
 Per = Literal["period", "segment"]
 Weight = Literal["days", "reading_month"]
-Flow = Literal["import", "export", "net"]
-"""What is taken from the grid, given to it, or the one less the other."""
+Flow = Literal["import", "export", "net", "net_import", "net_export"]
+"""What is taken from the grid, given to it, or the one less the other; of that what is above 0, or below."""
+GIVEN: Final[tuple[Flow, ...]] = ("export", "net_export")
+"""The flows of lines whose amount is taken off."""
 FeePer = Literal["month", "day", "bill"]
 
 
@@ -99,7 +102,7 @@ class PerKwh(Line):
     round_components: bool
     prices: tuple[Price, ...]
     of: Flow = "import"
-    """Of "export", the amount is taken off."""
+    """Of `GIVEN`, the amount is taken off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +111,19 @@ class TimeOfUse(Line):
 
     calendar: str
     of: Flow
-    """Of "export", the amount is taken off."""
+    """Of `GIVEN`, the amount is taken off."""
     prices: tuple[BandPrice, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TieredTimeOfUse(Line):
+    """The kWh of each band by themselves, block by block."""
+
+    calendar: str
+    of: Flow
+    """"import" or "net_import\""""
+    tiers: str
+    prices: tuple[BandTierPrice, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +132,7 @@ class PriceSeries(Line):
 
     series: str
     of: Flow
-    """Of "export", the amount is taken off."""
+    """Of `GIVEN`, the amount is taken off."""
     prices: tuple[Price, ...]
 
 

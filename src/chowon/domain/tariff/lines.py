@@ -127,6 +127,7 @@ KINDS: Final[dict[str, Callable[[Table, Context, dict[str, Any]], Line]]] = {
     "tiered_energy": charges.tiered_energy,
     "per_kwh": charges.per_kwh,
     "time_of_use": charges.time_of_use,
+    "tiered_time_of_use": charges.tiered_time_of_use,
     "price_series": charges.price_series,
     "demand": charges.demand,
     "fixed": charges.fixed,

@@ -121,6 +121,17 @@ class BandPrice:
     """As `Price.season`."""
 
 
+@dataclass(frozen=True, slots=True)
+class BandTierPrice:
+    """One dated price a band and tier, money per kWh."""
+
+    since: date
+    source: str
+    per_band: tuple[tuple[str, tuple[Decimal, ...]], ...]
+    season: str | None = None
+    """As `Price.season`."""
+
+
 class Seasonal(Dated, Protocol):
     """Anything dated that may be in force in one season only."""
 

@@ -9,6 +9,7 @@ from chowon.domain.tariff.calendars import Calendar, DayRule, HolidayRule
 from chowon.domain.tariff.definition import Case, HoursOf, OnlyLargest, Tariff
 from chowon.domain.tariff.terms import (
     BandPrice,
+    BandTierPrice,
     Condition,
     DiscountPrice,
     LeastCharge,
@@ -25,11 +26,13 @@ from chowon.domain.tariff.terms import (
 Document: TypeAlias = dict[str, Any]
 """As `tomllib` reads it: texts, Decimals, booleans, dates, lists and tables"""
 
+AnyPrice: TypeAlias = Price | TierPrice | BandPrice | BandTierPrice | DiscountPrice | LeastCharge
 _NAMES: Final[dict[type[kinds.Line], str]] = {
     kinds.TieredFixed: "tiered_fixed",
     kinds.TieredEnergy: "tiered_energy",
     kinds.PerKwh: "per_kwh",
     kinds.TimeOfUse: "time_of_use",
+    kinds.TieredTimeOfUse: "tiered_time_of_use",
     kinds.PriceSeries: "price_series",
     kinds.Demand: "demand",
     kinds.Fixed: "fixed",
@@ -128,7 +131,7 @@ def _plain(value: object) -> object:
     return value
 
 
-def _price(price: Price | TierPrice | BandPrice | DiscountPrice | LeastCharge, value_key: str) -> Document:
+def _price(price: AnyPrice, value_key: str) -> Document:
     document: Document = {"from": price.since, "source": price.source}
     if isinstance(price, LeastCharge):
         return _without_none(document | {"amount": price.amount, "of_kwh": price.kwh})
@@ -140,6 +143,8 @@ def _price(price: Price | TierPrice | BandPrice | DiscountPrice | LeastCharge, v
         document |= {"per_tier": list(price.per_tier), "over": price.over}
     elif isinstance(price, BandPrice):
         document["bands"] = dict(price.per_band)
+    elif isinstance(price, BandTierPrice):
+        document["bands"] = {band: list(prices) for band, prices in price.per_band}
     else:
         document[value_key] = price.value
         document["component"] = [{"label": _text(t), "price": part} for t, part in price.components] or None

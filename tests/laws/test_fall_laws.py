@@ -13,7 +13,7 @@ from chowon.domain.clock import Period
 from chowon.domain.tariff import parse
 from chowon.errors import UsageInvalid
 from chowon.registry import TariffBook
-from tests.unit.test_bill_hours import BY_BAND, HEAD
+from tests.hourly import BY_BAND, HEAD
 
 BOOK = TariffBook()
 DECLARED = [tariff_id for tariff_id in BOOK.ids() if BOOK.load(tariff_id).never_falls]

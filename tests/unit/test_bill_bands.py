@@ -1,6 +1,5 @@
 """Tiers inside a band, and netting by band."""
 
-import tomllib
 from datetime import date
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -11,33 +10,14 @@ import pytest
 from chowon.domain.bill import Prepared, Profile, Usage, prepare
 from chowon.domain.clock import Period, midnight_ms
 from chowon.domain.quantities import HOUR_MS
-from chowon.domain.tariff import parse
 from chowon.errors import TariffInvalid, UsageInvalid
+from tests.hourly import head, hours, read, season
 
-HEAD = """
-id = "xx.bands"
-name = { ko = "대역", en = "Bands" }
-country = "KR"
-currency = "KRW"
-timezone = "Asia/Seoul"
-from = 2026-01-01
-[period]
-counts_as = "one_month"
-split = "measured"
-source = "s"
-[season.warm]
-label = { ko = "여름", en = "Warm" }
-months = [6, 7, 8]
-source = "s"
-[band.night]
-label = { ko = "심야", en = "Night" }
-[band.day]
-label = { ko = "낮", en = "Day" }
-[[calendar.hours.version]]
-from = 2026-01-01
-source = "s"
-rule = [{ bands = { night = "00-08", day = "08-24" } }]
-"""
+HEAD = (
+    head("xx.bands", period='split = "measured"')
+    + season("warm", [6, 7, 8])
+    + hours('bands = { night = "00-08", day = "08-24" }')
+)
 IN_TIERS = """
 [tiers]
 small = { set = [
@@ -75,7 +55,7 @@ SEOUL = ZoneInfo("Asia/Seoul")
 
 
 def ready(lines: str, start: date, end: date) -> Prepared:
-    return prepare(parse(tomllib.loads(HEAD + lines, parse_float=Decimal), "x.toml"), Period(start, end))
+    return prepare(read(HEAD + lines), Period(start, end))
 
 
 def registers(night: str, day: str) -> Usage:
@@ -86,8 +66,8 @@ def registers(night: str, day: str) -> Usage:
 def measured(start: date, days: int, imported: dict[int, int], exported: dict[int, int]) -> Usage:
     """Wh by hour since the start."""
     flows = [np.zeros(24 * days, np.int64), np.zeros(24 * days, np.int64)]
-    for flow, hours in zip(flows, (imported, exported), strict=True):
-        for hour, wh in hours.items():
+    for flow, wh_by_hour in zip(flows, (imported, exported), strict=True):
+        for hour, wh in wh_by_hour.items():
             flow[hour] = wh
     kwh, export_kwh = (Decimal(int(flow.sum())) / 1000 for flow in flows)
     return Usage(kwh, Profile(midnight_ms(start, SEOUL), HOUR_MS, *flows), export_kwh=export_kwh)

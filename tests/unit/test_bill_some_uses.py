@@ -1,6 +1,5 @@
 """Lines for some uses only, and a minimum of so many kWh."""
 
-import tomllib
 from datetime import date
 from decimal import Decimal
 
@@ -9,35 +8,20 @@ import pytest
 
 from chowon.domain.bill import Prepared, Usage, prepare, prepare_fleet
 from chowon.domain.clock import Period
-from chowon.domain.tariff import parse
 from chowon.errors import TariffInvalid
+from tests.hourly import head, line, read, season
 
-HEAD = """
-id = "xx.some"
-name = { ko = "일부", en = "Some" }
-country = "KR"
-currency = "KRW"
-timezone = "Asia/Seoul"
-from = 2026-01-01
-[period]
-counts_as = "one_month"
-kwh_round = { unit = 1, mode = "half_up" }
-source = "s"
-[season.warm]
-label = { ko = "여름", en = "Warm" }
-months = [6, 7, 8]
-source = "s"
-[[line]]
-id = "energy"
-kind = "per_kwh"
-by = "usage_day"
-label = { ko = "전력량", en = "Energy" }
-round = { unit = 1, mode = "floor" }
-price = [
-  { from = 2026-01-01, price = 100, source = "s" },
-  { from = 2026-01-01, season = "warm", price = 200, source = "s" },
-]
-"""
+HEAD = (
+    head("xx.some", period='kwh_round = { unit = 1, mode = "half_up" }')
+    + season("warm", [6, 7, 8])
+    + line(
+        "energy",
+        "per_kwh",
+        "price = 100",
+        'season = "warm"\nprice = 200',
+        keys='by = "usage_day"\nround = { unit = 1, mode = "floor" }',
+    )
+)
 GREEN = """
 [[line]]
 id = "green"
@@ -67,9 +51,7 @@ price = [{ from = 2026-01-01, of_kwh = 20, source = "s" }]
 
 
 def ready(lines: str, start: date, end: date, whole: Period | None = None) -> Prepared:
-    return prepare(
-        parse(tomllib.loads(HEAD + lines, parse_float=Decimal), "x.toml"), Period(start, end, whole)
-    )
+    return prepare(read(HEAD + lines), Period(start, end, whole))
 
 
 MAY = date(2026, 5, 1), date(2026, 6, 1)

@@ -118,6 +118,8 @@ def _with_choices(
         if not problems and not fixed:
             names = tuple(name for key in changes.content for name in _FIELDS.get(key, (key,)))
             choices.append(Choice(option, value, names, changed))
+    if not choices:
+        return line
     arguments = {name: getattr(line, name) for name in line.__dataclass_fields__}
     return type(line)(**{**arguments, "choices": tuple(choices)})
 

@@ -1,11 +1,12 @@
 """Tiers inside a band: the kWh of each band, block by block, each segment of a period by itself."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from chowon.domain.bill.exact import Exact
 from chowon.domain.bill.flows import chances
@@ -157,12 +158,8 @@ class BandTiersStep:
 
     def _slopes(self, run: Run) -> Iterator[tuple[int, Decimal]]:
         for row, share in chances(self.rows, self.meter.runs(self.line.calendar), run.when_ms):
-            kwh, n = run.measures[row.measure], 0
-            for n, width in enumerate((*self._exact_widths(row), None)):  # noqa: B007
-                if width is None or kwh < width:
-                    break
-                kwh -= width
-            yield row.place, row.prices[n] * share
+            bounds = tuple(accumulate(self._exact_widths(row)))
+            yield row.place, row.prices[bisect_right(bounds, run.measures[row.measure])] * share
 
 
 def _filled(kwh: Decimal, widths: Sequence[Decimal]) -> Iterator[tuple[int, Decimal]]:

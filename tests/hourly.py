@@ -129,7 +129,7 @@ BY_BAND = line(
     keys='calendar = "hours"',
 )
 DEMAND = line("demand", "demand", "per_kw = 10", keys='calendar = "hours"\nbands = ["day"]')
-MARKET = market()
+MARKET = market(since="2020-01-01")
 EXPORT = (
     line("import", "per_kwh", "price = 0.3", keys='by = "usage_day"')
     + export("0.08")
@@ -211,7 +211,7 @@ def book(folder: Path) -> TariffBook:
     """The package's tariffs and these."""
     write(folder, "hours", HOURS)
     write(folder, "flat", FLAT)
-    write(folder, "market", market(since=_SINCE))
+    write(folder, "market", MARKET)
     write(folder, "contract", FLAT + CONTRACT)
     write(folder, "late", FLAT, since="2030-01-01")
     write(folder, "abroad", FLAT, country="JP", currency="JPY")

@@ -79,7 +79,8 @@ def prepare(
     bounds = _over_bounds(lines, numbers)
     plans = tuple(_plan(asked, frozenset(list(bounds)[:n])) for n in range(len(bounds) + 1))
     limits = tuple(limit * part.numerator for limit in bounds.values())
-    return Prepared(tariff, period, chosen, limits, plans, notes_of(tariff, lines, period))
+    notes = notes_of(tariff, lines, period)
+    return Prepared(tariff, period, chosen, limits, plans, notes=notes)
 
 
 def _over_bounds(lines: Sequence[kinds.Line], numbers: Mapping[str, Decimal]) -> dict[Decimal, Decimal]:

@@ -1,6 +1,5 @@
 """A bill beyond the prices that are known says so."""
 
-import tomllib
 from datetime import date
 from decimal import Decimal
 
@@ -8,9 +7,10 @@ import pytest
 
 from chowon.domain.bill import Usage, plain_bill, prepare
 from chowon.domain.clock import Period
-from chowon.domain.tariff import Text, parse
+from chowon.domain.tariff import Text
 from chowon.errors import TariffInvalid
 from chowon.registry import TariffBook
+from tests.hourly import head, read
 
 BOOK = TariffBook()
 
@@ -58,17 +58,9 @@ def test_the_bill_and_its_plain_values_carry_the_notes() -> None:
     assert plain_bill(bill)["notes"] == [{"ko": bill.notes[0].text.ko, "en": bill.notes[0].text.en}]
 
 
-HEAD = """
-id = "xx.known"
-name = { ko = "끝", en = "End" }
-country = "KR"
-currency = "KRW"
-timezone = "Asia/Seoul"
-from = 2026-01-01
-TOP
-[period]
-counts_as = "one_month"
-source = "s"
+PLACES = (
+    head("xx.known", top="TOP")
+    + """
 [[line]]
 id = "fuel"
 kind = "per_kwh"
@@ -82,6 +74,7 @@ kind = "subtotal"
 label = { ko = "합계", en = "Sum" }
 SUM
 """
+)
 
 
 @pytest.mark.parametrize(
@@ -94,8 +87,8 @@ SUM
     ],
 )
 def test_an_end_that_no_bill_can_go_by_is_refused(place: str, day: str, expected: str) -> None:
-    text = HEAD.replace(place, f"known_until = {day}")
+    text = PLACES.replace(place, f"known_until = {day}")
     for other in {"TOP", "LINE", "SUM"} - {place}:
         text = text.replace(other, "")
     with pytest.raises(TariffInvalid, match=expected):
-        parse(tomllib.loads(text, parse_float=Decimal), "x.toml")
+        read(text)

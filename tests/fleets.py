@@ -32,7 +32,8 @@ def fleet_use(fleet: Fleet, usages: Sequence[Usage]) -> FleetUse:
         profile = FleetProfile(one.profile.start_ms, one.profile.step_ms, *flows)
 
     def of(numbers: Sequence[Decimal | None], per_unit: int) -> I64:
-        return np.array([int(Fraction(number or 0) * per_unit) for number in numbers], np.int64)
+        # `round`: credit in units without end as decimals, such as ninths, has 28 digits of them
+        return np.array([round(Fraction(number or 0) * per_unit) for number in numbers], np.int64)
 
     return FleetUse(
         energy=of([u.kwh for u in usages], per_kwh),

@@ -29,7 +29,7 @@ def _keys(content: object) -> set[str]:
 
 def test_the_blocks_of_the_page_are_a_tariff_whose_cases_come_out() -> None:
     tariff = parse(tomllib.loads(BLOCKS, parse_float=Decimal), "tariff-language.md", holiday_dates)
-    assert len(tariff.cases) == 7
+    assert len(tariff.cases) == 10
     assert [str(w) for w in wrong_amounts(tariff)] == []
 
 

@@ -102,6 +102,14 @@ def test_an_estimate_for_the_gap_stands_apart_from_the_bill(browser, server):
         expect(seen(page, "이 시간에 1.8 kWh를 썼다고 보면 요금은 약 45,210원이에요.")).to_be_visible()
 
 
+def test_prices_that_are_not_known_yet_are_named_under_the_bill(browser, server):
+    with page_of(browser) as page:
+        note = {"ko": "연료비: 12월분까지 알려진 단가입니다.", "en": "Fuel: known up to December."}
+        Answers(page, bill_answers.bill() | {"notes": [note]})
+        shows(page, server)
+        expect(seen(page, "Fuel: known up to December.")).to_be_visible()
+
+
 def test_a_tariff_by_the_hour_shows_its_bands_where_the_ladder_would_be(browser, server):
     with page_of(browser) as page:
         Answers(page, bill_answers.hourly_bill())

@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from chowon.store.opening import open_store
 from tests.e2e.homes import fill, measure, now_ms, plug_in
 from tests.e2e.pages import AXE, DESK, PHONE, SHOWN_MS, page_of
-from tests.hourly_tariffs import MARKET, write
+from tests.hourly import MARKET, write
 from tests.system.programs import Server, serve
 
 TITLE = re.compile("Who used it|누가 얼마나 썼나요")

@@ -56,6 +56,11 @@ def _line(draw: st.DrawFn, id_: str, kind: str, prices: Callable[[], dict[str, A
     if kind != "percentage" and draw(st.booleans()):
         price.append({"from": SINCE, "season": "cold", "source": "s", **prices()})
     line = {"id": id_, "kind": kind, "label": LABEL, "price": price, **more}
+    every_use = kind in {"tiered_energy", "tiered_fixed"}
+    if not every_use and draw(st.booleans()):
+        line["above_kwh"] = draw(st.integers(0, 60))
+    if not every_use and draw(st.booleans()):
+        line["upto_kwh"] = line.get("above_kwh", 0) + draw(st.integers(1, 400))
     return line if rounding is None else line | {"round": _rounding(*rounding)}
 
 
@@ -65,6 +70,7 @@ def _rounding(unit: str, mode: str) -> dict[str, Any]:
 
 def _lines(draw: st.DrawFn) -> list[dict[str, Any]]:
     flow = st.sampled_from(["import", "export", "net"])
+    netted = flow | st.sampled_from(["net_import", "net_export"])
 
     def tiers() -> dict[str, Any]:
         return {"per_tier": draw(st.lists(st.decimals(0, 99, places=1), min_size=3, max_size=3))}
@@ -77,8 +83,8 @@ def _lines(draw: st.DrawFn) -> list[dict[str, Any]]:
 
     peak = {"calendar": "hours", "bands": ["mid", "peak"]} if draw(st.booleans()) else {}
     made = {
-        "hours": lambda: _line(draw, "hours", "time_of_use", bands, calendar="hours", of=draw(flow)),
-        "flat": lambda: _line(draw, "flat", "per_kwh", price, of=draw(flow), by="usage_day"),
+        "hours": lambda: _line(draw, "hours", "time_of_use", bands, calendar="hours", of=draw(netted)),
+        "flat": lambda: _line(draw, "flat", "per_kwh", price, of=draw(netted), by="usage_day"),
         "market": lambda: _line(
             draw, "market", "price_series", lambda: {"factor": draw(MONEY)}, series="spot", of=draw(flow)
         ),
@@ -91,15 +97,34 @@ def _lines(draw: st.DrawFn) -> list[dict[str, Any]]:
             ratchet_months=[1, 7, 12],
             **peak,
         ),
+        "hours_in_tiers": lambda: _line(
+            draw,
+            "hours_in_tiers",
+            "tiered_time_of_use",
+            lambda: {"bands": {band: tiers()["per_tier"] for band in BANDS}},
+            calendar="hours",
+            tiers="home",
+            of=draw(st.sampled_from(["import", "net_import"])),
+        ),
         "tiers": lambda: _line(draw, "tiers", "tiered_energy", tiers, tiers="home"),
         "standing": lambda: _line(draw, "standing", "tiered_fixed", tiers, tiers="home"),
     }
     chosen = draw(st.lists(st.sampled_from(sorted(made)), min_size=1, max_size=4, unique=True))
     found = [made[name]() for name in chosen]
     found.append(_line(draw, "vat", "percentage", lambda: {"percent": Decimal(19)}, of=chosen))
+    by_kwh = [line["id"] for line in found if "round" in line and _follows_from_kwh(line)]
+    if by_kwh and draw(st.booleans()):
+        least = {"from": SINCE, "source": "s", "of_kwh": draw(st.integers(0, 90))}
+        found.append({"id": "least", "kind": "minimum", "label": LABEL, "of": by_kwh, "price": [least]})
     if draw(st.booleans()):
         found.append({"id": "credit", "kind": "carry_over", "label": LABEL})
     return found
+
+
+def _follows_from_kwh(line: dict[str, Any]) -> bool:
+    return line["kind"] in {"tiered_energy", "tiered_fixed"} or (
+        line["kind"] == "per_kwh" and line["of"] == "import"
+    )
 
 
 def _document(draw: st.DrawFn) -> dict[str, Any]:

@@ -191,7 +191,7 @@ def test_the_standing_among_tiers_holds_the_use(ask: Asked, kwh: Decimal) -> Non
 def test_no_use_costs_the_first_base_charge_or_the_minimum(tariff_id: str, period: Period) -> None:
     tariff = BOOK.load(tariff_id)
     found = bill(tariff, period, Usage(Decimal(0)))
-    minima = [line.prices[0].value for line in tariff.lines if isinstance(line, Minimum)]
+    minima = [line.prices[0].amount or 0 for line in tariff.lines if isinstance(line, Minimum)]
     assert found.amount("energy") == found.amount("climate") == found.amount("fuel") == 0
     assert found.amount("subtotal") == max(found.amount("base"), *minima, Decimal(0))
 

@@ -13,21 +13,11 @@ from chowon.domain.clock import Period
 from chowon.domain.tariff import parse
 from chowon.errors import UsageInvalid
 from chowon.registry import TariffBook
-from tests.unit.test_bill_hours import BY_BAND, HEAD
+from tests.hourly import BY_BAND, HEAD, head
 
 BOOK = TariffBook()
 DECLARED = [tariff_id for tariff_id in BOOK.ids() if BOOK.load(tariff_id).never_falls]
-FALLING = """
-id = "xx.falls"
-name = { ko = "내림", en = "Falls" }
-country = "KR"
-currency = "KRW"
-timezone = "Asia/Seoul"
-from = 2026-01-01
-[period]
-counts_as = "one_month"
-source = "s"
-"""
+FALLING = head("xx.falls")
 
 
 @pytest.mark.parametrize("tariff_id", DECLARED)

@@ -79,14 +79,14 @@ def test_every_line_of_every_home_read_by_registers_is_what_its_own_bill_says(
 
 
 def _by_interval(line: dict[str, Any]) -> bool:
-    measured = line["kind"] in {"time_of_use", "per_kwh", "price_series"}
+    measured = line["kind"] in {"time_of_use", "tiered_time_of_use", "per_kwh", "price_series"}
     return line["kind"] == "price_series" or (measured and line["of"] != "import")
 
 
 def _tariff(document: dict[str, Any]) -> Tariff:
     ids = {line["id"] for line in document["line"]}
     lines = [
-        line | {"of": [id_ for id_ in line["of"] if id_ in ids]} if line["kind"] == "percentage" else line
+        line | {"of": [id_ for id_ in line["of"] if id_ in ids]} if isinstance(line.get("of"), list) else line
         for line in document["line"]
     ]
     return parse(document | {"line": [line for line in lines if line.get("of") != []]}, "random")

@@ -14,7 +14,7 @@ from chowon.domain.bill import Prepared, Profile, Usage, prepare
 from chowon.domain.clock import Period, midnight_ms
 from chowon.domain.quantities import QUARTER_MS
 from chowon.domain.tariff import parse
-from tests.unit.test_bill_hours import BY_BAND, DEMAND, HEAD
+from tests.hourly import BY_BAND, DEMAND, HEAD
 
 ZONES = ["Europe/Berlin", "Europe/London", "America/Los_Angeles", "Asia/Seoul", "Australia/Lord_Howe"]
 PRICES = {False: (Decimal("0.1"), Decimal("0.3")), True: (Decimal("0.2"), Decimal("0.5"))}

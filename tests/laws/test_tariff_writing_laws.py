@@ -10,7 +10,7 @@ import pytest
 from chowon.domain.tariff import Tariff, parse
 from chowon.domain.tariff.writing import document_of
 from chowon.registry import TariffBook, holiday_dates
-from tests.unit.test_bill_hours import BY_BAND, DEMAND, EXPORT, HEAD, MARKET, NUMBER
+from tests.hourly import BY_BAND, DEMAND, EXPORT, HEAD, MARKET, NUMBER
 
 BOOK = TariffBook()
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "tariff-language.md"

@@ -19,7 +19,7 @@ from chowon.domain.readings import Readings
 from chowon.domain.sites import Channel, ChannelKey, Site
 from chowon.errors import NotFound
 from tests.e2e.homes import SEOUL
-from tests.hourly_tariffs import book, write
+from tests.hourly import book, write
 from tests.memory import MemoryHistory
 
 LOW, HIGH = "kr.kepco.residential.low", "kr.kepco.residential.high"

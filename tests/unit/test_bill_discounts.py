@@ -57,7 +57,7 @@ price = [{ from = 2020-01-01, price = 0.30, source = "t" }, { from = 2021-03-16,
 id = "credit"
 kind = "per_kwh_credit"
 label = { ko = "지원", en = "Credit" }
-upto_kwh = 100
+first_kwh = 100
 until = 2021-03-21
 when = [{ club = ["silver"] }]
 price = [{ from = 2020-01-01, credit = 0.05, source = "t" }]

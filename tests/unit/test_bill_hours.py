@@ -1,10 +1,8 @@
 """Bills by the hour: bands, days of 23 and 25 hours, demand, prices by interval, export, what is missing."""
 
-import tomllib
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -12,108 +10,16 @@ import pytest
 from chowon.domain.bill import Bill, Prepared, Prices, Profile, Usage, prepare
 from chowon.domain.clock import Period, midnight_ms
 from chowon.domain.quantities import HOUR_MS, QUARTER_MS
-from chowon.domain.tariff import parse
 from chowon.errors import UsageInvalid
-from chowon.registry import holiday_dates
-
-BERLIN = ZoneInfo("Europe/Berlin")
-HEAD = """
-id = "xx.hours"
-name = { ko = "시간", en = "Hours" }
-country = "DE"
-currency = "EUR"
-timezone = "Europe/Berlin"
-from = 2026-01-01
-price_step = 0.001
-[period]
-counts_as = "one_month"
-split = "measured"
-source = "s"
-[season.summer]
-label = { ko = "여름", en = "Summer" }
-months = [7, 8]
-source = "s"
-[band.night]
-label = { ko = "심야", en = "Night" }
-[band.day]
-label = { ko = "낮", en = "Day" }
-[[calendar.hours.version]]
-from = 2026-01-01
-source = "s"
-[[calendar.hours.version.rule]]
-bands = { night = "00-03,22-24", day = "03-22" }
-"""
-BY_BAND = """
-[[line]]
-id = "energy"
-kind = "time_of_use"
-calendar = "hours"
-label = { ko = "전력량", en = "Energy" }
-[[line.price]]
-from = 2026-01-01
-bands = { night = 0.1, day = 0.3 }
-source = "s"
-[[line.price]]
-from = 2026-01-01
-season = "summer"
-bands = { night = 0.2, day = 0.5 }
-source = "s"
-"""
-DEMAND = """
-[[line]]
-id = "demand"
-kind = "demand"
-calendar = "hours"
-bands = ["day"]
-label = { ko = "수요", en = "Demand" }
-[[line.price]]
-from = 2026-01-01
-per_kw = 10
-source = "s"
-"""
-MARKET = """
-[[line]]
-id = "market"
-kind = "price_series"
-series = "day_ahead"
-label = { ko = "시장", en = "Market" }
-[[line.price]]
-from = 2026-01-01
-factor = 1
-source = "s"
-"""
-EXPORT = """
-[[line]]
-id = "import"
-kind = "per_kwh"
-by = "usage_day"
-label = { ko = "수전", en = "Import" }
-[[line.price]]
-from = 2026-01-01
-price = 0.3
-source = "s"
-[[line]]
-id = "export"
-kind = "per_kwh"
-by = "usage_day"
-of = "export"
-label = { ko = "송전", en = "Export" }
-[[line.price]]
-from = 2026-01-01
-price = 0.08
-source = "s"
-[[line]]
-id = "credit"
-kind = "carry_over"
-label = { ko = "이월", en = "Credit" }
-"""
+from tests.hourly import BERLIN, BY_BAND, DEMAND, EXPORT, HEAD, MARKET, NUMBER, read
 
 
 def ready(
     lines: str, start: str, end: str, series: Mapping[str, Prices] | None = None, **options: str
 ) -> Prepared:
-    tariff = parse(tomllib.loads(HEAD + lines, parse_float=Decimal), "x.toml", holiday_dates)
-    return prepare(tariff, Period(date.fromisoformat(start), date.fromisoformat(end)), options, series)
+    return prepare(
+        read(HEAD + lines), Period(date.fromisoformat(start), date.fromisoformat(end)), options, series
+    )
 
 
 def a_kwh_an_hour(start: str, end: str) -> Usage:
@@ -188,7 +94,7 @@ def test_a_profile_that_lacks_a_part_of_the_period_is_refused_unless_it_says_so(
 def test_intervals_coarser_than_the_bands_are_refused() -> None:
     start_ms = midnight_ms(date(2026, 5, 1), BERLIN)
     halves = HEAD.replace("00-03,22-24", "00-03:30,22-24").replace("03-22", "03:30-22")
-    tariff = parse(tomllib.loads(halves + BY_BAND, parse_float=Decimal), "x.toml")
+    tariff = read(halves + BY_BAND)
     hours = Profile(start_ms, HOUR_MS, np.full(24, 1000, np.int64))
     with pytest.raises(UsageInvalid, match="intervals of 60 min, but a band of 'hours' begins inside one"):
         prepare(tariff, Period(date(2026, 5, 1), date(2026, 5, 2))).bill(Usage(Decimal(24), hours))
@@ -282,7 +188,7 @@ def test_net_metering_bills_what_is_left_and_carries_kwh_on() -> None:
     head = HEAD.replace('split = "measured"', 'net = "kwh"')
     head = head[: head.index("[band.night]")]
     only_import = EXPORT[: EXPORT.index('[[line]]\nid = "export"')]
-    tariff = parse(tomllib.loads(head + only_import, parse_float=Decimal), "x.toml")
+    tariff = read(head + only_import)
     prepared = prepare(tariff, Period(date(2026, 5, 1), date(2026, 6, 1)))
     one = prepared.bill(Usage(Decimal(100), export_kwh=Decimal(40), carried=Decimal(10)))
     assert (one.total, one.carried) == (15, 0)  # 50 × 0.3
@@ -290,27 +196,8 @@ def test_net_metering_bills_what_is_left_and_carries_kwh_on() -> None:
     assert (other.total, other.carried) == (0, 50)
 
 
-NUMBER = """
-[option.kw]
-label = { ko = "계약전력", en = "Contract" }
-unit = "kW"
-least = 1
-most = 50
-[[line]]
-id = "base"
-kind = "demand"
-measured = false
-kw_option = "kw"
-label = { ko = "기본", en = "Base" }
-[[line.price]]
-from = 2026-01-01
-per_kw = 2
-source = "s"
-"""
-
-
 def test_a_number_that_a_line_needs_is_asked_for_and_checked() -> None:
-    with pytest.raises(UsageInvalid, match=r"option 'kw': xx.hours needs it \(Contract, kW\)"):
+    with pytest.raises(UsageInvalid, match=r"option 'kw': xx.hours needs it \(Contract demand, kW\)"):
         ready(BY_BAND + NUMBER, "2026-05-01", "2026-06-01")
     for wrong in ("0", "51", "many", "NaN"):
         with pytest.raises(UsageInvalid, match="expected a number of kW, at least 1, at most 50"):
@@ -319,7 +206,7 @@ def test_a_number_that_a_line_needs_is_asked_for_and_checked() -> None:
 
 
 def test_a_part_of_a_period_outside_its_whole_is_refused() -> None:
-    tariff = parse(tomllib.loads(HEAD + BY_BAND, parse_float=Decimal), "x.toml")
+    tariff = read(HEAD + BY_BAND)
     whole = Period(date(2026, 5, 1), date(2026, 6, 1))
     with pytest.raises(UsageInvalid, match="expected a part of 2026-05-01 to 2026-06-01"):
         prepare(tariff, Period(date(2026, 5, 20), date(2026, 6, 2), whole))

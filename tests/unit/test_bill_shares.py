@@ -31,7 +31,7 @@ from chowon.domain.quantities import HOUR_MS
 from chowon.domain.tariff import parse
 from chowon.errors import UsageInvalid
 from chowon.registry import TariffBook
-from tests.unit.test_bill_hours import BERLIN, BY_BAND, HEAD
+from tests.hourly import BERLIN, BY_BAND, HEAD
 
 OCTOBER = prepare(TariffBook().load("kr.kepco.residential.low"), Period(date(2025, 10, 1), date(2025, 11, 1)))
 THREE = {"fridge": Decimal(50), "aircon": Decimal(100), "rest": Decimal(200)}

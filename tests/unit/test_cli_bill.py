@@ -46,6 +46,14 @@ def test_explain_speaks_english() -> None:
         assert words in answer.stdout
 
 
+def test_explain_says_where_a_price_is_not_known_yet() -> None:
+    january = ["--start", "2026-12-15", "--end", "2027-01-15"]
+    assert "※ 연료비조정요금: 2026년 12월분까지 알려진 단가" in RUN.invoke(APP, [*EXPLAIN, *january]).stdout
+    document = json.loads(RUN.invoke(APP, [*EXPLAIN, *january, "--json"]).stdout)
+    assert "reading month 2026-12" in document["notes"][0]["en"]
+    assert "※" not in RUN.invoke(APP, [*EXPLAIN, *OCTOBER]).stdout
+
+
 def test_explain_as_json_is_one_document() -> None:
     answer = RUN.invoke(APP, [*EXPLAIN, *OCTOBER, "--option", "climate_rounding=three_components", "--json"])
     document = json.loads(answer.stdout)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from chowon.cli import interval_file
 from chowon.cli.main import app
 from chowon.errors import BadInput, ChowonError, NotFound
-from tests.hourly_tariffs import book
+from tests.hourly import book
 
 SEOUL = ZoneInfo("Asia/Seoul")
 RUN = CliRunner()

@@ -30,8 +30,7 @@ from chowon.jobs.shares import Rule, Shares
 from chowon.jobs.shares import shares as shares_of
 from chowon.registry import TariffBook
 from tests.e2e.homes import SEOUL
-from tests.hourly import BY_THE_HOUR, OPTIONS
-from tests.hourly_tariffs import book
+from tests.hourly import BY_THE_HOUR, OPTIONS, book
 from tests.memory import MemoryHistory
 
 LOW = TariffBook().load("kr.kepco.residential.low")

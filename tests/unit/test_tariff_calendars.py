@@ -9,7 +9,7 @@ import pytest
 from chowon.domain.tariff import parse
 from chowon.errors import TariffInvalid
 from chowon.registry import holiday_dates
-from tests.unit.test_bill_hours import BY_BAND, DEMAND, EXPORT, HEAD, MARKET, NUMBER
+from tests.hourly import BY_BAND, DEMAND, EXPORT, HEAD, MARKET, NUMBER
 
 WHOLE = HEAD + BY_BAND + DEMAND + NUMBER
 NIGHT_DAY = 'bands = { night = "00-03,22-24", day = "03-22" }'

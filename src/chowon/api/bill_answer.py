@@ -154,6 +154,7 @@ class BillAnswer(BaseModel):
     energy_price: Number
     lines: list[LineAnswer]
     subtotals: list[SubtotalAnswer]
+    notes: list[Text]
     tier: TierNow | None
     days: list[DayAnswer]
     hours: list[BandAnswer] | None
@@ -195,6 +196,7 @@ def answer(site_id: int, told: Statement) -> BillAnswer:
         subtotals=[
             SubtotalAnswer(id=s.id, label=s.label, amount=s.amount, after=s.after) for s in bill.subtotals
         ],
+        notes=[note.text for note in bill.notes],
         tier=tier_now(told.standing),
         days=[
             DayAnswer(

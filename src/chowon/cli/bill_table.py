@@ -41,6 +41,8 @@ def print_bill(bill: Bill, next_kwh: NextKwh, standing: TierStanding | None, lan
     console.print(table)
     for n, source in enumerate(sources, 1):
         console.print(f"[{n}] {source}", markup=False, highlight=False)
+    for remark in bill.notes:
+        console.print(f"※ {remark.text.to(language)}", markup=False, highlight=False)
     console.print(_next(next_kwh, standing, language), highlight=False)
 
 

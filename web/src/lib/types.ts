@@ -133,6 +133,8 @@ export type Bill = {
   energy_price?: Decimal | null;
   lines: BillLine[];
   subtotals: Subtotal[];
+  /** What a reader must know of the prices, e.g. that some aren't known yet. */
+  notes?: Text[];
   tier: TierState | null;
   days: BillDay[];
   /** null for a closed period; left out by servers that answer neither what-if nor comparison. */

@@ -11,6 +11,7 @@ from chowon.domain.bill.outcome import (
     Bill,
     Line,
     NextKwh,
+    Note,
     OverBlock,
     Part,
     Segment,
@@ -31,6 +32,7 @@ from chowon.domain.bill.outlook import (
 )
 from chowon.domain.bill.plain import number_text, plain_bill, plain_line, plain_standing, price_text
 from chowon.domain.bill.prepared import Prepared
+from chowon.domain.bill.prices import Prices
 from chowon.domain.bill.shares import (
     PerRun,
     SharedBill,
@@ -40,7 +42,7 @@ from chowon.domain.bill.shares import (
     shapley_shares,
 )
 from chowon.domain.bill.tiers_ahead import TierAhead, tiers_ahead
-from chowon.domain.bill.usage import Prices, Profile, Usage
+from chowon.domain.bill.usage import Profile, Usage
 
 __all__ = [
     "Arrival",
@@ -52,6 +54,7 @@ __all__ = [
     "FleetUse",
     "Line",
     "NextKwh",
+    "Note",
     "OverBlock",
     "Part",
     "Paths",

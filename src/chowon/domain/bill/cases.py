@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from chowon.domain.bill.engine import bill
-from chowon.domain.bill.usage import Prices, Profile, Usage
+from chowon.domain.bill.prices import Prices
+from chowon.domain.bill.usage import Profile, Usage
 from chowon.domain.clock import Period, midnight_ms
 from chowon.domain.quantities import I64, QUARTER_MS
 from chowon.domain.tariff.definition import Case, HoursOf, Tariff

@@ -220,25 +220,25 @@ class CreditStep:
 
     def slope(self, run: Run) -> Decimal:
         """The price weighted by days, up to the last credited kWh."""
-        upto = self._upto_kwh
-        return ZERO if upto is not None and run.kwh >= upto else self._weighted_price()
+        first_kwh = self._first_kwh
+        return ZERO if first_kwh is not None and run.kwh >= first_kwh else self._weighted_price()
 
     def _weighted_price(self) -> Decimal:
         days = sum((price.value * segment.days for price, segment in self.spans), ZERO)
         return -days / self.setting.period.days or ZERO
 
     def _credited(self, run: Run) -> Decimal:
-        upto = self._upto_kwh
-        return run.kwh if upto is None else min(run.kwh, upto)
+        first_kwh = self._first_kwh
+        return run.kwh if first_kwh is None else min(run.kwh, first_kwh)
 
     @property
-    def _upto_kwh(self) -> Decimal | None:
-        upto, split = self.line.upto_kwh, self.setting.split
-        if upto is None:
+    def _first_kwh(self) -> Decimal | None:
+        first_kwh, split = self.line.first_kwh, self.setting.split
+        if first_kwh is None:
             return None
         if self.line.per_day:
-            return upto * split.days
-        return upto if split.part == 1 else upto * split.part.numerator / split.part.denominator
+            return first_kwh * split.days
+        return first_kwh if split.part == 1 else first_kwh * split.part.numerator / split.part.denominator
 
     def _kwh(self, run: Run, segment: Segment) -> Decimal:
         """The segment's share, rounded as kWh are; a whole period is never rounded."""
@@ -250,8 +250,8 @@ class CreditStep:
 
     def _homes_kwh(self, homes: HomesRun, segment: Segment) -> Exact:
         """As `_kwh`."""
-        days, rounding, upto = self.setting.period.days, self.setting.tariff.kwh_round, self._upto_kwh
-        kwh = homes.kwh if upto is None else homes.kwh.at_most(upto)
+        days, rounding, first_kwh = self.setting.period.days, self.setting.tariff.kwh_round, self._first_kwh
+        kwh = homes.kwh if first_kwh is None else homes.kwh.at_most(first_kwh)
         if segment.days == days:
             return kwh
         share = kwh.times(Fraction(segment.days, days))

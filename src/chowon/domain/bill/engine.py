@@ -7,14 +7,17 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any, Final
 
-from chowon.domain.bill import discounts, fees, flows, per_kwh, sums, tiered
+from chowon.domain.bill import band_tiers, discounts, fees, flows, per_kwh, sums, tiered
+from chowon.domain.bill.known import notes_of
 from chowon.domain.bill.largest import KeptIfLargest, only_largest
 from chowon.domain.bill.meter import Meter
 from chowon.domain.bill.outcome import Bill, Segment
 from chowon.domain.bill.prepared import Plan, Prepared
+from chowon.domain.bill.prices import Prices
+from chowon.domain.bill.some_uses import bare, for_some_uses
 from chowon.domain.bill.split import Split, segments_of
 from chowon.domain.bill.steps import Setting, Step
-from chowon.domain.bill.usage import Prices, Usage
+from chowon.domain.bill.usage import Usage
 from chowon.domain.bill.wording import rounding_label
 from chowon.domain.clock import Period
 from chowon.domain.tariff import kinds
@@ -76,7 +79,8 @@ def prepare(
     bounds = _over_bounds(lines, numbers)
     plans = tuple(_plan(asked, frozenset(list(bounds)[:n])) for n in range(len(bounds) + 1))
     limits = tuple(limit * part.numerator for limit in bounds.values())
-    return Prepared(tariff, period, chosen, limits, plans)
+    notes = notes_of(tariff, lines, period)
+    return Prepared(tariff, period, chosen, limits, plans, notes=notes)
 
 
 def _over_bounds(lines: Sequence[kinds.Line], numbers: Mapping[str, Decimal]) -> dict[Decimal, Decimal]:
@@ -159,11 +163,14 @@ def _plan(asked: _Asked, reached: frozenset[Decimal]) -> Plan:
     split, meter = split_into(segments)
     steps: tuple[Step, ...] = ()
     for line in asked.lines:
-        steps = (*steps, _MAKERS[type(line)](line, asked.setting(split, meter, reached, steps)))
+        step = _MAKERS[type(line)](line, asked.setting(split, meter, reached, steps))
+        steps = (*steps, for_some_uses(step, split.part))
     for ids in asked.rivals:
         steps = only_largest(steps, ids)
     words = tuple(rounding_label(s.line.round, tariff.currency) if s.line.round else None for s in steps)
-    need_amounts = any(isinstance(s, discounts.DiscountStep | KeptIfLargest) for s in steps)
+    need_amounts = any(
+        isinstance(s, KeptIfLargest) or isinstance(bare(s), discounts.DiscountStep) for s in steps
+    )
     return Plan(split, meter, steps, words, need_amounts)
 
 
@@ -177,6 +184,8 @@ def _cut_key(lines: tuple[kinds.Line, ...], setting: Setting, day: date) -> tupl
             key.append(per_kwh.cut_key(line, setting.tariff.seasons, day))
         elif isinstance(line, kinds.TimeOfUse | kinds.PriceSeries):
             key.append(flows.cut_key(line, setting, day))
+        elif isinstance(line, kinds.TieredTimeOfUse):
+            key.append(band_tiers.cut_key(line, setting, day))
         elif isinstance(line, kinds.Discount):
             key.append(discounts.cut_key(line, setting, day))
     return tuple(key)
@@ -191,6 +200,7 @@ _MAKERS: Final[dict[type[kinds.Line], Callable[[Any, Setting], Step]]] = {
     kinds.TieredEnergy: tiered.energy_step,
     kinds.PerKwh: _per_kwh,
     kinds.TimeOfUse: flows.time_of_use_step,
+    kinds.TieredTimeOfUse: band_tiers.band_tiers_step,
     kinds.PriceSeries: flows.price_series_step,
     kinds.Demand: fees.demand_step,
     kinds.Fixed: fees.fixed_step,

@@ -136,16 +136,13 @@ class FixedFeeStep:
     split: Split
     times: Decimal
 
-    def charge(self, run: Run) -> Decimal:
+    def charge(self, run: Run) -> Decimal:  # noqa: ARG002  the same for every kWh
         """Multiplied out before the one division."""
-        if self.line.above_kwh is not None and not run.exceeds(self.line.above_kwh, self.split.part):
-            return ZERO
         return self._all / self._days
 
     def charges(self, homes: HomesRun) -> Exact:
         """As `charge`."""
-        fee = homes.nothing.plus(Fraction(self._all) / self._days)
-        return fee if self.line.above_kwh is None else fee.where(homes.above(self.line.above_kwh))
+        return homes.nothing.plus(Fraction(self._all) / self._days)
 
     exact = charge
 
@@ -153,10 +150,8 @@ class FixedFeeStep:
         """0."""
         return ZERO
 
-    def parts(self, run: Run) -> tuple[Part, ...]:
+    def parts(self, run: Run) -> tuple[Part, ...]:  # noqa: ARG002
         """One an amount."""
-        if self.line.above_kwh is not None and not run.exceeds(self.line.above_kwh, self.split.part):
-            return ()
         unit = "once" if self.line.per == "bill" else self.line.per
         return tuple(
             Part(

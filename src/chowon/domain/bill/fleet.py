@@ -20,6 +20,7 @@ from chowon.domain.bill.homes_reading import PeriodEnergy, homes_run, period_ene
 from chowon.domain.bill.homes_usage import FleetProfile, FleetUse, Homes
 from chowon.domain.bill.outcome import Bill
 from chowon.domain.bill.prepared import Plan, Prepared
+from chowon.domain.bill.some_uses import bare
 from chowon.domain.bill.split import HomesRun, bound_of
 from chowon.domain.quantities import I64, Bools
 from chowon.domain.tariff.kinds import RoundTotal, Subtotal
@@ -96,7 +97,7 @@ class _Nobody:
     def _shapes(self, plan: Plan) -> Iterator[FleetUse]:
         """What a use may be known as: numbers of the period, and intervals."""
         none = np.zeros(0, np.int64)
-        steps = (step for step in plan.steps if isinstance(step, DemandStep))
+        steps = (step for step in map(bare, plan.steps) if isinstance(step, DemandStep))
         past = {month: none for step in steps for month in step.ratchet}
         yield FleetUse(none, None, {}, none, none, past, none, self.per_kwh)
         if plan.meter.measures or plan.meter.tariff.split == "measured":

@@ -1,18 +1,18 @@
 """Lines that price what a meter measures by itself: by band, what is given to the grid, by a price series."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from chowon.domain.bill.exact import Exact
-from chowon.domain.bill.hours import NO_BAND
+from chowon.domain.bill.hours import NO_BAND, Runs
 from chowon.domain.bill.meter import Energy, Meter, Priced
 from chowon.domain.bill.outcome import Part, Segment
 from chowon.domain.bill.split import HomesRun, Run
 from chowon.domain.bill.steps import Setting
-from chowon.domain.tariff.kinds import PerKwh, PriceSeries, TimeOfUse
+from chowon.domain.tariff.kinds import GIVEN, PerKwh, PriceSeries, TimeOfUse
 from chowon.domain.tariff.terms import ZERO, Text, in_force, seasonal_in_force
 from chowon.errors import UsageInvalid
 
@@ -36,6 +36,8 @@ class Row:
     label: Text
     since: date
     source: str
+    surplus: int | None = None
+    """Where stands by how much export exceeds import there, for lines of net import or net export"""
 
 
 def cut_key(line: TimeOfUse | PriceSeries, setting: Setting, day: date) -> object:
@@ -57,9 +59,10 @@ def time_of_use_step(line: TimeOfUse, setting: Setting) -> "FlowStep":
         for band, value in () if price is None else price.per_band:
             assert price is not None
             measure = setting.meter.place(Energy(line.of, place, line.calendar, band))
-            words = setting.tariff.bands[band]
+            words, surplus = setting.tariff.bands[band], _surplus(line, setting, place, band)
+            since, source = price.since, price.source
             rows.append(
-                Row(segment, place, measure, measure, band, value * sign, words, price.since, price.source)
+                Row(segment, place, measure, measure, band, value * sign, words, since, source, surplus)
             )
     return FlowStep(line, tuple(rows), setting.meter, line.calendar)
 
@@ -74,9 +77,10 @@ def per_kwh_step(line: PerKwh, setting: Setting) -> "FlowStep":
             price = seasonal_in_force(line.prices, segment.start, setting.tariff.seasons)
         if price is not None:
             measure = setting.meter.place(Energy(line.of, place))
-            value = price.value * sign
+            value, surplus = price.value * sign, _surplus(line, setting, place)
+            since, source = price.since, price.source
             rows.append(
-                Row(segment, place, measure, measure, NO_BAND, value, line.label, price.since, price.source)
+                Row(segment, place, measure, measure, NO_BAND, value, line.label, since, source, surplus)
             )
     return FlowStep(line, tuple(rows), setting.meter, None)
 
@@ -97,7 +101,14 @@ def price_series_step(line: PriceSeries, setting: Setting) -> "FlowStep":
 
 
 def _sign(line: TimeOfUse | PerKwh | PriceSeries) -> int:
-    return -1 if line.of == "export" else 1
+    return -1 if line.of in GIVEN else 1
+
+
+def _surplus(line: TimeOfUse | PerKwh, setting: Setting, place: int, band: str = NO_BAND) -> int | None:
+    if line.of not in ("net_import", "net_export"):
+        return None
+    calendar = line.calendar if isinstance(line, TimeOfUse) else None
+    return setting.meter.place(Energy("net_export", place, calendar, band))
 
 
 def _where(line: TimeOfUse | PerKwh | PriceSeries, setting: Setting) -> Iterator[tuple[int, Segment]]:
@@ -106,6 +117,33 @@ def _where(line: TimeOfUse | PerKwh | PriceSeries, setting: Setting) -> Iterator
     for place, segment in enumerate(setting.split.segments):
         if line.exists_on(setting.reading_month if by_month else segment.start):
             yield place, segment
+
+
+class Cell(Protocol):
+    """Hours that a row is about."""
+
+    @property
+    def place(self) -> int:
+        """Which of the period's segments they are in."""
+
+    @property
+    def band(self) -> str:
+        """Their band."""
+
+
+_C = TypeVar("_C", bound=Cell)
+
+
+def chances(rows: Iterable[_C], runs: Runs, when_ms: int | None) -> Iterator[tuple[_C, Decimal]]:
+    """(row, how much of the next kWh is in its hours): at an instant all of it; else by their length."""
+    if when_ms is not None:
+        at = runs.at(when_ms)
+        yield from ((row, _ONE) for row in rows if at == (row.place, row.band))
+        return
+    lengths = runs.lengths_ms()
+    whole = sum(lengths.values())
+    for row in rows:
+        yield row, Decimal(lengths.get((row.place, row.band), 0)) / whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,21 +204,17 @@ class FlowStep:
         return tuple(found)
 
     def _slopes(self, run: Run) -> Iterator[tuple[int, Decimal]]:
-        """(segment, what the next kWh costs there): import only, what is given back doesn't change."""
+        """(segment, what the next kWh costs there): import only, what is given back doesn't change.
+
+        Of a net surplus it takes away: there it costs the credit, and nothing else.
+        """
         if self.line.of == "export" or not self.rows:
             return
-        runs = self.meter.runs(self.calendar)
-        if run.when_ms is not None:
-            at = runs.at(run.when_ms)
-            for row in self.rows:
-                if at == (row.place, row.band):
-                    yield row.place, row.price * self._series_price(run.when_ms)
-            return
-        lengths = runs.lengths_ms()
-        whole = sum(lengths.values())
-        for row in self.rows:
-            share = Decimal(lengths.get((row.place, row.band), 0)) / whole
-            yield row.place, row.price * share * self._series_price(None)
+        for row, share in chances(self.rows, self.meter.runs(self.calendar), run.when_ms):
+            if row.surplus is None:
+                yield row.place, row.price * share * self._series_price(run.when_ms)
+            elif bool(run.measures[row.surplus]) == (self.line.of in GIVEN):
+                yield row.place, row.price * share * _sign(self.line)
 
     def _series_price(self, when_ms: int | None) -> Decimal:
         """The series' price at an instant; its mean over the period without one, 0 where none is known.

@@ -7,7 +7,6 @@ is rounded on the way.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import lcm
 from typing import Final
 
 import numpy as np
@@ -27,10 +26,9 @@ from chowon.domain.bill.reading import (
     with_flow,
 )
 from chowon.domain.bill.split import HomesRun
-from chowon.domain.bill.usage import PERIOD_EDGE, Prices
-from chowon.domain.quantities import I32, I64, MINUTE_MS, Bools
+from chowon.domain.bill.usage import PERIOD_EDGE
+from chowon.domain.quantities import I32, I64, MINUTE_MS
 from chowon.domain.tariff.kinds import Flow
-from chowon.domain.tariff.terms import ZERO
 
 _HOUR_MIN: Final = 60
 _W_PER_KW: Final = 1000
@@ -109,6 +107,9 @@ class _HomesReading:
         if measure.flow == "net":
             imported, exported = (self.of(with_flow(measure, flow)) for flow in BOTH_FLOWS)
             return imported - exported
+        if measure.flow in ("net_import", "net_export"):
+            net = self.of(with_flow(measure, "net"))
+            return (net if measure.flow == "net_import" else -net).at_least(0)
         if isinstance(measure, Priced):
             return self._priced(measure)
         return self._energy(measure)
@@ -165,20 +166,19 @@ class _HomesReading:
             return self.run.nothing
         prices = prices_of(self.meter, measure, None if profile is None else profile.grid)
         assert profile is not None  # or there had been an error
-        known = _Scaled.of(prices, *self.meter.instants(measure.place))
-        energy = _flow_of(profile, measure.flow)
+        known, energy = prices.scaled(), _flow_of(profile, measure.flow)
         instants_ms = np.array(self.meter.instants(measure.place), np.int64)
         first, end = profile.grid.places(instants_ms, edge_words(None)).tolist()
         sums = np.zeros(len(self.use), np.int64)
         if energy is not None:
             starts_ms = profile.start_ms + np.arange(first, end) * profile.step_ms
-            scaled, lacking = known.at(starts_ms)
+            scaled, lacking = prices.of_intervals(starts_ms)
             flowing = of_period > 0
             if lacking.any() and (energy[:, first:end][flowing][:, lacking] > 0).any():
                 flows = (energy[:, first:end][flowing] > 0).any(axis=0)
                 raise no_price(measure, int(starts_ms[lacking & flows][0]))
             sums = np.einsum("hi,i->h", energy[:, first:end], scaled, dtype=np.int64) * flowing
-        run, per_unit = self.run, self.run.per_kwh * known.per_unit
+        run, per_unit = self.run, self.run.per_kwh * 10**known.digits
         return Exact.bounded(sums, per_unit, run.most * known.most, loose=run.loose)
 
     def _peak(self, measure: Peak) -> Exact:
@@ -211,38 +211,6 @@ class _HomesReading:
         peaks = np.maximum.reduceat(sums, groups[filled], axis=1)
         greatest: I64 = peaks[:, np.isin(filled, there)].max(axis=1).astype(np.int64)
         return greatest
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Scaled:
-    """Prices of a span of time as whole numbers, `per_unit` of them a unit of money."""
-
-    prices: Prices
-    first: int
-    """The place of the first of them in the series"""
-    scaled: I64
-    lacking: Bools
-    """Where there is no price"""
-    per_unit: int
-    most: int
-    """The bound of `scaled`, either way"""
-
-    @staticmethod
-    def of(prices: Prices, start_ms: int, end_ms: int) -> "_Scaled":
-        """The prices between two instants. Errors: OverflowError."""
-        first = (start_ms - prices.start_ms) // prices.step_ms
-        end = -((prices.start_ms - end_ms) // prices.step_ms)
-        span = [prices.values[n] if 0 <= n < len(prices.values) else None for n in range(first, end)]
-        per_unit = lcm(*(Fraction(price).denominator for price in span if price is not None))
-        numbers = [int((price or ZERO) * per_unit) for price in span]
-        most = max((abs(number) for number in numbers), default=0)
-        lacking = np.array([price is None for price in span], np.bool_)
-        return _Scaled(prices, first, np.array(numbers, np.int64), lacking, per_unit, most)
-
-    def at(self, starts_ms: I64) -> tuple[I64, Bools]:
-        """(the price of each interval, 0 where there is none; where there is none)"""
-        places = (starts_ms - self.prices.start_ms) // self.prices.step_ms - self.first
-        return self.scaled[places], self.lacking[places]
 
 
 def _flow_of(profile: FleetProfile, flow: Flow) -> I64 | I32 | None:

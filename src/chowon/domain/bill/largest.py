@@ -9,7 +9,7 @@ import numpy as np
 from chowon.domain.bill.exact import Exact
 from chowon.domain.bill.outcome import Part
 from chowon.domain.bill.split import HomesRun, Run
-from chowon.domain.bill.steps import Step
+from chowon.domain.bill.steps import Step, rounded_charge
 from chowon.domain.tariff.kinds import Line
 from chowon.domain.tariff.terms import ZERO
 
@@ -41,7 +41,7 @@ class KeptIfLargest:
     def charge(self, run: Run) -> Decimal:
         """Its own amount, or 0."""
         alone = self._alone(run)
-        return self.own.charge(alone) if self._stays(lambda step: _rounded(step, alone)) else ZERO
+        return self.own.charge(alone) if self._stays(lambda step: rounded_charge(step, alone)) else ZERO
 
     def charges(self, homes: HomesRun) -> Exact:
         """As `charge`."""
@@ -61,7 +61,7 @@ class KeptIfLargest:
     def parts(self, run: Run) -> tuple[Part, ...]:
         """Its own parts, or none."""
         alone = self._alone(run)
-        return self.own.parts(alone) if self._stays(lambda step: _rounded(step, alone)) else ()
+        return self.own.parts(alone) if self._stays(lambda step: rounded_charge(step, alone)) else ()
 
     def exact(self, run: Run) -> Decimal:
         """Its own exact amount, or 0."""
@@ -83,11 +83,6 @@ class KeptIfLargest:
         amounts = {id_: amount for id_, amount in run.amounts.items() if id_ not in ids}
         at = None if run.at is None else self._alone(run.at)
         return replace(run, amounts=amounts, total=ZERO, at=at)
-
-
-def _rounded(step: Step, run: Run) -> Decimal:
-    amount = step.charge(run)
-    return amount if step.line.round is None else step.line.round.apply(amount)
 
 
 def _homes_rounded(step: Step, amount: Exact, homes: HomesRun) -> Exact:

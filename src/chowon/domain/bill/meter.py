@@ -10,8 +10,8 @@ from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from chowon.domain.bill.hours import NO_BAND, Runs, runs_of
+from chowon.domain.bill.prices import Prices
 from chowon.domain.bill.split import Split
-from chowon.domain.bill.usage import Prices
 from chowon.domain.clock import Period, midnight_ms
 from chowon.domain.tariff.definition import Tariff
 from chowon.domain.tariff.kinds import Flow

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from chowon.domain.tariff import kinds
 from chowon.domain.tariff.definition import Tariff
 from chowon.domain.tariff.terms import any_holds
+
+_GIVEN_BACK: Final = ("export", "net", "net_import", "net_export")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +34,10 @@ def needs_of(tariff: Tariff, chosen: Mapping[str, str] | None = None) -> Needs:
     known = chosen or {}
     open_ = (o.id for o in tariff.options.values() if o.id in asked and o.default is None)
     return Needs(
-        hours=any(isinstance(line, kinds.TimeOfUse | kinds.PriceSeries) for line in lines),
-        export=tariff.net_kwh or any(getattr(line, "of", None) in ("export", "net") for line in lines),
+        hours=any(
+            isinstance(line, kinds.TimeOfUse | kinds.TieredTimeOfUse | kinds.PriceSeries) for line in lines
+        ),
+        export=tariff.net_kwh or any(getattr(line, "of", None) in _GIVEN_BACK for line in lines),
         demand=any(isinstance(line, kinds.Demand) and line.measured for line in lines),
         series=_series_of(lines),
         options=tuple(name for name in open_ if name not in known),

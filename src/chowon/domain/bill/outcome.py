@@ -63,6 +63,17 @@ class Subtotal:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """Something that a reader of the bill must know of it."""
+
+    line: str | None
+    """The id of the line that it is about; None: the whole tariff"""
+    known_until: date
+    """First day, or reading month, for which prices aren't known"""
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
 class Bill:
     """What a period costs. The amounts of `lines` add up to `total`, exactly."""
 
@@ -78,6 +89,8 @@ class Bill:
     total: Decimal
     carried: Decimal = ZERO
     """Credit left for the next period: kWh or money, as the tariff carries it"""
+    notes: tuple[Note, ...] = ()
+    """What isn't known of the prices of this period"""
 
     def amount(self, line_or_subtotal: str) -> Decimal:
         """The amount of a line or subtotal; 0 for one that this bill doesn't have."""

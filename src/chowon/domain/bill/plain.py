@@ -37,6 +37,7 @@ def plain_bill(bill: Bill) -> dict[str, object]:
         "total": number_text(bill.total),
         "lines": [plain_line(line) for line in bill.lines],
         "subtotals": [_subtotal(s) for s in bill.subtotals],
+        "notes": [plain_text(note.text) for note in bill.notes],
     }
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from chowon.domain.bill.fees import CarryOverStep
 from chowon.domain.bill.meter import Meter
-from chowon.domain.bill.outcome import BandUse, Bill, Line, NextKwh, Subtotal, TierStanding
+from chowon.domain.bill.outcome import BandUse, Bill, Line, NextKwh, Note, Subtotal, TierStanding
 from chowon.domain.bill.reading import band_kwh, read, segment_kwh
 from chowon.domain.bill.split import Run, Split
 from chowon.domain.bill.standing import standing_of
@@ -18,7 +18,7 @@ from chowon.domain.tariff.definition import Tariff
 from chowon.domain.tariff.terms import ZERO, Text
 
 _LEFT_OUT_AT_ZERO: Final = (*kinds.TAKES_OFF, kinds.Minimum, kinds.RoundTotal, kinds.CarryOver)
-_PRICES_ENERGY: Final = (kinds.TieredEnergy, kinds.TimeOfUse, kinds.PriceSeries)
+_PRICES_ENERGY: Final = (kinds.TieredEnergy, kinds.TimeOfUse, kinds.TieredTimeOfUse, kinds.PriceSeries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ class Prepared:
     """kWh × the denominator of `Split.part` are compared with them."""
     plans: tuple[Plan, ...]
     """The n-th is for uses that exceed n of the bounds of dearer blocks."""
+    notes: tuple[Note, ...] = ()
+    """What bills of the period say of prices that aren't known"""
 
     def __repr__(self) -> str:
         return f"<Prepared {self.tariff.id} {self.period.start} {self.period.end} {self.options}>"
@@ -104,6 +106,7 @@ class Prepared:
             tuple(subtotals),
             run.total,
             carried,
+            self.notes,
         )
 
     def total(self, usage: Usage) -> Decimal:
@@ -160,8 +163,8 @@ class Prepared:
         """
         plan, bands = self.plans[0], self.tariff.bands
         lines = (step.line for step in plan.steps)
-        priced = (line for line in lines if isinstance(line, kinds.TimeOfUse) and line.of != "export")
-        line = next(priced, None)
+        by_band = (line for line in lines if isinstance(line, kinds.TimeOfUse | kinds.TieredTimeOfUse))
+        line = next((line for line in by_band if line.of not in kinds.GIVEN), None)
         if line is None:
             return None
         found = band_kwh(plan.meter, usage, line.calendar)

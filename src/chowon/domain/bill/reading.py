@@ -9,12 +9,14 @@ import numpy as np
 
 from chowon.domain.bill.hours import Runs
 from chowon.domain.bill.meter import Energy, Measure, Meter, Peak, Priced
-from chowon.domain.bill.usage import Grid, Prices, Profile, Usage
+from chowon.domain.bill.prices import Prices
+from chowon.domain.bill.usage import Grid, Profile, Usage
 from chowon.domain.quantities import HOUR_MS, I64, MINUTE_MS
 from chowon.domain.tariff.kinds import Flow
 from chowon.domain.tariff.terms import ZERO
 from chowon.errors import UsageInvalid
 
+_MOST: Final = 2**63 - 1
 BOTH_FLOWS: Final[tuple[Flow, Flow]] = ("import", "export")
 
 
@@ -133,6 +135,9 @@ class _Reading:
         if measure.flow == "net":
             imported, exported = (self.of(with_flow(measure, flow)) for flow in BOTH_FLOWS)
             return imported - exported
+        if measure.flow in ("net_import", "net_export"):
+            net = self.of(with_flow(measure, "net"))
+            return max(net if measure.flow == "net_import" else -net, ZERO)
         if isinstance(measure, Priced):
             return self._priced(measure)
         return self._energy(measure)
@@ -185,15 +190,13 @@ class _Reading:
         if energy is None:
             return ZERO
         instants_ms = np.array(self.meter.instants(measure.place), np.int64)
-        first, end = profile.places(instants_ms, edge_words(None))
-        sum_ = ZERO
-        for n in (np.flatnonzero(energy[first:end]) + first).tolist():
-            when_ms = profile.start_ms + n * profile.step_ms
-            price = prices.at(when_ms)
-            if price is None:
-                raise no_price(measure, when_ms)
-            sum_ += int(energy[n]) * price
-        return sum_ / profile.per_kwh
+        first, end = profile.places(instants_ms, edge_words(None)).tolist()
+        flowing = np.flatnonzero(energy[first:end]) + first
+        starts_ms = profile.start_ms + flowing * profile.step_ms
+        try:
+            return _sum_priced(energy[flowing], prices, starts_ms, measure) / profile.per_kwh
+        except OverflowError:  # prices or sums that 64 bits don't hold, one by one
+            return _sum_priced_slowly(energy[flowing], prices, starts_ms, measure) / profile.per_kwh
 
     def _peak(self, measure: Peak) -> Decimal:
         usage, minutes = self.usage, measure.interval_min
@@ -226,6 +229,28 @@ def with_flow(measure: Energy | Priced, flow: Flow) -> Energy | Priced:
 def edge_words(calendar: str | None) -> str:
     """What happens where runs begin, for messages."""
     return "a day begins" if calendar is None else f"a band of {calendar!r} begins"
+
+
+def _sum_priced(energy: I64, prices: Prices, starts_ms: I64, measure: Priced) -> Decimal:
+    """Energy × price. Errors: OverflowError, UsageInvalid for an interval without a price."""
+    numbers, lacking = prices.of_intervals(starts_ms)
+    if lacking.any():
+        raise no_price(measure, int(starts_ms[lacking][0]))
+    scaled = prices.scaled()
+    if int(energy.sum()) * scaled.most > _MOST:
+        raise OverflowError("energy × price: more than 64 bits hold")
+    return Decimal(int(np.dot(energy, numbers))).scaleb(-scaled.digits)
+
+
+def _sum_priced_slowly(energy: I64, prices: Prices, starts_ms: I64, measure: Priced) -> Decimal:
+    """As `_sum_priced`, of any numbers."""
+    sum_ = ZERO
+    for n, when_ms in zip(energy.tolist(), starts_ms.tolist(), strict=True):
+        price = prices.at(when_ms)
+        if price is None:
+            raise no_price(measure, when_ms)
+        sum_ += n * price
+    return sum_
 
 
 def _greatest(profile: Profile, first: int, end: int, minutes: int) -> int:

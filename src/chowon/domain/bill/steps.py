@@ -39,6 +39,12 @@ class Step(Protocol):
         """What the next kWh adds to `exact`, jumps left out."""
 
 
+def rounded_charge(step: Step, run: Run) -> Decimal:
+    """The step's amount as its line rounds it."""
+    amount = step.charge(run)
+    return amount if step.line.round is None else step.line.round.apply(amount)
+
+
 @runtime_checkable
 class Segmented(Protocol):
     """A charge that is known segment by segment: (place of the segment, amount × days of the period).

@@ -8,16 +8,17 @@ from typing import Final
 from chowon.domain.bill.exact import Exact
 from chowon.domain.bill.outcome import Part, Segment
 from chowon.domain.bill.split import HomesRun, Run, segments_of
-from chowon.domain.bill.steps import Setting
+from chowon.domain.bill.steps import Setting, rounded_charge
+from chowon.domain.bill.usage import Usage
 from chowon.domain.clock import Period
 from chowon.domain.tariff.kinds import Deduction, Line, Minimum, Percentage, RoundTotal, Subtotal
-from chowon.domain.tariff.terms import ZERO, Price, in_force
+from chowon.domain.tariff.terms import ZERO, LeastCharge, Price, in_force
 
 _ONE: Final = Decimal(1)
 _HUNDRED: Final = Decimal(100)
 
 
-def _monthly_price(line: Deduction | Minimum | Percentage, setting: Setting) -> Price | None:
+def _monthly_price(line: Deduction | Percentage, setting: Setting) -> Price | None:
     """The price of the reading month, None where the line doesn't exist then."""
     month = setting.reading_month
     return in_force(line.prices, month) if line.exists_on(month) else None
@@ -30,12 +31,26 @@ def _whole(period: Period) -> Segment:
 
 def deduction_step(line: Deduction, setting: Setting) -> "DeductionStep":
     """The line with its limit of this reading month."""
-    return DeductionStep(line, _monthly_price(line, setting), setting.period, setting.split.part)
+    return DeductionStep(line, _monthly_price(line, setting), setting.period)
 
 
 def minimum_step(line: Minimum, setting: Setting) -> "MinimumStep":
     """The line with its least amount of this reading month."""
-    return MinimumStep(line, _monthly_price(line, setting), setting.period)
+    month = setting.reading_month
+    least = in_force(line.prices, month) if line.exists_on(month) else None
+    if least is None:
+        return MinimumStep(line, None, ZERO, setting.period)
+    amount = _cost_of(least.kwh or ZERO, line, setting) if least.amount is None else least.amount
+    return MinimumStep(line, least, amount, setting.period)
+
+
+def _cost_of(kwh: Decimal, line: Minimum, setting: Setting) -> Decimal:
+    """What the lines `of` come to for so many kWh a full period."""
+    split = setting.split
+    usage = Usage(split.month_share(kwh, split.days))
+    run = Run(usage, split.kwh(usage.kwh))
+    steps = (step for step in setting.above if step.line.id in line.of)
+    return sum((rounded_charge(step, run) for step in steps), ZERO)
 
 
 def subtotal_step(line: Subtotal, _setting: Setting) -> "SubtotalStep":
@@ -55,24 +70,19 @@ class DeductionStep:
     line: Deduction
     price: Price | None
     period: Period
-    part: Fraction
-    """As `Split.part`"""
 
     def charge(self, run: Run) -> Decimal:
         """0 or less."""
-        line = self.line
-        if self.price is None or (line.upto_kwh is not None and run.exceeds(line.upto_kwh, self.part)):
+        if self.price is None:
             return ZERO
-        return -min(self.price.value, max(ZERO, run.sum_of(line.of) - line.keep)) or ZERO
+        return -min(self.price.value, max(ZERO, run.sum_of(self.line.of) - self.line.keep)) or ZERO
 
     def charges(self, homes: HomesRun) -> Exact:
         """As `charge`."""
-        line = self.line
         if self.price is None:
             return homes.nothing
-        kept = homes.sum_of(line.of).at_least(line.keep)
-        taken = kept.plus(-line.keep).at_most(self.price.value)
-        return -(taken if line.upto_kwh is None else taken.where(~homes.above(line.upto_kwh)))
+        kept = homes.sum_of(self.line.of).at_least(self.line.keep)
+        return -kept.plus(-self.line.keep).at_most(self.price.value)
 
     exact = charge
 
@@ -91,18 +101,19 @@ class MinimumStep:
     """What the sum lacks to the least amount."""
 
     line: Minimum
-    price: Price | None
+    price: LeastCharge | None
+    least: Decimal
     period: Period
 
     def charge(self, run: Run) -> Decimal:
         """0 or more."""
-        return ZERO if self.price is None else max(ZERO, self.price.value - run.sum_of(self.line.of))
+        return ZERO if self.price is None else max(ZERO, self.least - run.sum_of(self.line.of))
 
     def charges(self, homes: HomesRun) -> Exact:
         """As `charge`."""
         if self.price is None:
             return homes.nothing
-        return (-homes.sum_of(self.line.of)).plus(self.price.value).at_least(0)
+        return (-homes.sum_of(self.line.of)).plus(self.least).at_least(0)
 
     exact = charge
 
@@ -218,7 +229,7 @@ class RoundTotalStep:
     slope = exact
 
 
-def _once(line: Line, price: Price | None, amount: Decimal, period: Period) -> tuple[Part, ...]:
+def _once(line: Line, price: Price | LeastCharge | None, amount: Decimal, period: Period) -> tuple[Part, ...]:
     if price is None or not amount:
         return ()
     return (Part(line.label, _ONE, "once", amount, amount, price.since, price.source, _whole(period)),)

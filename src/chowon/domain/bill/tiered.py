@@ -91,8 +91,13 @@ def _times(line: TieredFixed | TieredEnergy, setting: Setting) -> Decimal:
 
 def _bounds(line: TieredFixed | TieredEnergy, setting: Setting, day: date) -> tuple[Decimal, ...]:
     """The bounds of a full period."""
-    tiers = setting.tariff.tiers_on(line.tiers, day)
-    times = _times(line, setting) * (setting.split.whole_days if tiers.per_day else 1)
+    return bounds_on(line.tiers, setting, day, _times(line, setting))
+
+
+def bounds_on(name: str, setting: Setting, day: date, times: Decimal = _ONE) -> tuple[Decimal, ...]:
+    """The bounds of these tiers for a full period."""
+    tiers = setting.tariff.tiers_on(name, day)
+    times *= setting.split.whole_days if tiers.per_day else 1
     return tiers.upto_kwh if times == 1 else tuple(bound * times for bound in tiers.upto_kwh)
 
 
@@ -272,7 +277,8 @@ class EnergyStep:
         for row in self.rows:
             left = homes.segment_kwh[row.place]
             for n, (bound, kwh) in enumerate(zip(row.bounds, self._widths(row), strict=True)):
-                used = left.at_most(kwh).where(homes.above(bound), left)
+                width = homes.quotient(homes.nothing.plus(kwh)) if isinstance(kwh, Fraction) else kwh
+                used = left.at_most(width).where(homes.above(bound), left)
                 left = left.less(used)
                 yield row, n, used
             yield row, len(row.bounds), left

@@ -3,7 +3,7 @@
 Energy is whole numbers of the profile's own unit or Decimal kWh; instants are ms UTC.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
@@ -134,27 +134,6 @@ class Usage:
             raise UsageInvalid(
                 f"usage: found bands that add up to {sum(self.bands.values(), ZERO)} kWh; expected {self.kwh}"
             )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Prices:
-    """Prices by interval, e.g. of a day-ahead market; None where none is known."""
-
-    start_ms: int
-    step_ms: int
-    values: Sequence[Decimal | None]
-    """(n,) the tariff's currency per kWh"""
-
-    def at(self, time_ms: int) -> Decimal | None:
-        """The price at an instant."""
-        place = (time_ms - self.start_ms) // self.step_ms
-        return self.values[place] if 0 <= place < len(self.values) else None
-
-    def mean(self, from_ms: int, to_ms: int) -> Decimal:
-        """Of the known prices of intervals that begin between two instants; 0 without any."""
-        first, end = ((ms - self.start_ms) // self.step_ms for ms in (from_ms, to_ms))
-        known = [price for price in self.values[max(first, 0) : max(end, 0)] if price is not None]
-        return sum(known, ZERO) / len(known) if known else ZERO
 
 
 def _check(name: str, number: object) -> None:  # a caller without type checking may hand in anything

@@ -122,10 +122,10 @@ def _expected(table: Table, context: Context) -> dict[str, Decimal]:
     wanted = table.table("expect")
     if wanted is None or not wanted.content:
         table.note("expect", "the amounts of lines, and total: { base = 1600, total = 65160 }")
+    known = [*(line.id for line in context.lines), "total", "carried"]
     for name in wanted.content if wanted is not None else ():
         assert wanted is not None
         expect[name] = wanted.number(name)
-        known = [*(line.id for line in context.lines), "total", "carried"]
         if name not in known:
             wanted.note(name, close_match(name, known))
     return expect

@@ -7,6 +7,7 @@ from typing import Any, Final
 from chowon.domain.tariff.context import (
     Context,
     band_prices_of,
+    band_tier_prices_of,
     number_option,
     prices_of,
     seasonal,
@@ -24,12 +25,15 @@ from chowon.domain.tariff.kinds import (
     PriceSeries,
     TieredEnergy,
     TieredFixed,
+    TieredTimeOfUse,
     TimeOfUse,
 )
 from chowon.domain.tariff.terms import ZERO, Over, TierPrice
 
 _PRICE_DAYS: Final[tuple[PriceDay, ...]] = ("usage_day", "reading_month")
-_FLOWS: Final[tuple[Flow, ...]] = ("import", "export", "net")
+_FLOWS: Final[tuple[Flow, ...]] = ("import", "export", "net", "net_import", "net_export")
+_FLOWS_BY_INTERVAL: Final[tuple[Flow, ...]] = _FLOWS[:3]
+_FLOWS_IN_TIERS: Final[tuple[Flow, ...]] = ("import", "net_import")
 _FEE_PER: Final[tuple[FeePer, ...]] = ("month", "day", "bill")
 _MONTHS: Final = frozenset(range(1, 13))
 _HOUR_MIN: Final = 60
@@ -88,12 +92,25 @@ def time_of_use(table: Table, context: Context, common: dict[str, Any]) -> Line:
     return TimeOfUse(**common, calendar=name, of=table.one_of("of", _FLOWS, "import"), prices=prices)
 
 
+def tiered_time_of_use(table: Table, context: Context, common: dict[str, Any]) -> Line:
+    """A [[line]] of this kind."""
+    name, tiers = _calendar(table, context), table.text("tiers")
+    if tiers not in context.tiers:
+        table.note("tiers", close_match(tiers, list(context.tiers)))
+    sets = context.tiers.get(tiers, ())
+    bounds = len(sets[0].upto_kwh) if sets else 0
+    calendar = context.calendars.get(name)
+    prices = band_tier_prices_of(table, calendar, bounds, common["since"], context)
+    of = table.one_of("of", _FLOWS_IN_TIERS, "import")
+    return TieredTimeOfUse(**common, calendar=name, of=of, tiers=tiers, prices=prices)
+
+
 def price_series(table: Table, context: Context, common: dict[str, Any]) -> Line:
     """A [[line]] of this kind."""
     return PriceSeries(
         **common,
         series=table.text("series"),
-        of=table.one_of("of", _FLOWS, "import"),
+        of=table.one_of("of", _FLOWS_BY_INTERVAL, "import"),
         prices=seasonal_prices_of(table, "factor", common["since"], context),
     )
 
@@ -138,7 +155,6 @@ def fixed(table: Table, context: Context, common: dict[str, Any]) -> Line:
         **common,
         per=table.one_of("per", _FEE_PER, "month"),
         times=number_option(table, "times", context),
-        above_kwh=table.number("above_kwh", ZERO) if table.has("above_kwh") else None,
         prices=seasonal_prices_of(table, "amount", common["since"], context),
     )
 

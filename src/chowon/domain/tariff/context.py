@@ -11,6 +11,7 @@ from chowon.domain.tariff.fields import NO_DAY, Table, as_decimal, close_match
 from chowon.domain.tariff.kinds import Line, Subtotal
 from chowon.domain.tariff.terms import (
     BandPrice,
+    BandTierPrice,
     Dated,
     Option,
     Price,
@@ -66,8 +67,8 @@ def prices_of(table: Table, value_key: str, since: date, monthly: bool) -> tuple
     for entry in table.tables("price", required=True):
         value = entry.number(value_key)
         price = Price(entry.day("from"), entry.text("source"), value, _components(entry, value))
-        if monthly and price.since.day != 1:
-            entry.note("from", "the first day of a reading month, e.g. 2022-07-01")
+        if monthly:
+            begins_a_month(entry, price.since)
         prices.append(price)
         entry.finish()
         in_order(entry, prices)
@@ -91,17 +92,36 @@ def band_prices_of(
     """Dated prices a band, each of one season or of the whole year."""
 
     def read(entry: Table, season: str | None) -> BandPrice:
-        bands = entry.table("bands")
-        if bands is None:
-            entry.note("bands", "a price for each band: { light = 89.4, peak = 163.1 }")
-            return BandPrice(entry.day("from"), entry.text("source"), (), season)
-        per_band = tuple((name, bands.number(name)) for name in bands.content)
-        known = () if calendar is None else calendar.bands
-        if calendar is not None and set(bands.content) != set(known):
-            entry.note("bands", f"one price for each band of the calendar: {', '.join(known)}")
+        bands = _bands_of(entry, calendar, "{ light = 89.4, peak = 163.1 }")
+        per_band = () if bands is None else tuple((name, bands.number(name)) for name in bands.content)
         return BandPrice(entry.day("from"), entry.text("source"), per_band, season)
 
     return seasonal(table, since, context, read)
+
+
+def band_tier_prices_of(
+    table: Table, calendar: Calendar | None, bounds: int, since: date, context: Context
+) -> tuple[BandTierPrice, ...]:
+    """Dated prices a band and tier, each of one season or of the whole year."""
+
+    def read(entry: Table, season: str | None) -> BandTierPrice:
+        bands = _bands_of(entry, calendar, "{ light = [0.1, 0.2], peak = [0.3, 0.4] }")
+        per_band = () if bands is None else tuple((name, bands.numbers(name)) for name in bands.content)
+        if any(len(prices) != bounds + 1 for _, prices in per_band):
+            entry.note("bands", f"{bounds + 1} prices a band, one a tier")
+        return BandTierPrice(entry.day("from"), entry.text("source"), per_band, season)
+
+    return seasonal(table, since, context, read)
+
+
+def _bands_of(entry: Table, calendar: Calendar | None, example: str) -> Table | None:
+    """The table of a price's bands."""
+    bands = entry.table("bands")
+    if bands is None:
+        entry.note("bands", f"a price for each band: {example}")
+    elif calendar is not None and set(bands.content) != set(calendar.bands):
+        entry.note("bands", f"one price for each band of the calendar: {', '.join(calendar.bands)}")
+    return bands
 
 
 def seasonal(
@@ -136,6 +156,12 @@ def season_of(entry: Table, context: Context) -> str | None:
     if season is not None and season not in context.seasons:
         entry.note("season", close_match(season, list(context.seasons)))
     return season
+
+
+def begins_a_month(entry: Table, since: date) -> None:
+    """Note a price by reading month that begins on another day than a month's first."""
+    if since.day != 1:
+        entry.note("from", "the first day of a reading month, e.g. 2022-07-01")
 
 
 def in_order(entry: Table, prices: Sequence[_D]) -> None:

@@ -81,6 +81,8 @@ class Tariff:
     """First day that the file knows."""
     until: date | None
     """First day that it no longer knows; None: it goes on."""
+    known_until: date | None
+    """First day for which its prices aren't known; they go on, and bills say so."""
     kwh_round: Rounding | None
     """How kWh are rounded when a period is split by days; None keeps their decimals."""
     period_source: str

@@ -7,8 +7,10 @@ from typing import Final, Literal
 
 from chowon.domain.tariff.terms import (
     BandPrice,
+    BandTierPrice,
     Condition,
     DiscountPrice,
+    LeastCharge,
     Over,
     Price,
     Rounding,
@@ -42,6 +44,17 @@ class Line:
     choices: tuple[Choice, ...] = ()
     when: tuple[Condition, ...] = ()
     """The customers who have the line: those for whom one of these holds; all, where there is none."""
+    above_kwh: Decimal | None = None
+    """Only on bills of a use above this,"""
+    upto_kwh: Decimal | None = None
+    """and of at most this, at the pace of a full period."""
+    known_until: date | None = None
+    """First day, or reading month, for which its prices aren't known; they go on, and bills say so."""
+
+    @property
+    def by_reading_month(self) -> bool:
+        """Whether its prices are those of the month in which the meter is read, not of days of use."""
+        return getattr(self, "by", None) == "reading_month"
 
     def exists_on(self, day: date) -> bool:
         """Whether the line is on bills for this day."""
@@ -52,8 +65,10 @@ PriceDay = Literal["usage_day", "reading_month"]
 KwhOf = Literal["split", "exact"]
 Per = Literal["period", "segment"]
 Weight = Literal["days", "reading_month"]
-Flow = Literal["import", "export", "net"]
-"""What is taken from the grid, given to it, or the one less the other."""
+Flow = Literal["import", "export", "net", "net_import", "net_export"]
+"""What is taken from the grid, given to it, or the one less the other; of that what is above 0, or below."""
+GIVEN: Final[tuple[Flow, ...]] = ("export", "net_export")
+"""The flows of lines whose amount is taken off."""
 FeePer = Literal["month", "day", "bill"]
 
 
@@ -87,7 +102,7 @@ class PerKwh(Line):
     round_components: bool
     prices: tuple[Price, ...]
     of: Flow = "import"
-    """Of "export", the amount is taken off."""
+    """Of `GIVEN`, the amount is taken off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +111,19 @@ class TimeOfUse(Line):
 
     calendar: str
     of: Flow
-    """Of "export", the amount is taken off."""
+    """Of `GIVEN`, the amount is taken off."""
     prices: tuple[BandPrice, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TieredTimeOfUse(Line):
+    """The kWh of each band by themselves, block by block."""
+
+    calendar: str
+    of: Flow
+    """"import" or "net_import\""""
+    tiers: str
+    prices: tuple[BandTierPrice, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +132,7 @@ class PriceSeries(Line):
 
     series: str
     of: Flow
-    """Of "export", the amount is taken off."""
+    """Of `GIVEN`, the amount is taken off."""
     prices: tuple[Price, ...]
 
 
@@ -136,8 +162,6 @@ class Fixed(Line):
     per: FeePer
     times: str | None
     """The numeric option it is multiplied by"""
-    above_kwh: Decimal | None
-    """Only for a use above this"""
     prices: tuple[Price, ...]
 
 
@@ -153,6 +177,11 @@ class PerPoint(Line):
     """The option counts as this at most, and as `least` at least."""
     prices: tuple[Price, ...]
 
+    @property
+    def by_reading_month(self) -> bool:
+        """Always."""
+        return True
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarryOver(Line):
@@ -166,9 +195,13 @@ class Deduction(Line):
     """Takes off up to the reading month's limit from the sum of the lines `of`, which keeps `keep`."""
 
     of: tuple[str, ...]
-    upto_kwh: Decimal | None
     keep: Decimal
     prices: tuple[Price, ...]
+
+    @property
+    def by_reading_month(self) -> bool:
+        """Always."""
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,9 +218,10 @@ class Discount(Line):
 class PerKwhCredit(Line):
     """Takes off a price for each of the first kWh, by day of use; each price's days are rounded apart."""
 
-    upto_kwh: Decimal | None
+    first_kwh: Decimal | None
+    """None: all of them"""
     per_day: bool = False
-    """Whether `upto_kwh` is of a day, for as many days as a period has."""
+    """Whether `first_kwh` is of a day, for as many days as a period has."""
     prices: tuple[Price, ...]
 
 
@@ -200,7 +234,12 @@ class Minimum(Line):
     """Adds what the sum of the lines `of` lacks to the reading month's least amount."""
 
     of: tuple[str, ...]
-    prices: tuple[Price, ...]
+    prices: tuple[LeastCharge, ...]
+
+    @property
+    def by_reading_month(self) -> bool:
+        """Always."""
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,3 +261,7 @@ class Percentage(Line):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundTotal(Line):
     """The difference that rounds the sum of all lines above."""
+
+
+NOT_FOR_SOME_USES: Final = (TieredFixed, TieredEnergy, CarryOver, Subtotal, RoundTotal)
+"""The kinds of line that every use has: tiers tell uses apart by themselves, the others are sums."""

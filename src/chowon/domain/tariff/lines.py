@@ -7,14 +7,16 @@ from chowon.domain.tariff import charges, sums
 from chowon.domain.tariff.conditions import conditions_of, one_customer_has_both
 from chowon.domain.tariff.context import Context
 from chowon.domain.tariff.fields import Table, close_match
-from chowon.domain.tariff.kinds import Choice, Line
+from chowon.domain.tariff.kinds import NOT_FOR_SOME_USES, Choice, Line
+from chowon.domain.tariff.terms import ZERO
 from chowon.errors import Problem
 
-_FIXED: Final = frozenset({"id", "kind", "label", "choice", "when", "from", "until"})
+_FIXED: Final = frozenset({"id", "kind", "label", "choice", "when", "from", "until", "known_until"})
 """What a choice can't change."""
+_USES: Final = ("above_kwh", "upto_kwh")
 _FIELDS: Final = {
     "price": ("prices",),
-    "upto_kwh_per_day": ("upto_kwh", "per_day"),
+    "first_kwh_per_day": ("first_kwh", "per_day"),
 }
 """What a key of the file is called in the line, where it is not the same."""
 
@@ -55,11 +57,39 @@ def _whole(table: Table, read: "Callable[[Table, Context, dict[str, Any]], Line]
         "since": since,
         "until": until,
         "when": conditions_of(table, context.options),
+        "known_until": table.day("known_until") if table.has("known_until") else None,
+        **{key: table.number(key, ZERO) if table.has(key) else None for key in _USES},
     }
     line = read(table, context, common)
+    _check_uses(table, line)
+    _check_known(table, line)
     table.has("choice")
     table.finish()
     return line
+
+
+def _check_uses(table: Table, line: Line) -> None:
+    """Note bounds of the use that hold for none, or stand where they can't."""
+    above, upto = line.above_kwh, line.upto_kwh
+    if above is not None and upto is not None and upto <= above:
+        table.note("upto_kwh", f"more than above_kwh, {above}")
+    if isinstance(line, NOT_FOR_SOME_USES):
+        for key in _USES:
+            if table.has(key):
+                table.note(key, "nothing here: a line of this kind is on bills of every use")
+
+
+def _check_known(table: Table, line: Line) -> None:
+    """Note a `known_until` that no bill can go by."""
+    known_until = line.known_until
+    if known_until is None:
+        return
+    if not hasattr(line, "prices"):
+        table.note("known_until", "nothing here: a line of this kind has no prices")
+    elif known_until <= line.since:
+        table.note("known_until", f"the first day without known prices, later than {line.since}")
+    elif line.by_reading_month and known_until.day != 1:
+        table.note("known_until", "the first day of a reading month, e.g. 2027-01-01")
 
 
 def _with_choices(
@@ -88,6 +118,8 @@ def _with_choices(
         if not problems and not fixed:
             names = tuple(name for key in changes.content for name in _FIELDS.get(key, (key,)))
             choices.append(Choice(option, value, names, changed))
+    if not choices:
+        return line
     arguments = {name: getattr(line, name) for name in line.__dataclass_fields__}
     return type(line)(**{**arguments, "choices": tuple(choices)})
 
@@ -97,6 +129,7 @@ KINDS: Final[dict[str, Callable[[Table, Context, dict[str, Any]], Line]]] = {
     "tiered_energy": charges.tiered_energy,
     "per_kwh": charges.per_kwh,
     "time_of_use": charges.time_of_use,
+    "tiered_time_of_use": charges.tiered_time_of_use,
     "price_series": charges.price_series,
     "demand": charges.demand,
     "fixed": charges.fixed,

@@ -59,6 +59,7 @@ def parse(document: Mapping[str, object], where: str, holiday_source: HolidaySou
         timezone=top.text("timezone"),
         since=since,
         until=until,
+        known_until=_known_until(top, since, until),
         kwh_round=counts.kwh_round,
         period_source=counts.source,
         split=counts.split,
@@ -83,6 +84,15 @@ def parse(document: Mapping[str, object], where: str, holiday_source: HolidaySou
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise TariffInvalid(f"{where} cannot be used: {count}", problems)
     return tariff
+
+
+def _known_until(top: Table, since: date, until: date | None) -> date | None:
+    if not top.has("known_until"):
+        return None
+    known_until = top.day("known_until")
+    if not since < known_until or (until is not None and known_until > until):
+        top.note("known_until", f"the first day without known prices, later than {since}, not after `until`")
+    return known_until
 
 
 class _Period(NamedTuple):

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from chowon.domain.tariff.context import (
     Context,
+    begins_a_month,
     from_the_start,
     in_order,
     number_option,
@@ -16,17 +17,21 @@ from chowon.domain.tariff.kinds import (
     CarryOver,
     Deduction,
     Discount,
+    Fixed,
     Line,
     Minimum,
     Per,
     Percentage,
+    PerKwh,
     PerKwhCredit,
     PerPoint,
     RoundTotal,
     Subtotal,
+    TieredEnergy,
+    TieredFixed,
     Weight,
 )
-from chowon.domain.tariff.terms import ZERO, DiscountPrice
+from chowon.domain.tariff.terms import ZERO, DiscountPrice, LeastCharge
 
 _WEIGHTS: Final[tuple[Weight, ...]] = ("days", "reading_month")
 _PER: Final[tuple[Per, ...]] = ("period", "segment")
@@ -37,7 +42,6 @@ def deduction(table: Table, context: Context, common: dict[str, Any]) -> Line:
     return Deduction(
         **common,
         of=of_lines(table, context),
-        upto_kwh=table.number("upto_kwh", ZERO) if table.has("upto_kwh") else None,
         keep=table.number("keep", ZERO, ZERO),
         prices=prices_of(table, "limit", common["since"], monthly=True),
     )
@@ -74,22 +78,43 @@ def _caps_in_season(entry: Table, context: Context, cap: Decimal | None) -> tupl
 
 def per_kwh_credit(table: Table, _context: Context, common: dict[str, Any]) -> Line:
     """A [[line]] of this kind."""
-    if table.has("upto_kwh") and table.has("upto_kwh_per_day"):
-        table.note("upto_kwh", "either upto_kwh or upto_kwh_per_day")
-    per_day = table.has("upto_kwh_per_day")
-    key = "upto_kwh_per_day" if per_day else "upto_kwh"
-    upto_kwh = table.number(key, ZERO) if table.has(key) else None
+    if table.has("first_kwh") and table.has("first_kwh_per_day"):
+        table.note("first_kwh", "either first_kwh or first_kwh_per_day")
+    per_day = table.has("first_kwh_per_day")
+    key = "first_kwh_per_day" if per_day else "first_kwh"
+    first_kwh = table.number(key, ZERO) if table.has(key) else None
     prices = prices_of(table, "credit", common["since"], monthly=False)
-    return PerKwhCredit(**common, upto_kwh=upto_kwh, per_day=per_day, prices=prices)
+    return PerKwhCredit(**common, first_kwh=first_kwh, per_day=per_day, prices=prices)
 
 
 def minimum(table: Table, context: Context, common: dict[str, Any]) -> Line:
     """A [[line]] of this kind."""
-    return Minimum(
-        **common,
-        of=of_lines(table, context),
-        prices=prices_of(table, "amount", common["since"], monthly=True),
+    of, since = of_lines(table, context), common["since"]
+    prices: list[LeastCharge] = []
+    for entry in table.tables("price", required=True):
+        if entry.has("amount") == entry.has("of_kwh"):
+            entry.note("amount", "either an amount or of_kwh: what so many kWh cost")
+        elif entry.has("of_kwh") and not all(
+            _follows_from_kwh(line) for line in context.lines if line.id in of
+        ):
+            entry.note(
+                "of_kwh", "lines `of` that follow from the kWh alone and are rounded: tiers, by kWh, fixed"
+            )
+        amount = entry.number("amount") if entry.has("amount") else None
+        kwh = entry.number("of_kwh", ZERO) if entry.has("of_kwh") else None
+        prices.append(LeastCharge(entry.day("from"), entry.text("source"), amount, kwh))
+        begins_a_month(entry, prices[-1].since)
+        entry.finish()
+        in_order(entry, prices)
+    from_the_start(table, prices, since)
+    return Minimum(**common, of=of, prices=tuple(prices))
+
+
+def _follows_from_kwh(line: Line) -> bool:
+    by_kwh = isinstance(line, TieredFixed | TieredEnergy | Fixed) or (
+        isinstance(line, PerKwh) and line.of == "import"
     )
+    return by_kwh and line.round is not None
 
 
 def subtotal(table: Table, context: Context, common: dict[str, Any]) -> Line:

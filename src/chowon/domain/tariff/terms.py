@@ -121,6 +121,17 @@ class BandPrice:
     """As `Price.season`."""
 
 
+@dataclass(frozen=True, slots=True)
+class BandTierPrice:
+    """One dated price a band and tier, money per kWh."""
+
+    since: date
+    source: str
+    per_band: tuple[tuple[str, tuple[Decimal, ...]], ...]
+    season: str | None = None
+    """As `Price.season`."""
+
+
 class Seasonal(Dated, Protocol):
     """Anything dated that may be in force in one season only."""
 
@@ -178,6 +189,17 @@ class DiscountPrice:
     """None: without a bound."""
     in_season: tuple[tuple[str, Decimal], ...]
     """The cap of days in a season, by the season's id, where it differs."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeastCharge:
+    """One dated least amount a month: of money, or what so many kWh would cost."""
+
+    since: date
+    source: str
+    amount: Decimal | None
+    kwh: Decimal | None
+    """One of both is there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ from chowon.domain.tariff.calendars import Calendar, DayRule, HolidayRule
 from chowon.domain.tariff.definition import Case, HoursOf, OnlyLargest, Tariff
 from chowon.domain.tariff.terms import (
     BandPrice,
+    BandTierPrice,
     Condition,
     DiscountPrice,
+    LeastCharge,
     Option,
     Over,
     Price,
@@ -24,11 +26,13 @@ from chowon.domain.tariff.terms import (
 Document: TypeAlias = dict[str, Any]
 """As `tomllib` reads it: texts, Decimals, booleans, dates, lists and tables"""
 
+AnyPrice: TypeAlias = Price | TierPrice | BandPrice | BandTierPrice | DiscountPrice | LeastCharge
 _NAMES: Final[dict[type[kinds.Line], str]] = {
     kinds.TieredFixed: "tiered_fixed",
     kinds.TieredEnergy: "tiered_energy",
     kinds.PerKwh: "per_kwh",
     kinds.TimeOfUse: "time_of_use",
+    kinds.TieredTimeOfUse: "tiered_time_of_use",
     kinds.PriceSeries: "price_series",
     kinds.Demand: "demand",
     kinds.Fixed: "fixed",
@@ -49,7 +53,6 @@ _VALUE_KEYS: Final[dict[type[kinds.Line], str]] = {
     kinds.Fixed: "amount",
     kinds.Deduction: "limit",
     kinds.PerKwhCredit: "credit",
-    kinds.Minimum: "amount",
     kinds.Percentage: "percent",
     kinds.PerPoint: "percent",
 }
@@ -74,6 +77,7 @@ def document_of(tariff: Tariff) -> Document:
             "timezone": tariff.timezone,
             "from": tariff.since,
             "until": tariff.until,
+            "known_until": tariff.known_until,
             "price_step": tariff.price_step,
             "never_falls": tariff.never_falls,
             "period": _without_none(period),
@@ -110,8 +114,8 @@ def _keys(line: kinds.Line, fields: Iterable[str]) -> Document:
         value = getattr(line, name)
         if name == "prices":
             document["price"] = [_price(price, _VALUE_KEYS.get(type(line), "")) for price in value]
-        elif name == "upto_kwh" and getattr(line, "per_day", False):
-            document["upto_kwh_per_day"] = value
+        elif name == "first_kwh" and getattr(line, "per_day", False):
+            document["first_kwh_per_day"] = value
         else:
             document[name] = _plain(value)
     return document
@@ -127,8 +131,10 @@ def _plain(value: object) -> object:
     return value
 
 
-def _price(price: Price | TierPrice | BandPrice | DiscountPrice, value_key: str) -> Document:
+def _price(price: AnyPrice, value_key: str) -> Document:
     document: Document = {"from": price.since, "source": price.source}
+    if isinstance(price, LeastCharge):
+        return _without_none(document | {"amount": price.amount, "of_kwh": price.kwh})
     if isinstance(price, DiscountPrice):
         document |= {"percent": price.percent, "cap": price.cap, "in_season": dict(price.in_season) or None}
         return _without_none(document)
@@ -137,6 +143,8 @@ def _price(price: Price | TierPrice | BandPrice | DiscountPrice, value_key: str)
         document |= {"per_tier": list(price.per_tier), "over": price.over}
     elif isinstance(price, BandPrice):
         document["bands"] = dict(price.per_band)
+    elif isinstance(price, BandTierPrice):
+        document["bands"] = {band: list(prices) for band, prices in price.per_band}
     else:
         document[value_key] = price.value
         document["component"] = [{"label": _text(t), "price": part} for t, part in price.components] or None

@@ -203,6 +203,14 @@ def test_a_path_that_leads_nowhere_is_absent() -> None:
     assert at({"a": [1, 2]}, ("a", 1)) == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "channel"), [("Power produced", "produced"), ("Returned power A", "returned_a")]
+)
+def test_power_that_is_named_after_export_never_counts_as_import_by_itself(name: str, channel: str) -> None:
+    (sensor,) = _sensors(name=name)
+    assert (sensor.quantity, sensor.channel) == ("power_w", channel)
+
+
 def test_an_empty_message_takes_the_announcement_back() -> None:
     known = _learned((CONFIG, POWER), (CONFIG, ""))
     assert (known.topics(), known.sensors()) == (frozenset(), ())

@@ -68,7 +68,7 @@ class Announcements:
         """
         if len(payload) > LONGEST_MESSAGE:
             raise self._too_much(topic, f"{len(payload)} bytes", f"at most {LONGEST_MESSAGE} bytes")
-        # A topic without slash stands for the prefix, which may hold several levels.
+        # The prefix may have several levels; one stands for all of them.
         found = discovered(f"_/{topic.removeprefix(f'{self._prefix}/')}", payload)
         sensors = tuple(s for s in found.sensors if not self._read_already(s.state_topic))
         before = self._by_config.get(topic, ())
@@ -111,9 +111,11 @@ class Announcements:
         if sensors:
             self._configs_of[device] = {config for config, own in by_config.items() if own}
             self._settled[device] = sensors
+        by_state: dict[str, list[Announced]] = {}
         for sensor in sensors:
-            by_device = self._by_state.setdefault(sensor.state_topic, {})
-            by_device[device] = (*by_device.get(device, ()), sensor)
+            by_state.setdefault(sensor.state_topic, []).append(sensor)
+        for topic, there in by_state.items():
+            self._by_state.setdefault(topic, {})[device] = tuple(there)
 
     def _too_much(self, topic: str, found: str, expected: str) -> PayloadRejected:
         self.refused += 1

@@ -7,8 +7,9 @@ unit or template cannot be understood, is a problem.
 
 A channel is what remains of a sensor's name without the device's name and the words for the quantity: "Power"
 is "main", "Power Phase A" is "a", "Heat pump energy" is "heat_pump". A counter is export if its name says
-export, returned, produced or the like. Units are turned by their name, whatever the class; a class without a
-unit is a problem. Source: Home Assistant's pages on MQTT discovery and on sensors.
+export, returned, produced or the like; power of such a name is a channel of its own ("produced"), for its
+sign is anybody's guess. A sensor without a class is known by W and Wh and their multiples. Source: Home
+Assistant's pages on MQTT discovery and on sensors.
 """
 
 import re
@@ -64,26 +65,16 @@ _SHARED: Final = ("state_topic", "availability", "availability_topic", "device",
 _EXPORT: Final = frozenset(
     {"export", "exported", "feed", "fed", "injected", "produced", "return", "returned", "역송"}
 )
-_PLAIN: Final = _EXPORT | frozenset(
+_PLAIN: Final = frozenset(
     {
-        *("active", "apparent", "consumed", "consumption", "current", "delivered", "energy", "frequency"),
-        *("import", "imported", "in", "instantaneous", "line", "meter", "mains", "phase", "power"),
-        *("reactive", "sensor", "the", "to", "total", "usage", "voltage", "main"),
-        *(
-            "전력",
-            "전력량",
-            "유효전력",
-            "무효전력",
-            "소비전력",
-            "전압",
-            "전류",
-            "주파수",
-            "에너지",
-            "누적",
-            "총",
-        ),
+        *("active", "consumed", "consumption", "current", "delivered", "energy", "frequency", "import"),
+        *("imported", "in", "instantaneous", "line", "main", "mains", "meter", "phase", "power", "reactive"),
+        *("sensor", "the", "to", "total", "usage", "voltage"),
+        *("전력", "전력량", "유효전력", "무효전력", "소비전력", "전압"),
+        *("전류", "주파수", "에너지", "누적", "총"),
     }
 )
+"""Words that say no more than the quantity does."""
 _LONGEST_TEXT: Final = 1024
 _MOST_COMPONENTS: Final = 500
 
@@ -203,16 +194,17 @@ def _sensor(name: str, sent: Mapping[str, object]) -> Announced | None:
         raise _Unclear("state_topic", sent.get("state_topic"), "the topic of its state, without + and #")
     device, device_name, device_model = _device(sent, name)
     unique_id = _text(sent.get("unique_id")) or name
-    words = _words(sent, name, device_name)
-    counter = "export_wh" if quantity == "import_wh" and _EXPORT.intersection(words) else quantity
+    words = [word for word in _words(sent, name, device_name) if word not in _PLAIN]
+    if kind == "energy" and not _EXPORT.isdisjoint(words):
+        quantity, words = "export_wh", [word for word in words if word not in _EXPORT]
     picked = _picked(sent)
     return Announced(
         unique_id,
         device,
         device_name,
         device_model,
-        _channel(words),
-        counter,
+        key_from("_".join(words)) if words else DEFAULT_NAME,
+        quantity,
         factors[unit] * picked.factor,
         topic,
         picked.path,
@@ -278,11 +270,6 @@ def _words(sent: Mapping[str, object], name: str, device_name: str | None) -> li
         given = name.rsplit("/", 1)[-1]
     words, device = ([w for w in re.split(r"[\W_]+", (t or "").lower()) if w] for t in (given, device_name))
     return words[len(device) :] if device and words[: len(device)] == device else words
-
-
-def _channel(words: list[str]) -> str:
-    rest = [word for word in words if word not in _PLAIN]
-    return key_from("_".join(rest)) if rest else DEFAULT_NAME
 
 
 def _seconds(value: object) -> float | None:

@@ -210,6 +210,7 @@ def test_the_answer_may_come_in_the_frame_of_a_remote_call() -> None:
         ({"keys": ["x"], "data": [{"ts": "1", "period": 60, "values": []}]}, "data[0].ts"),
         ({"keys": ["x"], "data": [{"ts": 1, "period": 60, "values": [[1, 2]]}]}, "data[0].values[0]"),
         ({"keys": ["x"], "data": [{"ts": 1, "period": 60, "values": [["y"]]}]}, "data[0].values[0]"),
+        ({"keys": ["x"], "data": [{"ts": 1, "period": 60, "values": [[1e308]]}]}, "data[0].values[0]"),
     ],
 )
 def test_an_answer_that_cannot_be_read_says_where(answer: object, where: str) -> None:

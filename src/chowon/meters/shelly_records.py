@@ -24,6 +24,8 @@ from chowon.meters.shelly import FAMILY, parts
 
 LONGEST_PERIOD_S: Final = 3600
 _FAR_S: Final = 2**40
+_LARGEST: Final = 1e15
+"""No meter has seen as much of anything."""
 _EXPECTED: Final = "the answer of EMData.GetData or EM1Data.GetData, with its keys"
 
 
@@ -157,7 +159,11 @@ def _value(value: object, where: str) -> float:
         found = number(value)
     except ValueError:
         raise _rejected(where, value, "numbers") from None
-    return float("nan") if found is None else found
+    if found is None:
+        return float("nan")
+    if not -_LARGEST <= found <= _LARGEST:
+        raise _rejected(where, value, f"numbers up to {_LARGEST:g}")
+    return found
 
 
 def _span(block: object, where: str) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """Laws of what a Shelly meter had stored: its energy is kept; any answer gives readings or a reason."""
 
 import json
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -8,10 +9,18 @@ from hypothesis import strategies as st
 
 from chowon.errors import PayloadRejected
 from chowon.meters import shelly_records
-from chowon.meters.decoded import Envelope
+from chowon.meters.decoded import Decoded, Envelope
 from tests.devices import NOW_MS, rows
 
 START_S = NOW_MS // 1000 - 86_400
+
+
+def _decoded(payload: bytes, kind: Literal["emdata", "em1data"]) -> Decoded:
+    return shelly_records.decode(
+        payload, "shellypro3em-x", kind, 0, Envelope(NOW_MS), start_ms=0, end_ms=NOW_MS
+    )
+
+
 _wh = st.none() | st.integers(0, 400_000).map(lambda n: n / 1000)
 
 
@@ -26,7 +35,7 @@ def test_the_readings_hold_the_energy_that_was_stored(
     values = [list(pair) for pair in energy]
     block = {"ts": START_S, "period": period_s, "values": values}
     answer = json.dumps({"keys": ["total_act_energy", "total_act_ret_energy"], "data": [block]}).encode()
-    found = rows(shelly_records.decode(answer, "shellyproem50-x", "em1data", 0, Envelope(NOW_MS)))
+    found = rows(_decoded(answer, "em1data"))
     known = [(n, a, r) for n, (a, r) in enumerate(energy) if a is not None and r is not None]
     assert [row["time"] for row in found] == [(START_S + n * period_s) * 1000 for n, _, _ in known]
     for row, (_, taken, given_) in zip(found, known, strict=True):
@@ -55,7 +64,7 @@ def test_a_damaged_answer_gives_a_reason_and_nothing_else(data: st.DataObject) -
     for read in (
         shelly_records.blocks,
         shelly_records.next_ms,
-        lambda p: shelly_records.decode(p, "shellypro3em-x", "emdata", 0, Envelope(NOW_MS)),
+        lambda payload: _decoded(payload, "emdata"),
     ):
         try:
             read(raw)

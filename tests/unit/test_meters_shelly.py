@@ -160,8 +160,16 @@ _KEYS += ["c_total_act_energy", "c_total_act_ret_energy", "n_avg_current"]
 _START_S = NOW_MS // 1000 - 600
 
 
-def _stored(answer: object, kind: str = "emdata", index: int = 0):
-    return shelly_records.decode(json.dumps(answer).encode(), "shellypro3em-x", kind, index, Envelope(NOW_MS))
+def _stored(answer: object, kind: str = "emdata", index: int = 0, start_ms: int = 0, end_ms: int = NOW_MS):
+    return shelly_records.decode(
+        json.dumps(answer).encode(),
+        "shellypro3em-x",
+        kind,
+        index,
+        Envelope(NOW_MS),
+        start_ms=start_ms,
+        end_ms=end_ms,
+    )
 
 
 def test_stored_minutes_become_their_mean_power() -> None:
@@ -191,7 +199,16 @@ def test_a_missing_phase_leaves_the_sum_unknown_not_smaller() -> None:
         "keys": _KEYS,
         "data": [{"ts": _START_S, "period": 60, "values": [[1, 0, None, None, 1, 0, 0]]}],
     }
-    assert [row["channel"] for row in rows(_stored(answer))] == ["a", "c"]
+    decoded = _stored(answer)
+    assert [row["channel"] for row in rows(decoded)] == ["a", "c"]
+    assert [key.channel for key in decoded.keys] == ["a", "c"]
+
+
+def test_a_stored_minute_that_is_not_all_in_the_gap_is_left_out() -> None:
+    values = [[n, 0, 0, 0, 0, 0, 0] for n in range(4)]
+    answer = {"keys": _KEYS, "data": [{"ts": _START_S, "period": 60, "values": values}]}
+    decoded = _stored(answer, start_ms=_START_S * 1000 + 1, end_ms=(_START_S + 180) * 1000)
+    assert sorted({row["time"] // 1000 - _START_S for row in rows(decoded)}) == [60, 120]
 
 
 def test_the_answer_may_come_in_the_frame_of_a_remote_call() -> None:

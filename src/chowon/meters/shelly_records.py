@@ -6,7 +6,8 @@ counters on both sides of the gap say how much it was in all, these readings say
 occur within one minute only their difference can be told. The channel's hold must be at least the stored
 interval, as the suggested one is for minutes, else gaps remain between them.
 
-Sources: the vendor's pages on EMData and EM1Data (GetRecords, GetData).
+Sources: the vendor's pages on EMData and EM1Data (GetRecords, GetData). That `ts` is where the first interval
+begins, not where it ends, is how they read; no recording has confirmed it yet.
 """
 
 from dataclasses import dataclass
@@ -47,7 +48,8 @@ class Block:
 class _Data:
     """One block's values, by key."""
 
-    start_ms: int
+    times_ms: I64
+    """(n,) int64, where each interval begins"""
     period_ms: int
     table: F64
     """(n, keys) float64, NaN where nothing was measured"""
@@ -79,11 +81,19 @@ def next_ms(payload: bytes) -> int | None:
 
 
 def decode(
-    payload: bytes, device: str, kind: Literal["emdata", "em1data"], index: int, envelope: Envelope
+    payload: bytes,
+    device: str,
+    kind: Literal["emdata", "em1data"],
+    index: int,
+    envelope: Envelope,
+    *,
+    start_ms: int,
+    end_ms: int,
 ) -> Decoded:
     """The answer of GetData of the component `kind`:`index` as readings of mean power.
 
-    Errors: PayloadRejected.
+    start_ms, end_ms: the gap; only intervals that lie in it as a whole are taken, for others hold energy that
+    was measured live. Errors: PayloadRejected.
     """
     answer = _result(payload, _EXPECTED)
     keys, listed = answer.get("keys"), answer.get("data")
@@ -91,38 +101,40 @@ def decode(
         raise _rejected("keys", keys, "the names of the values; ask with add_keys")
     if not isinstance(listed, list):
         raise _rejected("data", listed, "a list of blocks with ts, period and values")
-    found = [
-        part
-        for n, block in enumerate(listed)
-        for part in _decoded(_block(block, keys, f"data[{n}]"), keys, device, (kind, index), envelope)
-    ]
+    found = []
+    for n, block in enumerate(listed):
+        data = _within(_block(block, keys, f"data[{n}]"), start_ms, end_ms)
+        for channel, power_w in _powers(data, keys, kind, index).items():
+            present = ~np.isnan(power_w)
+            if present.any():
+                times, known_w = data.times_ms[present], power_w[present]
+                found.append(_readings(device, channel, times, known_w, envelope))
     return joined(found) if found else nothing()
 
 
-def _decoded(
-    data: _Data, keys: list[str], device: str, component: tuple[str, int], envelope: Envelope
-) -> list[Decoded]:
-    """One part for each channel."""
-    kind, index = component
+def _within(data: _Data, start_ms: int, end_ms: int) -> _Data:
+    inside = (data.times_ms >= start_ms) & (data.times_ms + data.period_ms <= end_ms)
+    return _Data(data.times_ms[inside], data.period_ms, data.table[inside])
+
+
+def _powers(data: _Data, keys: list[str], kind: str, index: int) -> dict[str, F64]:
+    """Mean power by channel; NaN where the device has no value."""
     of_phases = [_power_w(data, keys, prefix) for _, prefix, _ in parts(kind, index) if prefix]
-    powers = {
+    return {
         channel: _power_w(data, keys, prefix) if prefix or not of_phases else np.sum(of_phases, axis=0)
         for channel, prefix, _ in parts(kind, index)
     }
-    times = data.start_ms + data.period_ms * np.arange(len(data.table), dtype=np.int64)
-    return [_channel(channel, power_w, times, device, envelope) for channel, power_w in powers.items()]
 
 
-def _channel(channel: str, power_w: F64, times: I64, device: str, envelope: Envelope) -> Decoded:
-    present = ~np.isnan(power_w)
+def _readings(device: str, channel: str, times_ms: I64, power_w: F64, envelope: Envelope) -> Decoded:
     names = Keys(envelope)
-    index = np.full(np.count_nonzero(present), names.device(FAMILY.name, device, channel), np.int64)
+    index = np.full(len(power_w), names.device(FAMILY.name, device, channel), np.int64)
     rows = Rows(
         names,
         index,
         lambda _: (None, None, None),
-        times[present],
-        {"power_w": Sent(power_w[present], np.ones(len(index), np.bool_))},
+        times_ms,
+        {"power_w": Sent(power_w, np.ones(len(power_w), np.bool_))},
         lambda row: f"{channel}[{row}]",
     )
     return checked(rows, envelope, Findings())
@@ -151,7 +163,8 @@ def _block(block: object, keys: list[str], where: str) -> _Data:
         if not isinstance(row, list) or len(row) != len(keys):
             raise _rejected(f"{where}.values[{n}]", row, f"{len(keys)} values, as there are keys")
     rows = [[_value(value, f"{where}.values[{n}]") for value in row] for n, row in enumerate(values)]
-    return _Data(start_ms, period_ms, np.array(rows, np.float64).reshape(len(rows), len(keys)))
+    times_ms = start_ms + period_ms * np.arange(len(rows), dtype=np.int64)
+    return _Data(times_ms, period_ms, np.array(rows, np.float64).reshape(len(rows), len(keys)))
 
 
 def _value(value: object, where: str) -> float:

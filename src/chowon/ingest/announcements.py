@@ -7,10 +7,11 @@ have changed, and hands the messages that come there to `decode`.
 from collections.abc import Callable
 from typing import Final
 
-from chowon.errors import PayloadRejected, Problem
-from chowon.meters import announced
+from chowon.errors import NotFound, PayloadRejected, Problem
+from chowon.meters import announced, shelly
 from chowon.meters.decoded import Decoded, Envelope
 from chowon.meters.home_assistant import Announced, discovered, told_apart
+from chowon.meters.registry import Registry
 
 MOST_SENSORS: Final = 5000
 """More are refused and counted: whoever may publish could otherwise fill the memory."""
@@ -120,3 +121,20 @@ class Announcements:
     def _too_much(self, topic: str, found: str, expected: str) -> PayloadRejected:
         self.refused += 1
         return PayloadRejected("the announcement is not kept", [Problem(topic, found, expected)])
+
+
+def read_by(registry: Registry) -> Callable[[str], bool]:
+    """Whether a decoder of this registry reads a topic, for `Announcements`.
+
+    Shelly's pattern of a status fits topics of anybody: there its component decides.
+    """
+
+    def reads(topic: str) -> bool:
+        try:
+            decoder, envelope = registry.of_message(topic, b"", 0)
+        except NotFound:
+            return False
+        component = envelope.levels.get("component")
+        return decoder is not shelly.DECODER or component is None or shelly.measures(component)
+
+    return reads

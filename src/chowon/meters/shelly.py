@@ -104,6 +104,12 @@ class Shelly:
 DECODER: Final = Shelly()
 
 
+def measures(component: str) -> bool:
+    """Whether a component of this name says something about electricity: "em:0", "switch:1"."""
+    found = _COMPONENT.fullmatch(component)
+    return found is not None and (found[1] in _SINGLE or found[1] in _TRIPHASE)
+
+
 def _notification(payload: bytes, envelope: Envelope) -> Decoded:
     frame = json_object(payload, "a notification with src, method and params")
     params = frame.get("params")
@@ -122,7 +128,7 @@ def _notification(payload: bytes, envelope: Envelope) -> Decoded:
 
 def _status(component: str, payload: bytes, envelope: Envelope) -> Decoded:
     time_ms = stamp(None, envelope)
-    if not _measures(component) or time_ms is None:
+    if not measures(component) or time_ms is None:
         return nothing()
     status = json_object(payload, f"the status of {component}")
     message = DeviceMessage(FAMILY, _prefix(envelope), time_ms, envelope)
@@ -135,15 +141,10 @@ def _prefix(envelope: Envelope) -> str:
     return level(envelope, "first", "second", "third")
 
 
-def _measures(component: str) -> bool:
-    found = _COMPONENT.fullmatch(component)
-    return found is not None and (found[1] in _SINGLE or found[1] in _TRIPHASE)
-
-
 def _add(message: DeviceMessage, component: str, status: object) -> None:
     """The readings of one component; nothing for one that doesn't measure."""
     found = _COMPONENT.fullmatch(component)
-    if found is None or not _measures(component):
+    if found is None or not measures(component):
         return
     if not isinstance(status, dict):
         message.refuse(component, status, "an object, the component's status")

@@ -294,7 +294,7 @@ def test_the_topic_and_the_first_bytes_choose_the_decoder() -> None:
     assert binary.name == "chowon-binary"
     assert (envelope.site, envelope.meter) == ("home", "main")
     assert registry.of_message("chowon/v1/home/main", b'{"a":1}', NOW_MS)[0].name == "chowon-json"
-    assert registry.topic_filters == ("chowon/v1/+/+",)
+    assert registry.topic_filters.count("chowon/v1/+/+") == 1
     with pytest.raises(NotFound, match="no decoder for topic"):
         registry.of_message("chowon/v1/home/main/more", b"", NOW_MS)
 

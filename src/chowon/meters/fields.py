@@ -62,9 +62,13 @@ def is_key(name: str) -> bool:
 
 
 def key_from(text: str) -> str:
-    """A device's name as a key: what doesn't fit becomes "_"; a long one is cut and told apart by a hash."""
+    """A device's name as a key: what doesn't fit becomes "_".
+
+    A long one is cut, and it and one with other letters than ASCII's is told apart by a hash: of two names in
+    Hangul of the same length nothing else would remain.
+    """
     plain = re.sub(r"[^a-z0-9_.-]", "_", text.lower())
-    if plain and len(plain) <= _LONGEST_KEY:
+    if plain and len(plain) <= _LONGEST_KEY and text.isascii():
         return plain
     mark = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{plain[: _LONGEST_KEY - len(mark) - 1]}-{mark}"

@@ -60,6 +60,11 @@ class Reader:
             self._news.clear()
             await self._news.wait()
 
+    async def until_true(self, true: Callable[[], bool]) -> None:
+        """As `until`, for what gives no news."""
+        while not true():  # noqa: ASYNC110 — what is not durable gives no news
+            await asyncio.sleep(0.005)
+
     @property
     def stats(self) -> MqttStats:
         return self.listener.stats()
@@ -224,6 +229,35 @@ def test_a_meter_that_floods_lies_and_stammers_costs_two_hundred_others_nothing(
             assert [w for w in it.stored if w < 1000] == list(range(10))
             told = [p for p in intake.ledger.recent_problems() if p.source == "chowon/v1/bad/main"]
             assert sum("[mqtt] max_messages_per_s" in p.problem.expected for p in told) == 1
+
+    Intake().run(scene)
+
+
+CONFIG = "homeassistant/sensor/kitchen/power/config"
+DISCOVERY = (
+    '{"name":"Power","uniq_id":"k_power","stat_t":"kitchen/sensor/power/state","unit_of_meas":"W",'
+    '"dev_cla":"power","stat_cla":"measurement","dev":{"ids":["k"],"name":"Kitchen"}}'
+)
+
+
+def test_a_device_that_announces_itself_is_listened_to_until_it_takes_that_back(broker: Address) -> None:
+    state = "kitchen/sensor/power/state"
+
+    async def scene(intake: Intake) -> None:
+        def heard() -> list[int]:
+            devices = intake.door.naming.talking.devices()
+            return [c.values["power_dw"] for device in devices for c in device.channels.values()]
+
+        await asyncio.to_thread(publish, broker, CONFIG, DISCOVERY, options=("-r",))
+        async with reader(intake, broker) as it:
+            await it.until_true(lambda: state in it.listener._link._filters)
+            await it.until_true(lambda: it.stats.listening)
+            await _publish(broker, state, "812.5")
+            await it.until_true(lambda: heard() == [8125])
+            await _publish(broker, CONFIG, "")
+            await it.until_true(lambda: state not in it.listener._link._filters)
+        assert intake.ledger.rejected_payloads == 0
+        assert len(intake.journal.readings) == 0
 
     Intake().run(scene)
 

@@ -6,6 +6,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from typing import BinaryIO
 
 import pytest
 
@@ -59,13 +60,24 @@ class FakeBroker:
 
     def _talk(self, client: socket.socket, script: bytes) -> None:
         with client.makefile("rb") as packets:
-            while (kind := packets.read(1)) and (length := packets.read(1)):
-                body = packets.read(length[0])
+            while (kind := packets.read(1)) and (length := _length(packets)) is not None:
+                body = packets.read(length)
                 if kind == b"\x10":
                     client.sendall(CONNACK)
                 elif kind == b"\x82":
                     granted = b"\x01" * _topics(body[2:])
                     client.sendall(bytes([0x90, 2 + len(granted)]) + body[:2] + granted + script)
+
+
+def _length(packets: BinaryIO) -> int | None:
+    """A packet's remaining length, 7 bits a byte; None when the connection ends."""
+    length = shift = 0
+    while byte := packets.read(1):
+        length |= (byte[0] & 0x7F) << shift
+        shift += 7
+        if byte[0] < 0x80:
+            return length
+    return None
 
 
 def _topics(asked: bytes) -> int:

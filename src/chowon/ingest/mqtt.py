@@ -9,19 +9,15 @@ the network thread, bytes that are no MQTT or a bug: it is told and counted, and
 
 import asyncio
 import contextlib
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
 
-from chowon.errors import NotFound, Overloaded, PayloadRejected, Problem, StoreUnavailable
-from chowon.ingest.door import IN_THREAD_BYTES, Door, decoded
+from chowon.errors import NotFound, Overloaded, PayloadRejected, StoreUnavailable
+from chowon.ingest.door import IN_THREAD_BYTES, Door
 from chowon.ingest.mqtt_inbox import Arrived, Inbox
 from chowon.ingest.mqtt_link import Link, MqttSettings
+from chowon.ingest.mqtt_messages import Floods, Messages
 from chowon.meters.decoded import Decoded, joined
-
-FLOOD_TOLD_EVERY_MS: Final = 60_000
-MOST_FLOODS_TOLD: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +60,11 @@ class MqttListener:
         self._door = door
         self._settings = settings
         self._inbox = Inbox(settings.max_inflight, settings.max_held_bytes)
-        self._link = Link(settings, door.registry.topic_filters, self._inbox, now_ms)
+        self._messages, self._floods = Messages(door.registry), Floods(settings.max_messages_per_s)
+        self._link = Link(settings, self._messages.filters, self._inbox, now_ms)
         self._on_state = on_state
         self._news, self._stopping = asyncio.Event(), asyncio.Event()
-        self._in_hand = self._poison = self._store_waits = self._flooded = 0
-        self._flood_told_ms: dict[str, int] = {}
+        self._in_hand = self._poison = self._store_waits = 0
 
     async def run(self) -> None:
         """Belongs to the application's TaskGroup; returns after `close`.
@@ -99,7 +95,7 @@ class MqttListener:
             connection_problem=self._link.problem,
             received=self._link.received,
             acknowledged=self._link.acknowledged,
-            flooded=self._flooded,
+            flooded=self._floods.refused,
             poison=self._poison,
             held=len(self._inbox) + self._in_hand,
             store_waits=self._store_waits,
@@ -120,18 +116,19 @@ class MqttListener:
         """What can be used of the messages; all else is noted."""
         within = [message for message in messages if message.payload is not None]
         if len(within) < len(messages):
-            self._note_flood([message for message in messages if message.payload is None])
+            self._floods.note([m for m in messages if m.payload is None], self._door.ledger)
         if sum(message.size for message in within) <= IN_THREAD_BYTES:
-            results = self._decoded(within)
+            results = self._messages.read(within)
         else:
-            results = await asyncio.to_thread(self._decoded, within)
+            results = await asyncio.to_thread(self._messages.read, within)
+        self._watch()
         good = []
         for message, result in zip(within, results, strict=True):
             if isinstance(result, PayloadRejected | NotFound):
                 self._poison += 1
                 self._door.refused(result, message.topic, message.received_ms)
                 continue
-            if result.rejected:
+            if result.rejected or result.problems:
                 self._poison += len(result) == 0
                 self._door.ledger.rejected(
                     message.topic, result.problems, result.rejected, message.received_ms
@@ -140,36 +137,13 @@ class MqttListener:
                 good.append(replace(result, problems=(), rejected=0))
         return good
 
-    def _note_flood(self, messages: list[Arrived]) -> None:
-        """Counts what was refused, and names each topic now and then."""
-        self._flooded += len(messages)
-        for topic, refused in Counter(message.topic for message in messages).items():
-            received_ms = messages[-1].received_ms
-            problems: list[Problem] = []
-            if received_ms - self._flood_told_ms.get(topic, 0) >= FLOOD_TOLD_EVERY_MS:
-                if len(self._flood_told_ms) >= MOST_FLOODS_TOLD:
-                    self._flood_told_ms.clear()
-                self._flood_told_ms[topic] = received_ms
-                limit = self._settings.max_messages_per_s
-                expected = (
-                    f"at most {limit} messages a second of one topic; send readings in lists, or raise "
-                    "[mqtt] max_messages_per_s"
-                )
-                problems = [Problem("topic", "more messages than it may send", expected)]
-            self._door.ledger.rejected(topic, problems, refused, received_ms)
-
-    def _decoded(self, messages: list[Arrived]) -> list[Decoded | PayloadRejected | NotFound]:
-        results: list[Decoded | PayloadRejected | NotFound] = []
-        for message in messages:
-            assert message.payload is not None
-            try:
-                decoder, envelope = self._door.registry.of_message(
-                    message.topic, message.payload, message.received_ms, message.retained
-                )
-                results.append(decoded(decoder, message.payload, envelope))
-            except (PayloadRejected, NotFound) as error:
-                results.append(error)
-        return results
+    def _watch(self) -> None:
+        """Listens to what devices have announced, and no more to what they took back."""
+        fresh, gone = self._messages.changed()
+        if fresh:
+            self._link.watch(fresh)
+        if gone:
+            self._link.unwatch(gone)
 
     async def _is_durable(self, parts: list[Decoded], received_ms: int) -> bool:
         """Offers the readings until they are taken; False when we have to stop before."""

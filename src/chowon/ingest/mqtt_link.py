@@ -23,6 +23,8 @@ from chowon.ingest.mqtt_inbox import Arrived, Inbox
 
 log: Final = logging.getLogger(__name__)
 
+FILTERS_AT_ONCE: Final = 100
+"""More topics are asked for in several packets."""
 BURST_S: Final = 10
 """A topic may send so many seconds' worth of messages at once."""
 _REFUSED: Final = "the broker refused the connection"
@@ -86,8 +88,9 @@ class Link:
     ) -> None:
         self._settings = settings
         self._filters = list(dict.fromkeys(filters))
-        self._asked: dict[int, list[str]] = {}
+        self._asked: dict[int, Sequence[str]] = {}
         """The filters of each subscription that the broker has not answered yet, by message id"""
+        self._refused: list[str] = []
         self._inbox = inbox
         self._allowance = Allowance(settings.max_messages_per_s, BURST_S * settings.max_messages_per_s)
         self._now_ms = now_ms
@@ -127,9 +130,11 @@ class Link:
 
     def _subscribe(self, client: Client, filters: Sequence[str]) -> None:
         """Called with the lock held, so that the answer finds what was asked."""
-        _, mid = client.subscribe([(topic, 1) for topic in filters])
-        if mid is not None:
-            self._asked[mid] = list(filters)
+        for first in range(0, len(filters), FILTERS_AT_ONCE):
+            some = filters[first : first + FILTERS_AT_ONCE]
+            _, mid = client.subscribe([(topic, 1) for topic in some])
+            if mid is not None:
+                self._asked[mid] = some
 
     def _fresh_client(self) -> _Client:
         client = _client(self._settings)
@@ -186,6 +191,7 @@ class Link:
         self._turn(None)
         with self._lock:
             self._asked.clear()
+            self._refused = []
             self._subscribe(client, self._filters)
 
     def _on_connect_fail(self, _client: Client, _u: object) -> None:
@@ -209,11 +215,12 @@ class Link:
     ) -> None:
         with self._lock:
             asked = self._asked.pop(mid, [])
-        refused = [topic for topic, reason in zip(asked, reasons, strict=False) if reason.is_failure]
+            refused = [topic for topic, reason in zip(asked, reasons, strict=False) if reason.is_failure]
+            self._refused += refused
+            self.listening = not (self._refused or self._asked)
         if refused:
             self.problem = f"the broker refuses to let us read {', '.join(refused)}; check its access rules"
             log.error("mqtt: %s", self.problem)
-        self.listening = not refused
         self._changed()
 
     def _on_broken(self, error: Exception) -> None:

@@ -20,7 +20,7 @@ from chowon.domain.sites import Channel, ChannelKey, Site
 from chowon.errors import NotFound
 from tests.e2e.homes import SEOUL
 from tests.hourly_tariffs import book, write
-from tests.memory import MemoryHistory
+from tests.memory import MemoryHistory, billing
 
 LOW, HIGH = "kr.kepco.residential.low", "kr.kepco.residential.high"
 FLAT, HOURS = "kr.test.residential.flat", "kr.test.residential.hours"
@@ -70,6 +70,7 @@ def client(tmp_path, measured: MemoryHistory, tariff: str = LOW, now_ms: int = E
         access=Access(SimpleNamespace(names=list), None),
         sites=SimpleNamespace(site=site),
         history=measured,
+        billing=billing(measured, tariffs.load),
         tariff=tariffs.load,
         tariff_ids=tariffs.ids,
         now_ms=lambda: now_ms,

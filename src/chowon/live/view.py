@@ -97,6 +97,8 @@ class Frame:
     period: Period
     window: Window
     prepared: Prepared
+    no_cost: str | None = None
+    """Why nothing can be said of money; None where the tariff is ready"""
 
 
 def view(frame: Frame, states: ChannelStates, slots: I64, now_ms: int, yesterday_kwh: float | None) -> Now:
@@ -151,6 +153,8 @@ def _costs(
     frame: Frame, states: ChannelStates, slots: I64, now_ms: int
 ) -> tuple[CostsNow, None] | tuple[None, str]:
     """The costs, or why there are none; the rest of the view stands either way."""
+    if frame.no_cost is not None:
+        return None, frame.no_cost
     try:
         return costs(frame.prepared, frame.window, states, slots, now_ms), None
     except BadInput as error:

@@ -6,6 +6,7 @@ from chowon.domain.bill.costs import Costs, costs_by_energy, costs_by_interval, 
 from chowon.domain.bill.engine import bill, prepare
 from chowon.domain.bill.fleet import Fleet, prepare_fleet
 from chowon.domain.bill.homes_usage import FleetProfile, FleetUse
+from chowon.domain.bill.known import Carried, CreditUnit, Known, PastDemand, credit_unit
 from chowon.domain.bill.outcome import (
     BandUse,
     Bill,
@@ -46,14 +47,18 @@ __all__ = [
     "Arrival",
     "BandUse",
     "Bill",
+    "Carried",
     "Costs",
+    "CreditUnit",
     "Fleet",
     "FleetProfile",
     "FleetUse",
+    "Known",
     "Line",
     "NextKwh",
     "OverBlock",
     "Part",
+    "PastDemand",
     "Paths",
     "PerRun",
     "PeriodEnd",
@@ -75,6 +80,7 @@ __all__ = [
     "costs_by_energy",
     "costs_by_interval",
     "costs_of_sets",
+    "credit_unit",
     "kwh_a_day_below",
     "marginal_shares",
     "number_text",

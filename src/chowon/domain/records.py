@@ -11,6 +11,7 @@ from typing import Final
 from chowon.domain.bill import Prices
 from chowon.domain.clock import Period, period_of, reading_date
 from chowon.domain.quantities import HOUR_MS, MINUTE_MS
+from chowon.domain.tariff.terms import ZERO
 from chowon.errors import BadInput, Problem, shortened
 
 MOST_INTERVALS: Final = 40_000
@@ -149,7 +150,7 @@ def price_rows(
         elif start_ms in seen:
             problems.append(Problem(f"{where(n)}.time", str(start_ms), "each instant once"))
         seen.add(start_ms)
-        rows.append(PriceRow(start_ms, step_ms, price or Decimal(0)))
+        rows.append(PriceRow(start_ms, step_ms, ZERO if price is None else price))
     if problems:
         raise BadInput(_listed("prices", problems))
     return sorted(rows, key=lambda row: row.start_ms)

@@ -15,7 +15,7 @@ from chowon.api.parts import Parts, SiteId, parts_of
 from chowon.domain.clock import local_day, period_of
 from chowon.domain.records import Records, RecordsChange
 from chowon.domain.sites import Site
-from chowon.errors import UsageInvalid
+from chowon.errors import NotFound, TariffInvalid, UsageInvalid
 from chowon.jobs.asks import Asks, asks
 
 router = APIRouter(prefix="/sites", tags=["bill"])
@@ -138,7 +138,7 @@ def _asks(parts: Parts, site: Site, found: Records, day: date | None) -> AsksAns
     try:
         asked = asks(parts.billing, parts.prices, found, site, period, now_ms)
         currency = parts.tariff(site.tariff).currency
-    except UsageInvalid:  # a period that the tariff doesn't know: its bill says so
+    except (NotFound, TariffInvalid, UsageInvalid):  # a tariff that is gone, or too young: its bill says so
         return None
     return _plain(asked, currency)
 

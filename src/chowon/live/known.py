@@ -79,7 +79,7 @@ class KnownBilling:
             found = await self._completed(site, frame)
             if frames.get(site.id) is frame:
                 frames[site.id] = found
-                if found.no_cost is None and self._owed.get(site.id) == owed:
+                if found.unpriced is None and self._owed.get(site.id) == owed:
                     del self._owed[site.id]
 
     async def _completed(self, site: Site, frame: Frame) -> Frame:
@@ -89,5 +89,5 @@ class KnownBilling:
             if not isinstance(error, Unavailable):
                 _log.error("site %s has no bill: %s", site.key, error)
             self._not_before_ms[site.id] = self._now() + RETRY_MS
-            return replace(frame, no_cost=str(error))
-        return replace(frame, prepared=prepared, no_cost=None)
+            return replace(frame, unpriced=error)
+        return replace(frame, prepared=prepared, unpriced=None)

@@ -8,7 +8,7 @@ import numpy as np
 from chowon.domain.bill import Prepared, TierStanding, number_text
 from chowon.domain.clock import Period
 from chowon.domain.quantities import ABSENT_I32, DWMS_PER_WH, I64
-from chowon.errors import BadInput
+from chowon.errors import BadInput, ChowonError
 from chowon.live.costs import CostsNow, costs
 from chowon.live.state import GAP_SHOWN_MS, NEVER, ChannelStates, Window
 
@@ -97,7 +97,7 @@ class Frame:
     period: Period
     window: Window
     prepared: Prepared
-    no_cost: str | None = None
+    unpriced: ChowonError | None = None
     """Why nothing can be said of money; None where the tariff is ready"""
 
 
@@ -153,8 +153,8 @@ def _costs(
     frame: Frame, states: ChannelStates, slots: I64, now_ms: int
 ) -> tuple[CostsNow, None] | tuple[None, str]:
     """The costs, or why there are none; the rest of the view stands either way."""
-    if frame.no_cost is not None:
-        return None, frame.no_cost
+    if frame.unpriced is not None:
+        return None, str(frame.unpriced)
     try:
         return costs(frame.prepared, frame.window, states, slots, now_ms), None
     except BadInput as error:

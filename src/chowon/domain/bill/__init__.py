@@ -6,7 +6,6 @@ from chowon.domain.bill.costs import Costs, costs_by_energy, costs_by_interval, 
 from chowon.domain.bill.engine import bill, prepare
 from chowon.domain.bill.fleet import Fleet, prepare_fleet
 from chowon.domain.bill.homes_usage import FleetProfile, FleetUse
-from chowon.domain.bill.known import Carried, CreditUnit, Known, PastDemand, credit_unit
 from chowon.domain.bill.outcome import (
     BandUse,
     Bill,
@@ -30,6 +29,7 @@ from chowon.domain.bill.outlook import (
     period_end,
     totals_by_energy,
 )
+from chowon.domain.bill.past import Carried, CreditUnit, Known, PastDemand, credit_unit
 from chowon.domain.bill.plain import number_text, plain_bill, plain_line, plain_standing, price_text
 from chowon.domain.bill.prepared import Prepared
 from chowon.domain.bill.shares import (

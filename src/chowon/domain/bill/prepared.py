@@ -5,9 +5,9 @@ from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Final
 
 from chowon.domain.bill.fees import CarryOverStep, DemandStep
-from chowon.domain.bill.known import NOTHING_KNOWN, Known
 from chowon.domain.bill.meter import Meter, Peak, Priced
 from chowon.domain.bill.outcome import BandUse, Bill, Line, NextKwh, Subtotal, TierStanding
+from chowon.domain.bill.past import NOTHING_KNOWN, Known
 from chowon.domain.bill.reading import band_kwh, read, read_one, segment_kwh
 from chowon.domain.bill.split import Run, Split
 from chowon.domain.bill.standing import standing_of

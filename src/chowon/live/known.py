@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from chowon.domain.bill import Prepared
 from chowon.domain.clock import Period
 from chowon.domain.sites import Site
-from chowon.errors import ChowonError, StoreUnavailable, Unavailable
+from chowon.errors import ChowonError, StoreUnavailable
 from chowon.live.view import Frame
 
 LOOK_MS: Final = 2000
@@ -86,8 +86,8 @@ class KnownBilling:
         try:
             prepared = await asyncio.to_thread(self._billing.prepared, site, frame.period, self._now())
         except ChowonError as error:
-            if not isinstance(error, Unavailable):
-                _log.error("site %s has no bill: %s", site.key, error)
+            if str(error) != str(frame.unpriced):
+                _log.error("site %s has no bill now: %s", site.key, error)
             self._not_before_ms[site.id] = self._now() + RETRY_MS
             return replace(frame, unpriced=error)
         return replace(frame, prepared=prepared, unpriced=None)

@@ -18,7 +18,7 @@ from chowon.domain.clock import local_day, midnight_ms
 from chowon.domain.quantities import QUARTER_MS
 from tests.e2e.homes import now_ms
 from tests.e2e.pages import AXE, DESK, PHONE, SHOWN_MS, page_of, seen
-from tests.system.programs import Server, serve
+from tests.system.programs import Server, eventually, run, serve
 from tests.told import served
 
 
@@ -90,3 +90,11 @@ def test_missing_prices_are_named_with_what_brings_them_and_the_bill_comes_with_
         expect(page.locator("h1.hero-figure .value")).to_be_visible(timeout=SHOWN_MS)  # by itself
         expect(seen(page, "day_ahead 가격은")).to_be_visible()
         assert server.get("/sites/1/now")["no_cost"] is None
+        # Another process brings other prices; the running server follows by itself.
+        file = tmp_path / "prices.csv"
+        rows = (f"{start_ms + n * 3_600_000},9\n" for n in range(24 * 32))
+        file.write_text("time,price\n" + "".join(rows))
+        before = Decimal(server.get("/sites/1/now")["energy_price"])
+        done = run("prices", "import", file, "--series", "day_ahead", "--data", tmp_path)
+        assert done.code == 0, done.err
+        eventually(lambda: Decimal(server.get("/sites/1/now")["energy_price"]) > before + 8)

@@ -6,13 +6,15 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import inspect, text
 
 from chowon.domain.quantities import HOUR_MS, QUARTER_MS
 from chowon.domain.records import PriceRow, RecordsChange, as_prices, price_rows
 from chowon.domain.sites import ChannelKey
 from chowon.errors import BadInput, NotFound
-from chowon.store.catalog.engine import Catalog, open_catalog
+from chowon.store.catalog.engine import MIGRATIONS, Catalog, open_catalog
 from chowon.store.catalog.prices import CatalogPrices
 from chowon.store.catalog.records import CatalogRecords
 from chowon.store.catalog.sites import CatalogSites, SiteDefaults
@@ -53,6 +55,23 @@ def prices(catalog: Catalog) -> CatalogPrices:
 def records(catalog: Catalog) -> CatalogRecords:
     CatalogSites(catalog, SiteDefaults()).register(ChannelKey("home", "m", "main"), 10_000)
     return CatalogRecords(catalog, lambda: 7)
+
+
+def test_a_catalog_of_the_first_version_keeps_its_sites_and_gets_the_new_tables(tmp_path):
+    url = f"sqlite:///{tmp_path}/old.sqlite"
+    catalog, config = open_catalog(url), Config()
+    site = CatalogSites(catalog, SiteDefaults()).register(ChannelKey("home", "m", "main"), 10_000)
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with catalog.writing() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+        assert not inspect(connection).has_table("prices")
+    catalog.close()
+    again = open_catalog(url)
+    assert CatalogSites(again, SiteDefaults()).sites()[0].channels == (site,)
+    assert CatalogPrices(again, lambda: 0).series() == []
+    assert CatalogRecords(again, lambda: 0).records(1).carried == {}
+    again.close()
 
 
 def row(n: float, price: str, step_ms: int = HOUR_MS) -> PriceRow:

@@ -96,6 +96,7 @@ class PriceRow:
 
     start_ms: int
     step_ms: int
+    """An hour or a whole part of it"""
     price: Decimal
     """Per kWh, in the currency and unit that the tariff asks for"""
 

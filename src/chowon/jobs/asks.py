@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chowon.domain.bill import CreditUnit, credit_unit
+from chowon.domain.bill import CreditUnit
 from chowon.domain.clock import Period
 from chowon.domain.records import Records, period_of_month
 from chowon.domain.sites import Site
@@ -51,4 +51,4 @@ def asks(
         known_until_ms = min(rows[-1].end_ms, to_ms) if rows else None
         series.append(SeriesAsked(name, kept_as, until_ms - from_ms - known_ms, known_until_ms))
     months = [(month, period_of_month(month, site.reading_day)) for month in bare.months_of_demand]
-    return Asks(period, tuple(months[::-1]), credit_unit(bare.tariff), tuple(series))
+    return Asks(period, tuple(months[::-1]), bare.credit_unit, tuple(series))

@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Final, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
-from chowon.domain.bill import Carried, Known, PastDemand, Prepared, Prices, credit_unit, prepare
+from chowon.domain.bill import Carried, Known, PastDemand, Prepared, Prices, prepare
 from chowon.domain.clock import Period, midnight_ms
 from chowon.domain.records import Records, as_prices, period_before, period_of_month
 from chowon.domain.sites import Site
@@ -79,7 +79,7 @@ class Billing:
         """
         of = tariff_id or site.tariff, _options(site.tariff_options if options is None else options)
         bare = self._base(of[0], period, of[1])
-        if not bare.series and not bare.months_of_demand and credit_unit(bare.tariff) is None:
+        if not bare.series and not bare.months_of_demand and bare.credit_unit is None:
             return bare
         records = self._books.records.records(site.id)
         prepared = self._priced(period, of, records)
@@ -94,7 +94,7 @@ class Billing:
 
     def known(self, site: Site, prepared: Prepared, now_ms: int) -> Known:
         """What is known of the period besides the use. Errors: StoreUnavailable."""
-        if not prepared.months_of_demand and credit_unit(prepared.tariff) is None:
+        if not prepared.months_of_demand and prepared.credit_unit is None:
             return Known()
         return self._known(site, prepared, now_ms, self._books.records.records(site.id))
 
@@ -148,14 +148,18 @@ class Billing:
 
     def _carried(self, site: Site, prepared: Prepared, now_ms: int, records: Records) -> Carried | None:
         """Credit by the tariff in force; another one takes it over where it carries the same unit."""
-        unit, period = credit_unit(prepared.tariff), prepared.period
-        if unit is None:
+        period = prepared.period
+        if prepared.credit_unit is None:
             return None
-        in_force = self._tariff(site.tariff)
-        if credit_unit(in_force) != unit:
+        try:
+            in_force = self.bare(site, period)
+        except UsageInvalid:  # a period before its time, asked under another tariff
+            in_force = None
+        if in_force is None or in_force.credit_unit != prepared.credit_unit:
             return Carried(ZERO, "reckoned", period.start)
         before, at, revision = list[Period](), period, self.revision()
-        while at.start not in records.carried and len(before) < MOST_PERIODS and at.start > in_force.since:
+        since = in_force.tariff.since
+        while at.start not in records.carried and len(before) < MOST_PERIODS and at.start > since:
             at = period_before(at, site.reading_day)
             before.append(at)
         credit = Carried(ZERO, "reckoned", at.start)

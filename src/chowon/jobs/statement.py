@@ -15,7 +15,6 @@ from chowon.domain.bill import (
     Prepared,
     TierStanding,
     Usage,
-    credit_unit,
 )
 from chowon.domain.clock import Period
 from chowon.domain.sites import Site
@@ -98,7 +97,7 @@ def statement(history: History, site: Site, prepared: Prepared, now_ms: int) -> 
         missing_ms=missing_ms,
         bill=prepared.bill(billed),
         known=prepared.known,
-        credit_unit=credit_unit(prepared.tariff),
+        credit_unit=prepared.credit_unit,
         next_kwh=prepared.next_kwh(billed, now_ms if here else None),
         standing=prepared.standing(billed),
         days=_days(prepared, found, now_ms, billed),

@@ -29,7 +29,7 @@ from chowon.domain.bill.outlook import (
     period_end,
     totals_by_energy,
 )
-from chowon.domain.bill.past import Carried, CreditUnit, Known, PastDemand, credit_unit
+from chowon.domain.bill.past import Carried, CreditUnit, Known, PastDemand
 from chowon.domain.bill.plain import number_text, plain_bill, plain_line, plain_standing, price_text
 from chowon.domain.bill.prepared import Prepared
 from chowon.domain.bill.shares import (
@@ -80,7 +80,6 @@ __all__ = [
     "costs_by_energy",
     "costs_by_interval",
     "costs_of_sets",
-    "credit_unit",
     "kwh_a_day_below",
     "marginal_shares",
     "number_text",

@@ -10,8 +10,6 @@ from decimal import Decimal
 from typing import Literal
 
 from chowon.domain.bill.usage import Usage
-from chowon.domain.tariff import kinds
-from chowon.domain.tariff.definition import Tariff
 from chowon.domain.tariff.terms import ZERO
 
 CreditUnit = Literal["kWh", "money"]
@@ -69,10 +67,3 @@ class Known:
 
 
 NOTHING_KNOWN = Known()
-
-
-def credit_unit(tariff: Tariff) -> CreditUnit | None:
-    """What the tariff carries from one period into the next; None for nothing."""
-    if tariff.net_kwh:
-        return "kWh"
-    return "money" if any(isinstance(line, kinds.CarryOver) for line in tariff.lines) else None

@@ -7,7 +7,7 @@ from typing import Final
 from chowon.domain.bill.fees import CarryOverStep, DemandStep
 from chowon.domain.bill.meter import Meter, Peak, Priced
 from chowon.domain.bill.outcome import BandUse, Bill, Line, NextKwh, Subtotal, TierStanding
-from chowon.domain.bill.past import NOTHING_KNOWN, Known
+from chowon.domain.bill.past import NOTHING_KNOWN, CreditUnit, Known
 from chowon.domain.bill.reading import band_kwh, read, read_one, segment_kwh
 from chowon.domain.bill.split import Run, Split
 from chowon.domain.bill.standing import standing_of
@@ -73,6 +73,13 @@ class Prepared:
         """The price series that a bill needs."""
         asked = (m.series for plan in self.plans for m in plan.meter.measures if isinstance(m, Priced))
         return tuple(dict.fromkeys(asked))
+
+    @property
+    def credit_unit(self) -> CreditUnit | None:
+        """Of what is carried from one period into the next; None for nothing."""
+        if self.tariff.net_kwh:
+            return "kWh"
+        return "money" if any(isinstance(s, CarryOverStep) for s in self.plans[0].steps) else None
 
     @property
     def months_of_demand(self) -> tuple[str, ...]:

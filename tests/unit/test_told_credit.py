@@ -1,5 +1,7 @@
 """Credit that goes from one period into the next: recorded, else reckoned from our own bills."""
 
+import tomllib
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -9,8 +11,15 @@ import pytest
 
 from chowon.domain.bill import Usage, bill
 from chowon.domain.clock import Period, midnight_ms
+from chowon.domain.quantities import QUARTER_MS
+from chowon.domain.readings import Readings
 from chowon.domain.records import RecordsChange
+from chowon.domain.sites import Channel, ChannelKey, Site
+from chowon.domain.tariff import parse
 from chowon.jobs import billing as jobs
+from chowon.jobs.statement import statement
+from chowon.registry import holiday_dates
+from tests.memory import MemoryHistory, billing
 from tests.told import TARIFFS, Served, served
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
@@ -123,3 +132,72 @@ def test_recording_the_same_twice_changes_nothing(home):
     assert home.store.records.change(1, change, "b") == first
     assert home.store.records.revision() == revision
     assert first.carried[date(2026, 8, 1)].written.by == "a"
+
+
+MONEY = """
+id = "xx.money"
+name = { ko = "돈 이월", en = "Money carried" }
+country = "US"
+currency = "USD"
+timezone = "America/Los_Angeles"
+from = 2026-08-01
+[period]
+counts_as = "one_month"
+source = "made up"
+[option.solar]
+label = { ko = "태양광", en = "Solar" }
+default = "yes"
+[option.solar.values]
+yes = { ko = "있음", en = "Yes" }
+no = { ko = "없음", en = "No" }
+[[line]]
+id = "energy"
+kind = "per_kwh"
+by = "usage_day"
+label = { ko = "전력량", en = "Energy" }
+price = [{ from = 2026-08-01, price = 0.5, source = "made up" }]
+[[line]]
+id = "export"
+kind = "per_kwh"
+by = "usage_day"
+of = "export"
+label = { ko = "판매", en = "Export" }
+price = [{ from = 2026-08-01, price = 0.25, source = "made up" }]
+[[line]]
+id = "credit"
+kind = "carry_over"
+label = { ko = "이월", en = "Carried" }
+when = [{ solar = ["yes"] }]
+[[case]]
+note = "100 × 0.5 − 300 × 0.25 = −25 is lifted to 0 and carried."
+kwh = 100
+export_kwh = 300
+start = 2026-08-01
+end = 2026-09-01
+expect = { total = 0, carried = 25 }
+"""
+
+
+def test_money_is_carried_from_the_tariffs_first_period_on_and_only_for_customers_with_the_line():
+    tariff = parse(tomllib.loads(MONEY, parse_float=Decimal), "money.toml", holiday_dates)
+    history = MemoryHistory(QUARTER_MS)
+    power_w = np.concatenate(
+        [np.full(31 * 96, -2000), np.full(61 * 96 + 1, 1000)]
+    )  # August, then to November
+    times = midnight_ms(AUGUST.start, PACIFIC) + QUARTER_MS * np.arange(len(power_w), dtype=np.int64)
+    history.append(Readings(np.ones(len(times), np.uint32), times, (power_w * 10).astype(np.int32)))
+    channel = Channel(1, ChannelKey("home", "main", "main"))
+    site = Site(1, "home", "Home", "America/Los_Angeles", 1, tariff.id, {}, (channel,))
+    bills = billing(history, lambda _: tariff)
+
+    def told(period: Period, site: Site = site):
+        return statement(history, site, bills.prepared(site, period, NOW_MS), NOW_MS)
+
+    # August gives 1,488 kWh: 372. September uses 720 kWh: 360. October 744: 372 less what is left, 12.
+    assert [told(p).bill.carried for p in (AUGUST, SEPTEMBER, OCTOBER)] == [372, 12, 0]
+    assert [told(p).bill.total for p in (AUGUST, SEPTEMBER, OCTOBER)] == [0, 0, 360]
+    october = told(OCTOBER)
+    assert (october.known.carried.amount, october.known.carried.since) == (12, AUGUST.start)
+    assert october.credit_unit == "money"
+    without = told(OCTOBER, replace(site, tariff_options={"solar": "no"}))
+    assert (without.known.carried, without.credit_unit, without.bill.total) == (None, None, 372)

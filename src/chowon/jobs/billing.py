@@ -11,10 +11,9 @@ from decimal import Decimal
 from functools import lru_cache
 from threading import Lock
 from typing import Final, Generic, TypeVar
-from zoneinfo import ZoneInfo
 
 from chowon.domain.bill import Carried, Known, PastDemand, Prepared, Prices, prepare
-from chowon.domain.clock import Period, midnight_ms
+from chowon.domain.clock import Period
 from chowon.domain.records import Records, as_prices, period_before, period_of_month
 from chowon.domain.sites import Site
 from chowon.domain.tariff import Tariff
@@ -55,7 +54,7 @@ class Billing:
         self._with_prices = lru_cache(maxsize=_WITH_PRICES)(self._prepare_with_prices)
         self._demands: _Remembered[Decimal | None] = _Remembered(_REMEMBERED)
         self._credits: _Remembered[Decimal | None] = _Remembered(_REMEMBERED)
-        self._uses: _Remembered[PeriodUse] = _Remembered(_USES)
+        self._earlier: _Remembered[PeriodUse] = _Remembered(_USES)
 
     def revision(self) -> int:
         """Grows when prices or records change. Errors: StoreUnavailable."""
@@ -99,11 +98,13 @@ class Billing:
         return self._known(site, prepared, now_ms, self._books.records.records(site.id))
 
     def use(self, site: Site, period: Period, now_ms: int) -> PeriodUse:
-        """What a site used in a period; of a closed one as it was read lately. Errors: StoreUnavailable."""
-        if now_ms < midnight_ms(period.end, ZoneInfo(site.timezone)):
-            return period_use(self._history, site, period, now_ms)
+        """What a site used in a period. Errors: StoreUnavailable."""
+        return period_use(self._history, site, period, now_ms)
+
+    def _lately(self, site: Site, period: Period, now_ms: int) -> PeriodUse:
+        """What a site used in an earlier period, as it was read a while ago."""
         key = _metered(site), period
-        return self._uses.get(key, now_ms, lambda: period_use(self._history, site, period, now_ms))
+        return self._earlier.get(key, now_ms, lambda: self.use(site, period, now_ms))
 
     def _known(self, site: Site, prepared: Prepared, now_ms: int, records: Records) -> Known:
         past, unknown = self._past_demand(site, prepared, now_ms, records)
@@ -138,7 +139,7 @@ class Billing:
         def read() -> Decimal | None:
             try:
                 then = self._base(of[0], period_of_month(month, site.reading_day), of[1])
-                use = self.use(site, then.period, now_ms)
+                use = self._lately(site, then.period, now_ms)
                 whole = use.closed and use.coverage >= ALMOST_WHOLE
                 return then.demand_kw(use.usage()) if whole else None
             except UsageInvalid:  # the tariff was not known then, or quarters don't tell its demand

@@ -35,7 +35,7 @@ class KnownBilling:
     def __init__(self, billing: Billing, now: Callable[[], int]) -> None:
         self._billing, self._now = billing, now
         self._owed: dict[int, int] = {}
-        """by site: the how manieth time that it is owed, so that a change meanwhile is not lost"""
+        """by site: its last call of `owe`, so that a change while a frame is completed is not lost"""
         self._times = 0
         self._not_before_ms: dict[int, int] = {}
         self._completing = asyncio.Lock()

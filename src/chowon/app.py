@@ -7,7 +7,6 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,7 @@ from chowon.api.access import LOOPBACK_NAMES, Access, RememberedTokens
 from chowon.api.parts import Limits, Parts, Pulse
 from chowon.api.server import create_app
 from chowon.config import Config
-from chowon.domain.bill import Prepared, prepare
-from chowon.domain.clock import Period
-from chowon.domain.sites import Site
+from chowon.domain.bill import Prepared
 from chowon.errors import ChowonError, Misconfigured
 from chowon.ingest.broker import Address, EmbeddedBroker, EmbeddedSettings, ExternalBroker, MqttBroker
 from chowon.ingest.door import Door, Outcome
@@ -30,6 +27,7 @@ from chowon.ingest.naming import Naming, NamingPolicy
 from chowon.ingest.pipeline import Pipeline, QueueLimits
 from chowon.ingest.source_file import read_sources
 from chowon.ingest.sources import Sources
+from chowon.jobs.billing import Billing, Books
 from chowon.jobs.seal import Sealer
 from chowon.live.service import Live, Priced
 from chowon.meters import registry as decoders
@@ -93,8 +91,9 @@ async def _serve(
     started: Callable[[Addresses], None],
 ) -> None:
     with _listening(config) as listener:
-        pricing = _Pricing(TariffBook.beside(config.data.folder))
-        live = Live(store.history, store.sites, pricing, now_ms)
+        tariffs = TariffBook.beside(config.data.folder)
+        billing = Billing(store.history, tariffs.load, Books(store.prices, store.records))
+        live = Live(store.history, store.sites, lambda s, p: _priced(billing.bare(s, p)), now_ms, billing)
         await live.start()
         pipeline = Pipeline(
             store.journal, live.on_durable, QueueLimits(max_readings=config.ingest.queue_readings)
@@ -130,9 +129,11 @@ async def _serve(
                     sites=store.sites,
                     door=door,
                     access=Access(RememberedTokens(store.tokens, now_ms), config.server.token),
-                    tariff=pricing.tariffs.load,
-                    tariff_ids=pricing.tariffs.ids,
-                    prepare=lambda site, period: pricing(site, period).prepared,
+                    tariff=tariffs.load,
+                    tariff_ids=tariffs.ids,
+                    billing=billing,
+                    prices=store.prices,
+                    records=store.records,
                     now_ms=now_ms,
                     pulse=pulse,
                     limits=Limits(config.server.max_body_mib * 2**20, config.server.max_live_clients),
@@ -183,20 +184,8 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return error
 
 
-class _Pricing:
-    """A site's tariff made ready for a period; a few thousand of them are kept."""
-
-    def __init__(self, tariffs: TariffBook) -> None:
-        self.tariffs = tariffs
-        self._prepared = lru_cache(maxsize=4096)(self._prepare)
-
-    def __call__(self, site: Site, period: Period) -> Priced:
-        options = tuple(sorted(site.tariff_options.items()))
-        prepared = self._prepared(site.tariff, period, options)
-        return Priced(prepared.tariff.currency, prepared)
-
-    def _prepare(self, tariff: str, period: Period, options: tuple[tuple[str, str], ...]) -> Prepared:
-        return prepare(self.tariffs.load(tariff), period, dict(options))
+def _priced(prepared: Prepared) -> Priced:
+    return Priced(prepared.tariff.currency, prepared)
 
 
 class _Sealing:

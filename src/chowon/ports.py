@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from chowon.domain.quantities import I64, U32
 from chowon.domain.readings import Readings
+from chowon.domain.records import KeptSeries, PriceRow, Records, RecordsChange
 from chowon.domain.rollups import Rollup
 from chowon.domain.sites import Channel, ChannelKey, Placement, Site
 
@@ -115,6 +116,43 @@ class DeviceBook(Protocol):
         """Forget all decisions about a device. Errors: NotFound."""
 
 
+class PriceBook(Protocol):
+    """Price series, by interval."""
+
+    def series(self) -> list[KeptSeries]:
+        """Every series that is kept, by name."""
+
+    def rows(self, name: str, from_ms: int, to_ms: int) -> list[PriceRow]:
+        """The intervals that overlap [from, to), in order of time; none for an unknown series."""
+
+    def put(
+        self, name: str, rows: Sequence[PriceRow], by: str, instead_of: tuple[int, int] | None = None
+    ) -> None:
+        """Keep these intervals; others that they overlap go, and all in the span [from, to) `instead_of`.
+
+        Putting the same again changes no price. Errors: BadInput for a name that cannot be.
+        """
+
+    def revision(self) -> int:
+        """Grows with every change."""
+
+
+class RecordBook(Protocol):
+    """What people have written down of sites because no meter tells it."""
+
+    def records(self, site_id: int) -> Records:
+        """Of one site; nothing of one that is not known."""
+
+    def change(self, site_id: int, change: RecordsChange, by: str) -> Records:
+        """The records after the change; a record that stays the same keeps when it was written.
+
+        Errors: NotFound; BadInput.
+        """
+
+    def revision(self) -> int:
+        """Grows with every change."""
+
+
 class TokenBook(Protocol):
     """Access tokens, kept hashed."""
 
@@ -129,6 +167,9 @@ class TokenBook(Protocol):
 
     def names(self) -> list[str]:
         """Names of the tokens that are in force."""
+
+    def name(self, token: str) -> str | None:
+        """What this token was issued for, None if it is unknown or revoked."""
 
 
 class Sink(Protocol):

@@ -22,8 +22,10 @@ from chowon.api.server import create_app
 from chowon.domain.bill import prepare
 from chowon.domain.quantities import DAY_MS, HOUR_MS
 from chowon.domain.sites import Site
+from chowon.jobs.billing import Books
 from chowon.live.service import Live, Priced
 from tests.hourly import BY_THE_HOUR, OPTIONS
+from tests.memory import MemoryPrices, MemoryRecords, billing
 from tests.unit.test_hourly_statement import HOME, START_MS, MemoryHistory, constant
 
 GOLDEN = Path(__file__).with_name("hourly_bill.json")
@@ -58,6 +60,7 @@ def client(history: MemoryHistory, book: Book) -> httpx.AsyncClient:
     def pricing(site: Site, period: Any) -> Priced:
         return Priced("KRW", prepare(BY_THE_HOUR, period, site.tariff_options))
 
+    books = Books(MemoryPrices(), MemoryRecords())
     parts = Parts(
         live=Live(history, book, pricing, lambda: NOW_MS),
         history=history,
@@ -66,7 +69,9 @@ def client(history: MemoryHistory, book: Book) -> httpx.AsyncClient:
         access=Access(NoTokens(), None),
         tariff=lambda _: BY_THE_HOUR,
         tariff_ids=lambda: [BY_THE_HOUR.id],
-        prepare=lambda site, period: pricing(site, period).prepared,
+        billing=billing(history, lambda _: BY_THE_HOUR, books.prices, books.records),
+        prices=books.prices,
+        records=books.records,
         now_ms=lambda: NOW_MS,
         pulse=SimpleNamespace(),
         limits=Limits(10**6, 10),

@@ -20,7 +20,7 @@ from chowon.domain.sites import Channel, ChannelKey, Site
 from chowon.errors import NotFound
 from tests.e2e.homes import SEOUL
 from tests.hourly import book, write
-from tests.memory import MemoryHistory
+from tests.memory import MemoryHistory, billing
 
 LOW, HIGH = "kr.kepco.residential.low", "kr.kepco.residential.high"
 FLAT, HOURS = "kr.test.residential.flat", "kr.test.residential.hours"
@@ -77,6 +77,7 @@ def client(
         access=Access(SimpleNamespace(names=list), None),
         sites=SimpleNamespace(site=site),
         history=measured,
+        billing=billing(measured, tariffs.load),
         tariff=tariffs.load,
         tariff_ids=tariffs.ids,
         now_ms=lambda: now_ms,

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from chowon.cli.bill_show import known_words
 from chowon.cli.main import app
-from chowon.domain.bill import Usage, prepare
+from chowon.domain.bill import Carried, Known, PastDemand, Usage, prepare
 from chowon.domain.clock import Period, midnight_ms
 from chowon.domain.quantities import DAY_MS, HOUR_MS
 from chowon.domain.readings import Readings
@@ -51,6 +52,17 @@ def test_what_was_not_measured_is_told_and_not_billed():
     assert told.kwh == 12
     assert told.missing_ms == 12 * HOUR_MS
     assert told.coverage == 0.5
+
+
+def test_what_a_bill_rests_on_besides_the_use_is_said():
+    past = PastDemand("2026-09", Decimal("200.50"), "measured")
+    words = known_words(
+        Known((past,), ("2026-01", "2026-02"), Carried(Decimal(12), "recorded", OCTOBER.start))
+    )
+    assert words[0] == "demand of 2026-09: 200.5 kW, measured"
+    assert "2026-01, 2026-02 is not known" in words[1]
+    assert words[2] == "credit carried in: 12, recorded"
+    assert known_words(Known()) == []
 
 
 def test_days_add_up_and_days_to_come_are_not_listed():

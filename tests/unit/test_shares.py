@@ -31,7 +31,7 @@ from chowon.jobs.shares import shares as shares_of
 from chowon.registry import TariffBook
 from tests.e2e.homes import SEOUL
 from tests.hourly import BY_THE_HOUR, OPTIONS, book
-from tests.memory import MemoryHistory
+from tests.memory import MemoryHistory, billing
 
 LOW = TariffBook().load("kr.kepco.residential.low")
 OCTOBER = Period(date(2026, 10, 1), date(2026, 11, 1))
@@ -279,7 +279,7 @@ def asked(house: House, tmp_path, query: str, **changes: object) -> httpx.Respon
         access=Access(SimpleNamespace(names=list), None),
         sites=SimpleNamespace(site=lambda _: site),
         history=house.history,
-        prepare=lambda of, period: prepare(tariffs.load(of.tariff), period, of.tariff_options),
+        billing=billing(house.history, tariffs.load),
         now_ms=lambda: END_MS + DAY_MS,
     )
     app.include_router(shares.router)

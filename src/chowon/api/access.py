@@ -50,6 +50,10 @@ class RememberedTokens:
             self._scopes[token] = self._book.scopes(token)
         return self._scopes[token]
 
+    def name(self, token: str) -> str | None:
+        """As TokenBook.name; not remembered, since only what is written down asks for it."""
+        return self._book.name(token)
+
     def _forget(self) -> None:
         if not 0 <= self._now_ms() - self._since_ms < REMEMBERED_MS:
             self._since_ms, self._names = self._now_ms(), None
@@ -64,6 +68,9 @@ class KnownTokens(Protocol):
 
     def scopes(self, token: str) -> frozenset[str] | None:
         """What this token may do, None if it is unknown or revoked."""
+
+    def name(self, token: str) -> str | None:
+        """What this token was issued for, None if it is unknown or revoked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +103,15 @@ class Access:
             raise NotAllowed("this token is unknown or revoked; `chowon token issue` makes a new one")
         if not scopes & {scope, "admin"}:
             raise NotAllowed(f"this token may not {scope}; it may {', '.join(sorted(scopes))}")
+
+    def who(self, headers: Mapping[str, str]) -> str:
+        """Who asks, for what is written down: a token's name, "server" for the configuration's, "local"."""
+        token = _bearer(headers)
+        if self.open or token is None:
+            return "local"
+        if self.server_token is not None and hmac.compare_digest(token.encode(), self.server_token.encode()):
+            return "server"
+        return self.tokens.name(token) or "local"
 
     def _check_origin(self, headers: Mapping[str, str]) -> None:
         host = _split(f"//{headers.get('host', '')}")

@@ -24,5 +24,6 @@ async def bill(request: Request, site_id: SiteId, date: BillDay | None = None) -
     site = await asyncio.to_thread(parts.sites.site, site_id)
     now_ms = parts.now_ms()
     day = date or local_day(now_ms, ZoneInfo(site.timezone))
-    prepared = parts.prepare(site, period_of(day, site.reading_day))
+    period = period_of(day, site.reading_day)
+    prepared = await asyncio.to_thread(parts.billing.prepared, site, period, now_ms)
     return answer(site.id, await asyncio.to_thread(statement, parts.history, site, prepared, now_ms))

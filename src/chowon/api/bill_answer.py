@@ -2,7 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, Field, PlainSerializer
 
@@ -140,6 +140,24 @@ class OutlookAnswer(BaseModel):
     kwh_a_day: Number | None
 
 
+class PastDemandAnswer(BaseModel):
+    """The demand of an earlier reading month that the bill looks back on."""
+
+    month: str
+    kw: Number
+    source: Annotated[Literal["recorded", "measured"], Field(alias="from")]
+
+
+class CarriedAnswer(BaseModel):
+    """Credit that the period began with, and what is left of it for the next."""
+
+    amount: Number
+    unit: str
+    source: Annotated[Literal["recorded", "reckoned"], Field(alias="from")]
+    since: date
+    left: Number
+
+
 class BillAnswer(BaseModel):
     """A bill, explained. The lines add up to the total."""
 
@@ -160,6 +178,9 @@ class BillAnswer(BaseModel):
     hours: list[BandAnswer] | None
     estimate: EstimateAnswer | None
     outlook: OutlookAnswer | None
+    past_demand: list[PastDemandAnswer]
+    past_demand_unknown: list[str]
+    carried: CarriedAnswer | None
 
 
 def answer(site_id: int, told: Statement) -> BillAnswer:
@@ -215,6 +236,27 @@ def answer(site_id: int, told: Statement) -> BillAnswer:
         estimate=None
         if told.estimate is None
         else EstimateAnswer(missing_kwh=_kwh(told.estimate.missing_kwh), total=told.estimate.total),
+        past_demand=[
+            PastDemandAnswer.model_validate({"month": p.month, "kw": p.kw, "from": p.source})
+            for p in told.known.past_demand
+        ],
+        past_demand_unknown=list(told.known.unknown_months),
+        carried=_carried(told),
+    )
+
+
+def _carried(told: Statement) -> CarriedAnswer | None:
+    carried = told.known.carried
+    if carried is None:
+        return None
+    return CarriedAnswer.model_validate(
+        {
+            "amount": carried.amount,
+            "unit": told.bill.currency if told.credit_unit == "money" else "kWh",
+            "from": carried.source,
+            "since": carried.since,
+            "left": told.bill.carried,
+        }
     )
 
 

@@ -82,7 +82,7 @@ async def compare(
     reading_day = site.reading_day
     periods = [period_of(day, reading_day)] if months is None else closed_periods(day, reading_day, months)
     tariffs = parts.tariff, parts.tariff_ids()
-    found = await asyncio.to_thread(comparison, parts.history, site, tariffs, periods, now_ms, tariff or ())
+    found = await asyncio.to_thread(comparison, parts.billing, site, tariffs, periods, now_ms, tariff or ())
     return answer(site.id, found)
 
 

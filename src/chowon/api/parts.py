@@ -10,16 +10,14 @@ from fastapi import Path as InPath
 from fastapi import Request, WebSocket
 
 from chowon.api.access import Access
-from chowon.domain.bill import Prepared
-from chowon.domain.clock import Period
-from chowon.domain.sites import Site
 from chowon.domain.tariff import Tariff
 from chowon.ingest.door import Door
 from chowon.ingest.mqtt import MqttStats
 from chowon.ingest.pipeline import QueueStats
 from chowon.ingest.sources import SourceState
+from chowon.jobs.billing import Billing
 from chowon.live.service import Live
-from chowon.ports import History, SiteBook
+from chowon.ports import History, PriceBook, RecordBook, SiteBook
 
 SiteId: TypeAlias = Annotated[int, InPath(ge=1, le=2**31 - 1)]
 
@@ -66,7 +64,9 @@ class Parts:
     access: Access
     tariff: Callable[[str], Tariff]
     tariff_ids: Callable[[], list[str]]
-    prepare: Callable[[Site, Period], Prepared]
+    billing: Billing
+    prices: PriceBook
+    records: RecordBook
     now_ms: Callable[[], int]
     pulse: Callable[[], Pulse]
     limits: Limits

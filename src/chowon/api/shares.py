@@ -76,9 +76,12 @@ async def of_parts(
     site = await asyncio.to_thread(parts.sites.site, site_id)
     now_ms = parts.now_ms()
     period = period_of(date or local_day(now_ms, ZoneInfo(site.timezone)), site.reading_day)
-    prepared = parts.prepare(site, period)
-    found = await asyncio.to_thread(shares, parts.history, site, prepared, rule, now_ms)
-    return answer(site.id, found)
+
+    def shared() -> Shares:
+        prepared = parts.billing.prepared(site, period, now_ms)
+        return shares(parts.history, site, prepared, rule, now_ms)
+
+    return answer(site.id, await asyncio.to_thread(shared))
 
 
 def answer(site_id: int, found: Shares) -> SharesAnswer:

@@ -112,7 +112,9 @@ async def change_site(request: Request, site_id: SiteId, change: SiteChange) -> 
     async with parts.changing:
         changed = replace(await asyncio.to_thread(parts.sites.site, site_id), **wanted)
         today = local_day(parts.now_ms(), ZoneInfo(changed.timezone))
-        parts.prepare(changed, period_of(today, changed.reading_day))  # a wrong tariff or option ends here
+        parts.billing.bare(
+            changed, period_of(today, changed.reading_day)
+        )  # a wrong tariff or option ends here
         await asyncio.to_thread(parts.sites.configure, changed)
     await parts.live.reload()
     return answer(parts, changed)

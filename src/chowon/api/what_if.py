@@ -11,18 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from chowon.api.bill import BillDay
 from chowon.api.bill_answer import Number
 from chowon.api.parts import SiteId, parts_of
-from chowon.domain.bill import prepare
 from chowon.domain.clock import Period, local_day, period_of
 from chowon.domain.sites import Site
 from chowon.domain.sun import ORDINARY_SUNSHINE, SUNSHINE, Place, Roof
 from chowon.domain.tariff import Tariff, Text
 from chowon.domain.what_if import Battery, Charging
 from chowon.errors import BadInput
+from chowon.jobs.billing import Billing
 from chowon.jobs.compare import TariffOf, options_for
-from chowon.jobs.period_use import period_use
 from chowon.jobs.places import place_of
 from chowon.jobs.what_if import Changes, WhatIf, what_if
-from chowon.ports import History
 
 router = APIRouter(prefix="/sites", tags=["bill"])
 Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
@@ -117,12 +115,12 @@ async def ask(
     site = await asyncio.to_thread(parts.sites.site, site_id)
     now_ms = parts.now_ms()
     period = period_of(date or local_day(now_ms, ZoneInfo(site.timezone)), site.reading_day)
-    found = await asyncio.to_thread(found_for, parts.history, parts.tariff, site, period, now_ms, asked)
+    found = await asyncio.to_thread(found_for, parts.billing, parts.tariff, site, period, now_ms, asked)
     return answer(found)
 
 
 def found_for(
-    history: History, load: TariffOf, site: Site, period: Period, now_ms: int, asked: WhatIfAsked
+    billing: Billing, load: TariffOf, site: Site, period: Period, now_ms: int, asked: WhatIfAsked
 ) -> WhatIf:
     """The answer to a question as it was asked. Errors: BadInput, NotFound, StoreUnavailable."""
     if not asked.model_fields_set:
@@ -130,13 +128,12 @@ def found_for(
             "what-if: found nothing that changes; expected at least one of "
             + ", ".join(WhatIfAsked.model_fields)
         )
-    tariff = load(site.tariff)
-    then = load(asked.tariff) if asked.tariff else tariff
+    then = load(asked.tariff or site.tariff)
     bills = (
-        prepare(tariff, period, site.tariff_options),
-        prepare(then, period, _options(then, site, asked)),
+        billing.prepared(site, period, now_ms),
+        billing.prepared(site, period, now_ms, then.id, _options(then, site, asked)),
     )
-    use = period_use(history, site, period, now_ms)
+    use = billing.use(site, period, now_ms)
     citys = asked.solar is not None and asked.solar.latitude is None
     return what_if(use, site.timezone, *bills, _changes(asked, site), citys)
 

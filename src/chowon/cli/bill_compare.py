@@ -47,6 +47,7 @@ def compare(
     from chowon.cli.bill_use import day as day_of
     from chowon.cli.bill_use import pairs
     from chowon.domain.clock import local_day, period_of
+    from chowon.jobs.billing import Billing, Books
     from chowon.jobs.compare import closed_periods, comparison
     from chowon.registry import TariffBook
     from chowon.store.opening import open_reader
@@ -72,7 +73,8 @@ def compare(
             else [period_of(day_of("--date", day), found.reading_day)]
         )
         book = TariffBook.beside(folder)
-        told = comparison(reader.history, found, (book.load, book.ids()), periods, now_ms, tariff or ())
+        billing = Billing(reader.history, book.load, Books(reader.prices, reader.records))
+        told = comparison(billing, found, (book.load, book.ids()), periods, now_ms, tariff or ())
     finally:
         reader.close()
     if as_json:
@@ -145,6 +147,7 @@ def _asked(
     from chowon.api import what_if as api
     from chowon.cli.bill_use import day as day_of
     from chowon.domain.clock import local_day, period_of
+    from chowon.jobs.billing import Billing, Books
     from chowon.registry import TariffBook
     from chowon.store.opening import open_reader
 
@@ -160,7 +163,9 @@ def _asked(
         now_ms = wall_ms()
         of = local_day(now_ms, ZoneInfo(found.timezone)) if day is None else day_of("--date", day)
         period = period_of(of, found.reading_day)
-        told = api.found_for(reader.history, TariffBook.beside(folder).load, found, period, now_ms, question)
+        load = TariffBook.beside(folder).load
+        billing = Billing(reader.history, load, Books(reader.prices, reader.records))
+        told = api.found_for(billing, load, found, period, now_ms, question)
     finally:
         reader.close()
     return api.answer(told).model_dump(mode="json")

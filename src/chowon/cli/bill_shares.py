@@ -34,8 +34,8 @@ def shares(
     """What each metered part of a site's use costs: circuits, plugs, solar, and the rest."""
     from chowon.api.shares import answer
     from chowon.cli.bill_use import day as day_of
-    from chowon.domain.bill import prepare
     from chowon.domain.clock import local_day, period_of
+    from chowon.jobs.billing import Billing, Books
     from chowon.jobs.shares import shares as shares_of
     from chowon.registry import TariffBook
     from chowon.store.opening import open_reader
@@ -47,7 +47,9 @@ def shares(
         now_ms = wall_ms()
         of = local_day(now_ms, ZoneInfo(found.timezone)) if day is None else day_of("--date", day)
         period = period_of(of, found.reading_day)
-        prepared = prepare(TariffBook.beside(folder).load(found.tariff), period, found.tariff_options)
+        books = Books(reader.prices, reader.records)
+        billing = Billing(reader.history, TariffBook.beside(folder).load, books)
+        prepared = billing.prepared(found, period, now_ms)
         told = shares_of(reader.history, found, prepared, rule, now_ms)
     finally:
         reader.close()

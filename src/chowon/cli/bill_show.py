@@ -2,7 +2,7 @@
 
 import json
 from datetime import date
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import typer
@@ -11,6 +11,9 @@ from chowon.cli.output import AsJson, note
 from chowon.cli.serve import wall_ms
 from chowon.cli.settings import ConfigFile, DataFolder, loaded, named
 from chowon.errors import BadInput
+
+if TYPE_CHECKING:
+    from chowon.domain.bill import Known
 
 
 def show(
@@ -26,8 +29,8 @@ def show(
     """The bill of a site's period, every line explained. A running server goes on undisturbed."""
     from chowon.api.bill_answer import answer
     from chowon.cli.bill_table import print_bill
-    from chowon.domain.bill import prepare
     from chowon.domain.clock import local_day, period_of
+    from chowon.jobs.billing import Billing, Books
     from chowon.jobs.statement import statement
     from chowon.registry import TariffBook
     from chowon.store.opening import open_reader
@@ -38,8 +41,10 @@ def show(
         found = named(reader.sites.sites(), site)
         now_ms = wall_ms()
         period = period_of(_day(day) or local_day(now_ms, ZoneInfo(found.timezone)), found.reading_day)
-        prepared = prepare(TariffBook.beside(folder).load(found.tariff), period, found.tariff_options)
-        told = statement(reader.history, found, prepared, now_ms)
+        billing = Billing(
+            reader.history, TariffBook.beside(folder).load, Books(reader.prices, reader.records)
+        )
+        told = statement(reader.history, found, billing.prepared(found, period, now_ms), now_ms)
     finally:
         reader.close()
     if as_json:
@@ -48,11 +53,27 @@ def show(
         )
         return
     print_bill(told.bill, told.next_kwh, told.standing, lang)
+    for words in known_words(told.known):
+        note(words)
     if told.missing_ms:
         note(f"measured {told.coverage:.1%} of the time gone by; nothing is billed for the rest")
     if told.estimate:
         kwh, total = told.estimate.missing_kwh, told.estimate.total
         note(f"as usual, the rest would have been {kwh:.1f} kWh: {total:,} {told.bill.currency} in all")
+
+
+def known_words(known: "Known") -> list[str]:
+    """What the bill rests on besides the use, in words."""
+    words = [
+        f"demand of {past.month}: {past.kw.normalize():f} kW, {past.source}" for past in known.past_demand
+    ]
+    if known.unknown_months:
+        words.append(
+            f"the demand of {', '.join(known.unknown_months)} is not known; it may make the bill higher"
+        )
+    if known.carried is not None and known.carried.amount:
+        words.append(f"credit carried in: {known.carried.amount.normalize():f}, {known.carried.source}")
+    return words
 
 
 def _day(text: str | None) -> date | None:

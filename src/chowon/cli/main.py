@@ -14,6 +14,7 @@ from chowon.cli import (
     configuration,
     demo,
     doctor,
+    prices,
     replay,
     serve,
     sql,
@@ -45,6 +46,7 @@ bill.app.command("shares")(bill_shares.shares)
 app.add_typer(bill.app, name="bill")
 tariff.app.command("import")(tariff_import.import_rate)
 app.add_typer(tariff.app, name="tariff")
+app.add_typer(prices.app, name="prices")
 app.add_typer(token.app, name="token")
 app.add_typer(bench.app, name="bench")
 app.command()(doctor.doctor)

@@ -1,12 +1,12 @@
 """One use under several tariffs: which would have been the cheapest, and which cannot say."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from chowon.domain.bill import Prices, Usage, prepare
+from chowon.domain.bill import Carried, Known, Prepared, Prices, Usage, prepare
 from chowon.domain.bill.engine import chosen_options
 from chowon.domain.bill.needs import needs_of
 from chowon.domain.clock import Period, day_starts_ms
@@ -35,12 +35,14 @@ class Metered:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A tariff, with the options and prices that are known for it."""
+    """A tariff, with the options, prices and whatever else is known for it."""
 
     tariff: Tariff
     options: Mapping[str, str] = field(default_factory=dict)
     in_force: bool = False
     series: Mapping[str, Prices] = field(default_factory=dict)
+    knows: Callable[[Prepared], Known] = lambda _: Known()
+    """What is known of a period besides the use"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,7 @@ def compare(uses: Sequence[Metered], candidates: Sequence[Candidate]) -> Compare
             chosen = chosen_options(tariff, candidate.options)
             why = _why_not(candidate, chosen, uses)
             if why is None:
-                total = sum((_total(candidate, use) for use in uses), ZERO)
-                rows.append(Row(tariff, chosen, candidate.in_force, total))
+                rows.append(Row(tariff, chosen, candidate.in_force, _total(candidate, uses)))
                 continue
         except UsageInvalid as error:
             why = Text(f"계산할 수 없어요: {error}", str(error))
@@ -105,9 +106,23 @@ def kind_of(tariff_id: str) -> str | None:
     return next((word for word in tariff_id.split(".") if word in KINDS), None)
 
 
-def _total(candidate: Candidate, use: Metered) -> Decimal:
-    prepared = prepare(candidate.tariff, use.period, candidate.options, candidate.series)
-    return prepared.total(prepared.as_read(use.usage) if use.closed else use.usage)
+def _total(candidate: Candidate, uses: Sequence[Metered]) -> Decimal:
+    """Of all periods. Credit goes from one to the next: in force as it is known, else the tariff's own."""
+    total, left = ZERO, None
+    for n, use in enumerate(uses):
+        prepared = prepare(candidate.tariff, use.period, candidate.options, candidate.series)
+        known = candidate.knows(prepared)
+        follows = n > 0 and uses[n - 1].period.end == use.period.start
+        if left is not None and follows and not candidate.in_force:
+            known = replace(known, carried=Carried(left, "reckoned", uses[n - 1].period.start))
+        prepared = replace(prepared, known=known)
+        usage = prepared.as_read(use.usage) if use.closed else use.usage
+        if known.carried is None:
+            total += prepared.total(usage)
+        else:
+            bill = prepared.bill(usage)
+            total, left = total + bill.total, bill.carried
+    return total
 
 
 def _why_not(candidate: Candidate, chosen: Mapping[str, str], uses: Sequence[Metered]) -> Text | None:

@@ -1,18 +1,19 @@
 """Which tariff would have been the cheapest for a site."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
+from chowon.domain.bill.needs import needs_of
 from chowon.domain.clock import Period, period_of
 from chowon.domain.compare import Candidate, Compared, LeftOut, Metered, compare, kind_of
 from chowon.domain.sites import Site
 from chowon.domain.tariff import Tariff, Text
 from chowon.domain.tariff.terms import ZERO
 from chowon.errors import TariffInvalid, UsageInvalid
-from chowon.jobs.period_use import PeriodUse, period_use
-from chowon.ports import History
+from chowon.jobs.billing import Billing
+from chowon.jobs.period_use import PeriodUse
 
 TariffOf = Callable[[str], Tariff]
 
@@ -30,7 +31,7 @@ class Comparison:
 
 
 def comparison(
-    history: History,
+    billing: Billing,
     site: Site,
     tariffs: tuple[TariffOf, Sequence[str]],
     periods: Sequence[Period],
@@ -45,14 +46,23 @@ def comparison(
     """
     load, ids = tariffs
     in_force = load(site.tariff)
-    uses = [u for p in periods if (u := period_use(history, site, p, now_ms)).covered_ms.any()]
+    uses = [u for p in periods if (u := billing.use(site, p, now_ms)).covered_ms.any()]
     if not uses:
         raise UsageInvalid(
             f"site {site.key}: nothing was measured from {periods[0].start} to {periods[-1].end}; "
             "ask for another time"
         )
     candidates, unreadable = _candidates(site, in_force, load, named or ids, bool(named))
-    found = compare([_metered(use) for use in uses], candidates)
+    of_all = int(uses[0].day_starts_ms[0]), int(uses[-1].day_starts_ms[-1])
+    known = [
+        replace(
+            candidate,
+            series=billing.series(site, needs_of(candidate.tariff).series, *of_all),
+            knows=lambda prepared: billing.known(site, prepared, now_ms),
+        )
+        for candidate in candidates
+    ]
+    found = compare([_metered(use) for use in uses], known)
     gone = sum(use.until_ms - int(use.day_starts_ms[0]) for use in uses)
     return Comparison(
         tuple(use.period for use in uses),

@@ -6,7 +6,16 @@ from decimal import Decimal
 
 import numpy as np
 
-from chowon.domain.bill import BandUse, Bill, NextKwh, Prepared, TierStanding, Usage
+from chowon.domain.bill import (
+    BandUse,
+    Bill,
+    CreditUnit,
+    Known,
+    NextKwh,
+    Prepared,
+    TierStanding,
+    Usage,
+)
 from chowon.domain.clock import Period
 from chowon.domain.sites import Site
 from chowon.jobs.measured import Measured, measured, usage
@@ -48,6 +57,10 @@ class Statement:
     bill: Bill
     """of what was measured; of whole kWh once the period is closed, where the tariff asks for no more than
     how much in all, as a meter is read"""
+    known: Known
+    """what the bill rests on besides the use"""
+    credit_unit: CreditUnit | None
+    """of what is carried from one period into the next; None for nothing"""
     next_kwh: NextKwh
     standing: TierStanding | None
     days: tuple[Day, ...]
@@ -83,6 +96,8 @@ def statement(history: History, site: Site, prepared: Prepared, now_ms: int) -> 
         coverage=coverage(covered_ms, from_ms, to_ms, now_ms),
         missing_ms=missing_ms,
         bill=prepared.bill(billed),
+        known=prepared.known,
+        credit_unit=prepared.credit_unit,
         next_kwh=prepared.next_kwh(billed, now_ms if here else None),
         standing=prepared.standing(billed),
         days=_days(prepared, found, now_ms, billed),

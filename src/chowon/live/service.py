@@ -21,6 +21,7 @@ from chowon.domain.sites import Site
 from chowon.errors import BadInput, ChowonError, Damaged, NotFound, StoreUnavailable
 from chowon.live.costs import needs_quarters
 from chowon.live.hub import Hub, Subscription, snapshot_frame
+from chowon.live.known import Billing, KnownBilling
 from chowon.live.recompute import sums_from_store
 from chowon.live.series import summed_power
 from chowon.live.state import ChannelStates, Window
@@ -53,10 +54,22 @@ Pricing = Callable[[Site, Period], Priced]
 
 
 class Live:
-    """The live state of all sites."""
+    """The live state of all sites.
 
-    def __init__(self, history: History, sites: SiteBook, pricing: Pricing, now: Callable[[], int]) -> None:
+    pricing: a tariff made ready at once. billing: with all that is known, asked for sites that somebody
+    looks at, and again when it has changed; without it prices and records count nothing.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        sites: SiteBook,
+        pricing: Pricing,
+        now: Callable[[], int],
+        billing: Billing | None = None,
+    ) -> None:
         self._history, self._book, self._pricing, self._now = history, sites, pricing, now
+        self._known = None if billing is None else KnownBilling(billing, now)
         self.hub = Hub()
         self.states = ChannelStates()
         self._sites: dict[int, Site] = {}
@@ -120,6 +133,8 @@ class Live:
             self._new_names = False
             await self.reload()
         self._turn_pages()
+        if self._known is not None:
+            await self._known.look(self._sites)
         self._catch_up_ahead()
         async with self._settling:
             await self._reconcile()
@@ -142,12 +157,20 @@ class Live:
             await self.reload()  # its first reading may have come a moment ago
         if site_id in self._unpriced:
             raise self._unpriced[site_id]
+        if self._known is not None and site_id in self._sites:
+            await self._known.complete(self._sites[site_id], self._frames)
         frame = self._frames.get(site_id)
         if frame is None:
             raise NotFound(f"no site {site_id}; GET /api/v1/sites lists the known ones")
         now_ms = self._now()
         yesterday = await self._yesterday_kwh(site_id, now_ms)
         return view(frame, self.states, self._slots[site_id], now_ms, yesterday)
+
+    def look_again(self) -> None:
+        """Prices or records have changed: what is shown follows with the next look at a site."""
+        if self._known is not None:
+            self._known.owe(self._sites)
+            self._news.set()
 
     async def frames(self, site_id: int) -> AsyncIterator[bytes]:
         """What the live socket sends: a snapshot, then deltas; another snapshot after falling behind."""
@@ -231,6 +254,8 @@ class Live:
             self._frames[site.id] = Frame(
                 site.id, priced.currency, day.isoformat(), period, window, priced.prepared
             )
+            if self._known is not None:
+                self._known.owe([site.id])
         return window
 
     def _zone(self, site: Site) -> ZoneInfo:

@@ -9,7 +9,7 @@ from chowon.domain.bill import Prepared, TierStanding, number_text
 from chowon.domain.clock import Period
 from chowon.domain.quantities import ABSENT_I32, DWMS_PER_WH, I64
 from chowon.domain.tariff import Text
-from chowon.errors import BadInput
+from chowon.errors import BadInput, ChowonError
 from chowon.live.costs import CostsNow, costs
 from chowon.live.no_cost import no_cost
 from chowon.live.state import GAP_SHOWN_MS, NEVER, ChannelStates, Window
@@ -99,6 +99,8 @@ class Frame:
     period: Period
     window: Window
     prepared: Prepared
+    unpriced: ChowonError | None = None
+    """Why nothing can be said of money; None where the tariff is ready"""
 
 
 def view(frame: Frame, states: ChannelStates, slots: I64, now_ms: int, yesterday_kwh: float | None) -> Now:
@@ -153,6 +155,8 @@ def _costs(
     frame: Frame, states: ChannelStates, slots: I64, now_ms: int
 ) -> tuple[CostsNow, None] | tuple[None, Text]:
     """The costs, or why there are none; the rest of the view stands either way."""
+    if frame.unpriced is not None:
+        return None, no_cost(frame.prepared, frame.unpriced)
     try:
         return costs(frame.prepared, frame.window, states, slots, now_ms), None
     except BadInput as error:

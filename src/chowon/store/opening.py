@@ -12,6 +12,8 @@ from chowon.errors import Damaged, Misconfigured, NotFound
 from chowon.store.catalog.engine import Catalog, open_catalog
 from chowon.store.catalog.files import FileList
 from chowon.store.catalog.placements import CatalogPlacements
+from chowon.store.catalog.prices import CatalogPrices
+from chowon.store.catalog.records import CatalogRecords
 from chowon.store.catalog.sites import CatalogSites, SiteDefaults
 from chowon.store.catalog.tokens import CatalogTokens
 from chowon.store.journal import JournalReader, SqliteJournal
@@ -29,6 +31,8 @@ class Store:
     history: LakeHistory
     sites: CatalogSites
     devices: CatalogPlacements
+    prices: CatalogPrices
+    records: CatalogRecords
     tokens: CatalogTokens
     lake: Lake
     files: FileList
@@ -50,6 +54,8 @@ class Reader:
     journal: JournalReader
     history: LakeHistory
     sites: CatalogSites
+    prices: CatalogPrices
+    records: CatalogRecords
     lake: Lake
     files: FileList
     catalog: Catalog
@@ -100,8 +106,20 @@ def open_store(
                 part.close()
         lock.release()
         raise
-    devices, tokens = CatalogPlacements(catalog), CatalogTokens(catalog, now_ms)
-    return Store(journal, history, sites, devices, tokens, lake, files, shards, catalog, lock)
+    return Store(
+        journal=journal,
+        history=history,
+        sites=sites,
+        devices=CatalogPlacements(catalog),
+        prices=CatalogPrices(catalog, now_ms),
+        records=CatalogRecords(catalog, now_ms),
+        tokens=CatalogTokens(catalog, now_ms),
+        lake=lake,
+        files=files,
+        shards=shards,
+        catalog=catalog,
+        lock=lock,
+    )
 
 
 def open_reader(folder: Path, *, catalog_url: str | None = None) -> Reader:
@@ -114,7 +132,9 @@ def open_reader(folder: Path, *, catalog_url: str | None = None) -> Reader:
         files = FileList(catalog, journal.id, lambda: 0)
         lake = Lake(folder / "lake", journal.id)
         sites = CatalogSites(catalog, SiteDefaults())
-        return Reader(journal, _history(lake, files, journal, sites), sites, lake, files, catalog)
+        history = _history(lake, files, journal, sites)
+        prices, records = CatalogPrices(catalog, lambda: 0), CatalogRecords(catalog, lambda: 0)
+        return Reader(journal, history, sites, prices, records, lake, files, catalog)
     except BaseException:
         catalog.close()
         raise
@@ -148,11 +168,29 @@ def open_tokens(
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
 ) -> Iterator[CatalogTokens]:
     """The token book of a data folder that a server may be using. Errors: NotFound, Misconfigured."""
+    with _catalog_of(folder, catalog_url) as catalog:
+        yield CatalogTokens(catalog, now_ms)
+
+
+@contextmanager
+def open_prices(
+    folder: Path,
+    *,
+    catalog_url: str | None = None,
+    now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+) -> Iterator[CatalogPrices]:
+    """The price book of a data folder that a server may be using. Errors: NotFound, Misconfigured."""
+    with _catalog_of(folder, catalog_url) as catalog:
+        yield CatalogPrices(catalog, now_ms)
+
+
+@contextmanager
+def _catalog_of(folder: Path, catalog_url: str | None) -> Iterator[Catalog]:
     if catalog_url is None and not (folder / "catalog.sqlite").is_file():
         raise NotFound(f"{folder}: no catalog there; start chowon once with this data folder")
     catalog = open_catalog(catalog_url or _catalog_in(folder))
     try:
-        yield CatalogTokens(catalog, now_ms)
+        yield catalog
     finally:
         catalog.close()
 

@@ -1,7 +1,9 @@
 /** The HTTP side of the API: one function a question, three kinds of failure. */
 
 import { remembered } from "./remembered";
-import type { Bill, Comparison, Day, NowState, Rule, SharedBill, Site, WhatIf, WhatIfAnswer } from "./types";
+import type {
+  Bill, Comparison, Day, NowState, Records, RecordsChange, Rule, SharedBill, Site, WhatIf, WhatIfAnswer,
+} from "./types";
 
 const TIMEOUT_MS = 15_000;
 
@@ -25,10 +27,10 @@ export function apiUrl(path: string): URL {
   return new URL(`api/v1/${path}`, document.baseURI);
 }
 
-/** question: what is posted; without one it is a GET. */
-async function ask<T>(path: string, question?: object): Promise<T> {
+/** question: what is sent; without one it is a GET. */
+async function ask<T>(path: string, question?: object, method = "POST"): Promise<T> {
   const headers = new Headers({ Accept: "application/json" });
-  const posted = question && { method: "POST", body: JSON.stringify(question) };
+  const posted = question && { method, body: JSON.stringify(question) };
   if (posted) headers.set("Content-Type", "application/json");
   const held = token.get();
   if (held) headers.set("Authorization", `Bearer ${held}`);
@@ -67,4 +69,7 @@ export const api = {
     ask(`sites/${site}/bill/shares${query({ date: day, rule })}`),
   whatIf: (site: number, day: Day | null, question: WhatIf): Promise<WhatIfAnswer> =>
     ask(`sites/${site}/bill/what-if${query({ date: day })}`, question),
+  records: (site: number, day: Day | null): Promise<Records> => ask(`sites/${site}/records${query({ date: day })}`),
+  record: (site: number, day: Day | null, change: RecordsChange): Promise<Records> =>
+    ask(`sites/${site}/records${query({ date: day })}`, change, "PATCH"),
 };

@@ -141,7 +141,27 @@ export type Bill = {
   outlook?: Outlook | null;
   estimate?: Estimate | null;
   hours?: BandUse[] | null;
+  past_demand?: { month: string; kw: Decimal; from: "recorded" | "measured" }[];
+  /** Earlier reading months whose demand would count and is not known. */
+  past_demand_unknown?: string[];
+  carried?: { amount: Decimal; unit: string; from: "recorded" | "reckoned"; since: Day; left: Decimal } | null;
 };
+
+/** What no meter tells: what is written down, and what the tariff asks for in one period. */
+export type Records = {
+  past_demand: { month: string; kw: Decimal }[];
+  carried: { start: Day; amount: Decimal }[];
+  asks: {
+    period: { start: Day; end: Day };
+    past_demand: { month: string; start: Day; end: Day }[];
+    /** The unit of what is carried; null where the tariff carries nothing. */
+    carried: string | null;
+    series: { series: string; kept_as: string; missing_ms: number; known_until_ms: number | null }[];
+  } | null;
+};
+
+/** null takes a record away. */
+export type RecordsChange = { past_demand?: Record<string, Decimal | null>; carried?: Record<Day, Decimal | null> };
 
 export type ComparedTariff = {
   tariff: { id: string; name: Text };

@@ -30,6 +30,7 @@ from chowon.domain.bill.outlook import (
     period_end,
     totals_by_energy,
 )
+from chowon.domain.bill.past import Carried, CreditUnit, Known, PastDemand
 from chowon.domain.bill.plain import number_text, plain_bill, plain_line, plain_standing, price_text
 from chowon.domain.bill.prepared import Prepared
 from chowon.domain.bill.prices import Prices
@@ -48,15 +49,19 @@ __all__ = [
     "Arrival",
     "BandUse",
     "Bill",
+    "Carried",
     "Costs",
+    "CreditUnit",
     "Fleet",
     "FleetProfile",
     "FleetUse",
+    "Known",
     "Line",
     "NextKwh",
     "Note",
     "OverBlock",
     "Part",
+    "PastDemand",
     "Paths",
     "PerRun",
     "PeriodEnd",

@@ -165,7 +165,7 @@ def whole_numbers(numbers: Sequence[int], room: int = 1000) -> Whole:
 
 def _fleet_totals(prepared: Prepared, different: Whole, digits: int) -> list[Decimal] | None:
     """By the vectorised evaluator, where it applies and is worth it."""
-    if len(different) < _WORTH_A_FLEET or digits > _WH_DIGITS:
+    if len(different) < _WORTH_A_FLEET or digits > _WH_DIGITS or prepared.known.changes_bills:
         return None
     wh = 10 ** (_WH_DIGITS - digits)
     if different.dtype != np.int64 or different[-1] >= _FLEET_WH // wh:

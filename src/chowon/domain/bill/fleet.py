@@ -39,8 +39,13 @@ def prepare_fleet(prepared: Prepared, per_kwh: int = 1000) -> "Fleet":
     """The same tariff, period and options, to answer for arrays of homes.
 
     per_kwh: how many of the energies that will be handed in are a kWh. 1000: Wh.
-    Errors: UsageInvalid for a tariff whose own numbers don't fit 64 bits.
+    Errors: UsageInvalid for a tariff whose own numbers don't fit 64 bits, and for one of which something is
+    known: of many homes each has its own, which stands in their use.
     """
+    if prepared.known.changes_bills:
+        raise UsageInvalid(
+            f"{prepared.tariff.id}: something is known of one home; hand it in with the homes' use"
+        )
     fits, too_much = -1, _MOST_BITS
     while too_much - fits > 1:
         bits = (fits + too_much) // 2

@@ -4,10 +4,12 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Final
 
-from chowon.domain.bill.fees import CarryOverStep
-from chowon.domain.bill.meter import Meter
+from chowon.domain.bill.fees import CarryOverStep, DemandStep
+from chowon.domain.bill.meter import Meter, Peak, Priced
 from chowon.domain.bill.outcome import BandUse, Bill, Line, NextKwh, Note, Subtotal, TierStanding
-from chowon.domain.bill.reading import band_kwh, read, segment_kwh
+from chowon.domain.bill.past import NOTHING_KNOWN, CreditUnit, Known
+from chowon.domain.bill.reading import band_kwh, read, read_one, segment_kwh
+from chowon.domain.bill.some_uses import bare
 from chowon.domain.bill.split import Run, Split
 from chowon.domain.bill.standing import standing_of
 from chowon.domain.bill.steps import Step
@@ -58,6 +60,8 @@ class Prepared:
     """The n-th is for uses that exceed n of the bounds of dearer blocks."""
     notes: tuple[Note, ...] = ()
     """What bills of the period say of prices that aren't known"""
+    known: Known = NOTHING_KNOWN
+    """Comes to every use"""
 
     def __repr__(self) -> str:
         return f"<Prepared {self.tariff.id} {self.period.start} {self.period.end} {self.options}>"
@@ -66,6 +70,41 @@ class Prepared:
     def by_interval(self) -> bool:
         """Whether a bill needs the use by interval: what is asked is when, not only how much in all."""
         return self.tariff.split == "measured" or any(plan.meter.measures for plan in self.plans)
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        """The price series that a bill needs."""
+        asked = (m.series for plan in self.plans for m in plan.meter.measures if isinstance(m, Priced))
+        return tuple(dict.fromkeys(asked))
+
+    @property
+    def credit_unit(self) -> CreditUnit | None:
+        """Of what is carried from one period into the next; None for nothing."""
+        if self.tariff.net_kwh:
+            return "kWh"
+        return "money" if any(isinstance(bare(s), CarryOverStep) for s in self.plans[0].steps) else None
+
+    @property
+    def months_of_demand(self) -> tuple[str, ...]:
+        """The earlier reading months whose demand counts, in order."""
+        return tuple(sorted({month for step in self._ratchets for month in step.ratchet}))
+
+    def demand_kw(self, usage: Usage) -> Decimal | None:
+        """The greatest demand in the hours that later months look back on; None where lines differ in them.
+
+        Errors: UsageInvalid where the use doesn't tell it.
+        """
+        places = {step.peak for step in self._ratchets}
+        if len(places) != 1 or None in places:
+            return None
+        meter = self.plans[0].meter
+        peaks = [m for m, place in meter.measures.items() if place in places and isinstance(m, Peak)]
+        return read_one(meter, usage, peaks[0])
+
+    @property
+    def _ratchets(self) -> list[DemandStep]:
+        steps = (bare(step) for step in self.plans[0].steps)
+        return [s for s in steps if isinstance(s, DemandStep) and s.line.ratchet_months]
 
     def as_read(self, usage: Usage) -> Usage:
         """The use of a closed period as it is billed: whole kWh rounded down, as a meter is read.
@@ -79,6 +118,7 @@ class Prepared:
 
     def bill(self, usage: Usage) -> Bill:
         """The bill with every line explained."""
+        usage = self.known.on(usage)
         billed, carried = self._billed(usage)
         plan = self._plan(billed.kwh)
         run = plan.run(billed)
@@ -173,6 +213,7 @@ class Prepared:
 
     def _billed(self, usage: Usage) -> tuple[Usage, Decimal]:
         """(what is billed, kWh carried on): where the tariff nets kWh, import less export and credit."""
+        usage = self.known.on(usage)
         if not self.tariff.net_kwh:
             return usage, ZERO
         net = usage.kwh - usage.export_kwh - usage.carried

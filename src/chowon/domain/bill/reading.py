@@ -33,6 +33,11 @@ def read(meter: Meter, usage: Usage, exact: bool = False) -> tuple[Decimal, ...]
     return tuple(reading.of(measure) for measure in meter.measures)
 
 
+def read_one(meter: Meter, usage: Usage, measure: Measure) -> Decimal:
+    """One measure of a use. Errors: as `read`."""
+    return _Reading(meter, usage, exact=False).of(measure)
+
+
 def segment_kwh(meter: Meter, usage: Usage) -> tuple[Decimal, ...]:
     """What was taken from the grid in each segment, as tiers see it. Errors: UsageInvalid."""
     if meter.tariff.split == "measured" and usage.profile is not None:

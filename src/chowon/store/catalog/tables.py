@@ -119,3 +119,35 @@ channel_times = Table(
     Column("first_ms", BigInteger, nullable=False),
     Column("last_ms", BigInteger, nullable=False),
 )
+
+prices = Table(
+    "prices",
+    metadata,
+    Column("series", String(64), primary_key=True),
+    Column("start_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("step_ms", Integer, nullable=False),
+    Column("price", String(40), nullable=False),  # exact decimal text
+    Column("written_ms", BigInteger, nullable=False),
+    Column("written_by", String(128), nullable=False),
+    sqlite_with_rowid=False,  # a series' intervals lie next to each other
+)
+
+site_records = Table(
+    "site_records",
+    metadata,
+    Column("site_id", BIG, ForeignKey("sites.id"), primary_key=True),
+    Column("kind", String(16), primary_key=True),  # past_demand_kw | carried | series
+    Column(
+        "key", String(64), primary_key=True
+    ),  # reading month | period start | the tariff's name of a series
+    Column("value", String(64), nullable=False),  # exact decimal text, or a name
+    Column("written_ms", BigInteger, nullable=False),
+    Column("written_by", String(128), nullable=False),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("name", String(16), primary_key=True),  # prices | records
+    Column("revision", BigInteger, nullable=False),  # grows with every change
+)

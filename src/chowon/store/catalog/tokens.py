@@ -68,6 +68,14 @@ class CatalogTokens:
             in_force = select(tokens.c.name).where(tokens.c.revoked_ms.is_(None)).distinct()
             return list(connection.execute(in_force.order_by(tokens.c.name)).scalars())
 
+    def name(self, token: str) -> str | None:
+        """What this token was issued for, None if it is unknown or revoked."""
+        with self._catalog.reading() as connection:
+            found: str | None = connection.execute(
+                select(tokens.c.name).where(tokens.c.sha256 == _hash(token), tokens.c.revoked_ms.is_(None))
+            ).scalar()
+        return found
+
 
 def _hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()

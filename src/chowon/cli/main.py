@@ -14,6 +14,7 @@ from chowon.cli import (
     configuration,
     demo,
     doctor,
+    enertalk,
     replay,
     serve,
     sql,
@@ -46,6 +47,7 @@ app.add_typer(bill.app, name="bill")
 tariff.app.command("import")(tariff_import.import_rate)
 app.add_typer(tariff.app, name="tariff")
 app.add_typer(token.app, name="token")
+app.add_typer(enertalk.app, name="enertalk")
 app.add_typer(bench.app, name="bench")
 app.command()(doctor.doctor)
 app.command("config")(configuration.config)

@@ -1,5 +1,8 @@
 """An EnerTalk meter as a process of its own, and a server that is killed under it again and again."""
 
+import contextlib
+import os
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +12,6 @@ from chowon.app import opened
 from chowon.config import Config, DataSection
 from chowon.domain.sites import ChannelKey, Placement
 from chowon.store.opening import open_reader
-from tests.brokers import free_port
 from tests.enertalk_meter import DEVICE, SAMPLES, power_mw
 from tests.system.programs import Program, Server, eventually, run, serve
 
@@ -17,6 +19,17 @@ KILLS = 3
 FRAMES_BETWEEN = 25
 FIRST_MS = 1_795_310_000_000
 ROOT = Path(__file__).parents[2]
+
+
+def lasting_port() -> int:
+    """A free port that stays ours while nobody listens: none of those that systems hand out by themselves.
+
+    A meter that knocks at one of those may even be connected to itself.
+    """
+    for port in range(20_000 + os.getpid() % 10_000, 32_000):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("no free port")
 
 
 class Meter(Program):
@@ -57,7 +70,7 @@ def started(folder: Path, port: int, samples: str) -> Server:
 
 @pytest.mark.parametrize("samples", ["mean", "each"])
 def test_what_a_meter_was_acknowledged_survives_kill_nine(tmp_path: Path, samples: str) -> None:
-    channel, port = placed(tmp_path), free_port()
+    channel, port = placed(tmp_path), lasting_port()
     acknowledged: list[int] = []
     with Meter(port) as meter:
         for _ in range(KILLS):
@@ -94,7 +107,7 @@ def test_what_a_meter_was_acknowledged_survives_kill_nine(tmp_path: Path, sample
 
 
 def test_check_goes_a_meters_way_and_doctor_tells_of_the_door(tmp_path: Path) -> None:
-    port = free_port()
+    port = lasting_port()
     with started(tmp_path, port, "mean") as server:
         server.ready()
         assert server.enertalk_port == port

@@ -3,17 +3,19 @@
 import json
 from pathlib import Path
 
-from tests.system.programs import run, serve
+from tests.system.programs import eventually, run, serve
 
 NOW_MS = 1_795_400_000_000
 
 
 def test_an_old_client_needs_a_token_of_ours_and_a_path_before_its_own(tmp_path: Path) -> None:
-    issued = run("token", "issue", "old", "--scope", "read", "--scope", "write", "--data", tmp_path, "--json")
-    bearer = {"Authorization": f"Bearer {json.loads(issued.out)['token']}", "accept-version": "2.0.0"}
     reading = {"site": "home", "time": NOW_MS, "power_w": 812.5, "voltage_v": 220.4, "import_wh": 14834.2}
     with serve(tmp_path) as server:
         server.ready()
+        scopes = ("--scope", "read", "--scope", "write")
+        issued = run("token", "issue", "old", *scopes, "--data", tmp_path, "--json")
+        bearer = {"Authorization": f"Bearer {json.loads(issued.out)['token']}", "accept-version": "2.0.0"}
+        eventually(lambda: server.ask("/compat/enertalk/sites")[0] == 401)
         body = json.dumps({"readings": [reading, reading | {"time": NOW_MS + 1_000}]}).encode()
         assert server.post(body, Authorization=bearer["Authorization"])[0] == 200
         status, refused = server.ask("/compat/enertalk/sites")

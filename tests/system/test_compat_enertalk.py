@@ -30,4 +30,6 @@ def test_an_old_client_needs_a_token_of_ours_and_a_path_before_its_own(tmp_path:
         assert (status, told["usage"]) == (200, 226)  # 812.5 W for the second between the two
         status, billed = server.ask(f"{there}/billing?timeType=pastToFuture", headers=bearer)
         assert (status, billed["period"]) == (200, "month")
+        status, refused = server.ask(f"{there}/billing?start=0", headers=bearer)
+        assert (status, refused["type"]) == (400, "BadRequestError")
         assert server.ask("/compat/enertalk/nothing", headers=bearer)[0] == 404

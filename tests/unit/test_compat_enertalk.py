@@ -298,6 +298,8 @@ def test_of_a_home_that_was_not_measured_nothing_is_said():
         ("/sites/0000001a/usages/periodic?usageType=positiveEnergyReactive", 400, "BadRequestError"),
         ("/sites/0000001a/usages/periodic?timeType=future", 400, "BadRequestError"),
         (f"/sites/0000001a/usages/billing?period=day&start=9&end={NOW_MS}", 400, "BadRequestError"),
+        ("/sites/0000001a/usages/billing?start=0", 400, "BadRequestError"),
+        ("/sites/0000001a/usages/billing?start=4102444800000", 400, "BadRequestError"),
     ],
 )
 def test_an_error_has_a_type_and_a_message(client, path, status, kind):

@@ -312,9 +312,15 @@ def test_a_stop_leaves_no_connection_open_whatever_meters_do(context):
             return connection.ended()
 
         async with listening(to, context, limits=EnerTalkLimits(closing_s=0.1)) as door:
+            reader, half_way = await asyncio.open_connection(*door.address)
+            half_way.write(b"\x16\x03\x01")  # a handshake begins with these
             meters = [asyncio.create_task(met(door, meter)) for meter in (mute, waiting)]
             await silent.wait()
             await to.written()
+            assert door.stats().connections == 3
+        assert await reader.read() == b""
+        half_way.close()
+        await half_way.wait_closed()
         to.journal.release()
         assert all(await asyncio.gather(*meters))
 

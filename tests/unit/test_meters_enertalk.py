@@ -10,6 +10,7 @@ from chowon.errors import PayloadRejected
 from chowon.meters import enertalk
 from chowon.meters.decoded import Envelope
 from chowon.meters.enertalk import EnerTalk, Telemetry
+from chowon.meters.registry import found
 
 T_MS = 1_795_400_000_000
 DEVICE = "8472072400010203a4b5"
@@ -113,6 +114,10 @@ def test_a_frame_without_sub_samples_has_no_power_rather_than_none_used():
         assert len(decoded) == 1
         assert "power_dw" not in decoded.columns
         assert decoded.columns["voltage_dv"].tolist() == [2_213]
+
+
+def test_a_recorded_frame_may_be_posted_by_its_content_type():
+    assert found().of_content_type("application/vnd.enertalk.frame; v=1") is enertalk.DECODER
 
 
 def test_a_hello_is_nothing_and_no_fault():

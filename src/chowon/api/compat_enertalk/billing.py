@@ -75,6 +75,8 @@ def _mount(path: str) -> None:
         parts = parts_of(request)
         now_ms = parts.now_ms()
         start_ms = now_ms if start is None else int(start)
+        if start_ms > now_ms:
+            raise BadInput(f"start ({start_ms}) lies ahead; expected at most {now_ms}, which is now")
         if period == "day":
             costs = await asyncio.to_thread(
                 _of_days, parts, asked.parts[0], start_ms, None if end is None else int(end), now_ms

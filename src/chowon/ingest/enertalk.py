@@ -88,7 +88,7 @@ class _Lies(Exception):
     """What came is no frame of a meter."""
 
     def __init__(self, reason: PayloadRejected) -> None:
-        super().__init__(str(reason))
+        super().__init__("; ".join((reason.what, *map(str, reason.problems))))
         self.reason = reason
 
 
@@ -202,7 +202,7 @@ class EnerTalkListener:
         """One connection from handshake to end; nothing of it leaves this function."""
         try:
             reader, writer = await self._handshake(connection)
-        except (OSError, TimeoutError) as error:  # ssl.SSLError is an OSError
+        except Exception as error:  # noqa: BLE001 - whatever a stranger sends instead of TLS
             self._counts.failed_handshakes += 1
             self._problem(f"{address}: no TLS connection ({_said(error)})")
             connection.close()

@@ -27,6 +27,7 @@ _VALID: Final = (datetime(2015, 1, 1, tzinfo=UTC), datetime(2049, 12, 31, tzinfo
 def server_context(pem: Path) -> ssl.SSLContext:
     """The listener's context; key and certificate are made on first use. Errors: Misconfigured."""
     context = _old(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    context.options |= ssl.OP_NO_RENEGOTIATION  # costs a stranger little and us much
     try:
         if not pem.exists():
             _write(pem, self_signed())

@@ -1,7 +1,7 @@
 """What a request is about: who may ask, which version, and which channels its path means.
 
 A site's id is ours in eight hexadecimal digits. A device is a meter of a site; its id is that of its first
-channel, written likewise. A tag is the role of channels: main, phase, circuit, plug, solar.
+channel, written likewise. A tag is the role of channels: main, phase, circuit, plug, solar, aside.
 """
 
 import asyncio

@@ -151,6 +151,8 @@ def _share(
     parts: Parts, part: Part, costs: _Costs, kwh: Decimal, charge: Decimal
 ) -> tuple[Decimal, Decimal | None]:
     """The average share: in proportion to the energy measured; no charge where the site used nothing."""
+    if costs.measured_to_ms <= costs.start_ms:
+        return Decimal(0), None
     whole, of_part = (
         int(
             site_usage(

@@ -20,6 +20,8 @@ from chowon.domain.bill import Prepared
 from chowon.errors import ChowonError, Misconfigured
 from chowon.ingest.broker import Address, EmbeddedBroker, EmbeddedSettings, ExternalBroker, MqttBroker
 from chowon.ingest.door import Door, Outcome
+from chowon.ingest.enertalk import EnerTalkLimits, EnerTalkListener
+from chowon.ingest.enertalk_tls import PEM, server_context
 from chowon.ingest.ledger import Ledger
 from chowon.ingest.mqtt import MqttListener
 from chowon.ingest.mqtt_link import MqttSettings
@@ -51,6 +53,7 @@ class Addresses:
 
     http: str
     mqtt: Address | None
+    enertalk: Address | None
 
 
 def opened(config: Config, now_ms: Callable[[], int]) -> Store:
@@ -90,7 +93,7 @@ async def _serve(
     stop: asyncio.Event,
     started: Callable[[Addresses], None],
 ) -> None:
-    with _listening(config) as listener:
+    with _listening(config.server.host, config.server.port, "--host and --port") as listener:
         tariffs = TariffBook.beside(config.data.folder)
         billing = Billing(store.history, tariffs.load, Books(store.prices, store.records))
         live = Live(store.history, store.sites, lambda s, p: _priced(billing.bare(s, p)), now_ms, billing)
@@ -112,6 +115,7 @@ async def _serve(
                 _background(sealing.run()),
                 _background(asked.run()),
                 _mqtt(config, door, now_ms) as mqtt,
+                _enertalk(config, door, now_ms) as enertalk,
             ):
 
                 def pulse() -> Pulse:
@@ -119,6 +123,7 @@ async def _serve(
                         pipeline.stats(),
                         None if mqtt is None else mqtt.listener.stats(),
                         None if mqtt is None else mqtt.broker.is_running(),
+                        None if enertalk is None else enertalk.stats(),
                         sealing.problem,
                         asked.states(),
                     )
@@ -143,7 +148,13 @@ async def _serve(
                 async with _background(server.serve([listener]), lambda: _leave(server)):
                     host, port = listener.getsockname()[:2]
                     shown = f"[{host}]" if ":" in host else host
-                    started(Addresses(f"http://{shown}:{port}", None if mqtt is None else mqtt.address))
+                    started(
+                        Addresses(
+                            f"http://{shown}:{port}",
+                            None if mqtt is None else mqtt.address,
+                            None if enertalk is None else Address(*enertalk.address),
+                        )
+                    )
                     await stop.wait()
         await asyncio.to_thread(sealing.last_run)
 
@@ -254,6 +265,30 @@ async def _mqtt(config: Config, door: Door, now_ms: Callable[[], int]) -> AsyncI
         await asyncio.to_thread(broker.stop)
 
 
+@contextlib.asynccontextmanager
+async def _enertalk(
+    config: Config, door: Door, now_ms: Callable[[], int]
+) -> AsyncIterator[EnerTalkListener | None]:
+    """The door for EnerTalk meters; None when it is off."""
+    settings = config.enertalk
+    if not settings.enabled:
+        yield None
+        return
+    context = await asyncio.to_thread(server_context, config.data.folder / PEM)
+    with _listening(settings.host, settings.port, "[enertalk] host and port") as listener:
+        meters = EnerTalkListener(
+            door,
+            listener,
+            context,
+            networks=[ipaddress.ip_network(network, strict=False) for network in settings.networks],
+            samples=settings.samples,
+            limits=EnerTalkLimits(settings.max_connections),
+            now_ms=now_ms,
+        )
+        async with _background(meters.run(), meters.close):
+            yield meters
+
+
 async def _kept_running(broker: MqttBroker) -> None:
     """Start the broker again, on the same port, when it has died."""
     while True:
@@ -332,15 +367,14 @@ def _leave(server: _Server) -> None:
 
 
 @contextlib.contextmanager
-def _listening(config: Config) -> Iterator[socket.socket]:
-    host, port = config.server.host, config.server.port
+def _listening(host: str, port: int, options: str) -> Iterator[socket.socket]:
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
         raise Misconfigured(
             f"cannot listen on {host}:{port}: {error.strerror or error}; choose another address with "
-            "--host and --port (0 takes a free port)"
+            f"{options} (0 takes a free port)"
         ) from error
     with listener:
         yield listener
@@ -358,6 +392,11 @@ def _refuse_open_network(config: Config) -> None:
         raise Misconfigured(
             f"mqtt.host = {mqtt.host} lets others publish: set [mqtt] username and password first, "
             "or listen on 127.0.0.1"
+        )
+    if config.enertalk.enabled and not is_loopback(config.enertalk.host) and not config.enertalk.networks:
+        raise Misconfigured(
+            f"enertalk.host = {config.enertalk.host} lets others in, and the meters know no password: say in "
+            '[enertalk] networks where they are (such as ["192.168.0.0/24"]), or listen on 127.0.0.1'
         )
 
 

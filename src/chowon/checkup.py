@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -166,13 +166,26 @@ def _server(config: Config) -> Iterator[Finding]:
     yield from _health(where, health)
 
 
-def _health(where: str, health: dict[str, object]) -> Iterator[Finding]:
+def _health(where: str, health: dict[str, Any]) -> Iterator[Finding]:
     if health.get("healthy") is True:
         yield Finding("server", "well", f"chowon {health.get('version')} at {where} takes readings in")
     else:
         yield Finding("server", "wrong", f"{where} does not take readings in: {json.dumps(health)[:400]}")
+    if health.get("enertalk") is not None:
+        yield _enertalk(health["enertalk"], health["time_ms"])
     rejected = health.get("rejected_readings")
     if rejected:
         yield Finding(
             "readings", "look", f"{rejected} were refused; {where}/api/v1/health says which and why"
         )
+
+
+def _enertalk(door: dict[str, Any], now_ms: int) -> Finding:
+    """What the door for EnerTalk meters has seen since the server's start."""
+    newest = max(door["meters"], key=lambda meter: int(meter["last_frame_ms"]), default=None)
+    if newest is not None and now_ms - newest["last_frame_ms"] <= _QUIET_MS:
+        said = f"{door['frames']} frames, the newest from {newest['device']} at {newest['address']}"
+        return Finding("enertalk", "well", said)
+    heard = "no frame of a meter" if newest is None else f"{newest['device']} is silent"
+    trouble = f"; last trouble: {door['last_problem']}" if door["last_problem"] else ""
+    return Finding("enertalk", "look", f"{heard}{trouble}; docs/how-to/enertalk.md says what to check")

@@ -8,6 +8,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import available_timezones
@@ -71,6 +72,36 @@ class IngestSection(_Section):
     queue_readings: int = Field(2_000_000, ge=1000, description="readings that may wait for the disk")
 
 
+class EnerTalkSection(_Section):
+    """[enertalk] the door for EnerTalk meters whose vendor is gone"""
+
+    enabled: bool = Field(False, description="listen for EnerTalk meters")
+    host: str = Field("127.0.0.1", description="address to listen on; any but loopback needs networks")
+    port: int = Field(5010, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    networks: tuple[str, ...] = Field(
+        (), description="networks from which meters may come, such as 192.168.0.0/24"
+    )
+    samples: Literal["mean", "each"] = Field(
+        "mean", description="mean: a reading a frame; each: one of every sub-sample, about 15 a second"
+    )
+    max_connections: int = Field(20, ge=1, le=10_000, description="meters served at once")
+
+    @field_validator("networks", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        """The environment says them with commas between."""
+        return (
+            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        )
+
+    @field_validator("networks")
+    @classmethod
+    def _are_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            ip_network(network, strict=False)  # its message says what is wrong
+        return networks
+
+
 class DefaultsSection(_Section):
     """[defaults] for sites that register by themselves"""
 
@@ -95,6 +126,7 @@ class Config(_Section):
     data: DataSection = DataSection()  # type: ignore[call-arg]
     server: ServerSection = ServerSection()  # type: ignore[call-arg]
     mqtt: MqttSection = MqttSection()  # type: ignore[call-arg]
+    enertalk: EnerTalkSection = EnerTalkSection()  # type: ignore[call-arg]
     ingest: IngestSection = IngestSection()  # type: ignore[call-arg]
     defaults: DefaultsSection = DefaultsSection()  # type: ignore[call-arg]
 

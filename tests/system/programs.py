@@ -37,9 +37,11 @@ def environment(**settings: str) -> dict[str, str]:
 class Program:
     """A running chowon command; whatever happens, it and its children are gone after the `with` block."""
 
+    module = "chowon"
+
     def __init__(self, *words: str | Path, **settings: str) -> None:
         """words: the command and its options; settings: as environment variables."""
-        command = [sys.executable, "-m", "chowon", *map(str, words)]
+        command = [sys.executable, "-m", self.module, *map(str, words)]
         self._popen = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -143,12 +145,15 @@ class Server(Program):
 
     http = ""
     mqtt_port: int | None = None
+    enertalk_port: int | None = None
 
     def ready(self) -> "Server":
         """Returns when it has said that it is ready."""
         at = json.loads(self.line())
         self.http = at["http"]
         self.mqtt_port = None if at["mqtt"] is None else int(at["mqtt"].rpartition(":")[2])
+        told = at.get("enertalk")
+        self.enertalk_port = None if told is None else int(told.rpartition(":")[2])
         return self
 
     def get(self, path: str, **headers: str) -> Any:

@@ -12,6 +12,7 @@ from fastapi import Request, WebSocket
 from chowon.api.access import Access
 from chowon.domain.tariff import Tariff
 from chowon.ingest.door import Door
+from chowon.ingest.enertalk import EnerTalkStats
 from chowon.ingest.mqtt import MqttStats
 from chowon.ingest.pipeline import QueueStats
 from chowon.ingest.sources import SourceState
@@ -37,6 +38,7 @@ class Pulse:
     queue: QueueStats
     mqtt: MqttStats | None
     broker_running: bool | None
+    enertalk: EnerTalkStats | None
     sealing_problem: str | None
     sources: list[SourceState]
     """Meters that chowon asks or listens to by itself"""
@@ -45,8 +47,10 @@ class Pulse:
     def healthy(self) -> bool:
         """Whether readings are taken in and kept."""
         mqtt_well = self.mqtt is None or self.mqtt.listening
+        enertalk_well = self.enertalk is None or self.enertalk.listening
         return (
             mqtt_well
+            and enertalk_well
             and self.broker_running is not False
             and self.queue.store_problem is None
             and self.sealing_problem is None

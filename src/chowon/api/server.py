@@ -19,6 +19,7 @@ from chowon.api import (
     usage,
     what_if,
 )
+from chowon.api.compat_enertalk import app as enertalk
 from chowon.api.middleware import BodyLimit, SecurityHeaders, ServerStop
 from chowon.api.parts import Parts
 
@@ -50,6 +51,7 @@ def create_app(parts: Parts) -> FastAPI:
     ):
         app.include_router(router, prefix="/api/v1")
     app.include_router(readings.influx)
+    app.mount(enertalk.PATH, enertalk.create_app(parts))
     answers.install(app)
     dashboard.install(app, parts.dashboard)
     app.add_middleware(BodyLimit, limit_bytes=parts.limits.body_bytes)

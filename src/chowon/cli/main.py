@@ -14,6 +14,7 @@ from chowon.cli import (
     configuration,
     demo,
     doctor,
+    enertalk,
     prices,
     replay,
     serve,
@@ -48,6 +49,7 @@ tariff.app.command("import")(tariff_import.import_rate)
 app.add_typer(tariff.app, name="tariff")
 app.add_typer(prices.app, name="prices")
 app.add_typer(token.app, name="token")
+app.add_typer(enertalk.app, name="enertalk")
 app.add_typer(bench.app, name="bench")
 app.command()(doctor.doctor)
 app.command("config")(configuration.config)

@@ -49,8 +49,10 @@ def wall_ms() -> int:
 def announce(at: "Addresses", as_json: bool) -> None:
     """Say where the server is; the line that other programs wait for."""
     mqtt = None if at.mqtt is None else f"{at.mqtt.host}:{at.mqtt.port}"
+    enertalk = None if at.enertalk is None else f"{at.enertalk.host}:{at.enertalk.port}"
     told = f"chowon is at {at.http}" + (f", meters publish to MQTT at {mqtt}" if mqtt else "")
-    emit({"http": at.http, "mqtt": mqtt}, as_json, lambda: told)
+    told += f", EnerTalk meters come to {enertalk}" if enertalk else ""
+    emit({"http": at.http, "mqtt": mqtt, "enertalk": enertalk}, as_json, lambda: told)
     sys.stdout.flush()
 
 

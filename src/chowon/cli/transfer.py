@@ -6,8 +6,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -33,6 +35,13 @@ def import_(
             min=1, help="seconds that one reading stands for at most, for channels new to chowon [10]"
         ),
     ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(help="what the columns of somebody else's CSV file mean, as TOML")
+    ] = None,
+    guess: Annotated[
+        bool, typer.Option("--guess", help="write such a mapping for this file, and take nothing in")
+    ] = False,
+    encoding: Annotated[str, typer.Option(help="of the file, for --guess; e.g. cp949, cp1252")] = "utf-8-sig",
     url: Annotated[str | None, typer.Option(help="a running server, e.g. http://127.0.0.1:8420")] = None,
     token: Annotated[str | None, typer.Option(envvar="CHOWON_TOKEN", help="its token")] = None,
     config: ConfigFile = None,
@@ -42,16 +51,19 @@ def import_(
     """Take measurements from a file. What is wrong in it is named, the rest is kept."""
     from chowon.ingest import files
 
-    names = files.Names(site, meter, channel)
+    settings = loaded(config, data).config
+    if guess:
+        _guess(file, encoding, settings.defaults.timezone)
+        return
+    names, meant = files.Names(site, meter, channel), _mapping(mapping)
     if url is not None:
-        tally = _send(file, names, lambda piece: _posted(url, token, piece))
+        tally = _send(file, names, meant, lambda piece: _posted(url, token, piece))
     else:
         from chowon import app
 
-        settings = loaded(config, data).config
-        hold_ms = files.longest_ms(file) if hold is None else round(hold * 1000)
+        hold_ms = files.longest_ms(file, meant) if hold is None else round(hold * 1000)
         with app.local_door(settings, wall_ms, hold_ms) as take:
-            tally = _send(file, names, lambda piece: _taken(take, piece, file.name))
+            tally = _send(file, names, meant, lambda piece: _taken(take, piece, file.name))
     emit(tally, as_json, lambda: pairs({k: v for k, v in tally.items() if k != "problems"}))
     for problem in tally["problems"]:
         note(f"  {problem['where']}: found {problem['found']}; expected {problem['expected']}")
@@ -103,14 +115,41 @@ def export(
         reader.close()
 
 
-def _send(file: Path, names: Any, take: Callable[[Any], Tally]) -> Tally:
+def _mapping(path: Path | None) -> Any:
+    from chowon.ingest.csv_mapping import parse_mapping
+
+    if path is None:
+        return None
+    try:
+        return parse_mapping(path.read_text("utf-8"), str(path))
+    except OSError as error:
+        raise NotFound(f"{path}: {error.strerror or error}") from error
+
+
+def _guess(file: Path, encoding: str, timezone: str) -> None:
+    """The mapping on stdout; on stderr what to look at, and the first rows as they would be read."""
+    from chowon.ingest import csv_foreign, csv_guess
+
+    found = csv_guess.guess(csv_foreign.head(file, encoding), timezone, encoding)
+    typer.echo(found.mapping.toml(), nl=False)
+    for question in found.unsure:
+        note(f"look at: {question}")
+    for row in csv_foreign.read(file, found.mapping).rows[:3]:
+        when = datetime.fromtimestamp(row.time_ms / 1000, ZoneInfo(timezone)).isoformat()
+        values = zip(found.mapping.value, row.numbers, strict=True)
+        told = ", ".join(f"{value.channel} {value.means} {number}" for value, number in values)
+        note(f"line {row.line} is read as {when}: {told}")
+    note(f"keep it in a file, then: chowon import {file} --mapping FILE")
+
+
+def _send(file: Path, names: Any, mapping: Any, take: Callable[[Any], Tally]) -> Tally:
     """Offer the file piece by piece, with a progress bar; the sums of what became of them."""
     from chowon.ingest import files
 
     total: Tally = {"accepted": 0, "rejected": 0, "problems": []}
     with progress() as bar:
         task = bar.add_task(file.name, total=files.row_count(file))
-        for piece in files.pieces(file, names):
+        for piece in files.pieces(file, names, mapping):
             nothing: Tally = {"accepted": 0, "rejected": 0, "problems": []}
             outcome = nothing if piece.payload is None else take(piece)
             total["accepted"] += outcome["accepted"]

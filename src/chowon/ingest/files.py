@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 
 from chowon.domain.quantities import I64
 from chowon.errors import NotFound, PayloadRejected, Problem, shortened
-from chowon.ingest import csv_rows
+from chowon.ingest import csv_foreign, csv_readings, csv_rows
+from chowon.ingest.csv_mapping import Mapping
 from chowon.ingest.csv_rows import RECORDED_MAINS, RECORDED_TIME
 from chowon.meters import green_button
 from chowon.meters.arrow_stream import CONTENT_TYPE
@@ -65,11 +66,15 @@ def row_count(path: Path) -> int | None:
         return pq.ParquetFile(path).metadata.num_rows if path.suffix == ".parquet" else None
 
 
-def pieces(path: Path, names: Names) -> Iterator[Piece]:
+def pieces(path: Path, names: Names, mapping: Mapping | None = None) -> Iterator[Piece]:
     """The file's readings. A recording's `mains` is channel `main`, its other columns are channels by name.
 
-    Errors: NotFound, PayloadRejected (not such a file).
+    mapping: what the columns of somebody else's CSV file mean.
+    Errors: NotFound, PayloadRejected (not such a file), BadInput for a mapping that doesn't fit it.
     """
+    if mapping is not None:
+        yield _mapped_piece(path, names, mapping)
+        return
     with _readable(path):
         if path.suffix == ".parquet":
             yield from _parquet_pieces(path, names)
@@ -85,11 +90,13 @@ def pieces(path: Path, names: Names) -> Iterator[Piece]:
             raise PayloadRejected(f"{path} is of an unknown kind", [problem])
 
 
-def longest_ms(path: Path) -> int | None:
-    """How long one reading of the file stands, where the file says so: Green Button's intervals do.
+def longest_ms(path: Path, mapping: Mapping | None = None) -> int | None:
+    """How long one reading of the file stands, where the file says so: those of intervals do.
 
     Errors: as `pieces`.
     """
+    if mapping is not None:
+        return csv_readings.longest_ms(csv_foreign.read(path, mapping), mapping)
     if path.suffix != GREEN_BUTTON:
         return None
     with _readable(path):
@@ -130,6 +137,13 @@ def _green_button_piece(path: Path, names: Names) -> Piece:
         numbers.append(np.tile(np.arange(n), 2))
     payload, rows = _stream(pa.concat_tables(tables), np.concatenate(numbers), names)
     return Piece(payload, len(rows), found.rejected, found.problems, ("interval", rows))
+
+
+def _mapped_piece(path: Path, names: Names, mapping: Mapping) -> Piece:
+    found = csv_foreign.read(path, mapping)
+    table, lines = csv_readings.table_of(found, mapping, names.meter)
+    payload, lines = _stream(table, lines, names)
+    return Piece(payload, len(found.rows) + found.rejected, found.rejected, found.problems, ("line", lines))
 
 
 def _parquet_pieces(path: Path, names: Names) -> Iterator[Piece]:

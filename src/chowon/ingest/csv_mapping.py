@@ -1,0 +1,115 @@
+"""What the columns of a foreign CSV file mean: a mapping, guessed from the file's head, kept as TOML.
+
+A mapping says how cells are written and which column is what; `csv_foreign` reads a whole file by it.
+"""
+
+import tomllib
+from typing import Final, Literal
+from zoneinfo import available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from chowon.errors import BadInput
+
+Meaning = Literal[
+    "power_w",
+    "power_kw",
+    "interval_import_kwh",
+    "interval_import_wh",
+    "interval_export_kwh",
+    "interval_export_wh",
+    "counter_import_kwh",
+    "counter_import_wh",
+    "counter_export_kwh",
+    "counter_export_wh",
+    "voltage_v",
+    "current_a",
+]
+EPOCH_S: Final = "epoch s"
+EPOCH_MS: Final = "epoch ms"
+ISO: Final = "ISO 8601"
+
+
+class Value(BaseModel):
+    """A column of numbers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    column: str
+    means: Meaning
+    channel: str = "main"
+
+
+class Mapping(BaseModel):
+    """How a file is to be read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    delimiter: Literal[",", ";", "\t", "|"] = ","
+    decimal: Literal[".", ","] = "."
+    header_line: int = Field(1, ge=1, description="the line with the names of the columns")
+    encoding: str = "utf-8-sig"
+    time: tuple[str, ...] | str = Field(description="column of the time; or [date, time of day]")
+    time_format: str = Field(description='as strptime has it, "ISO 8601", "epoch s" or "epoch ms"')
+    timezone: str = Field(description="of times without an offset")
+    stamp: Literal["start", "end"] = Field("start", description="which end of an interval its time is")
+    value: tuple[Value, ...] = Field(min_length=1)
+
+    @field_validator("timezone")
+    @classmethod
+    def _exists(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError("no time zone of this name; expected an IANA name such as Asia/Seoul")
+        return name
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> "Mapping":
+        seen = set()
+        for value in self.value:
+            what = value.channel, value.means.removesuffix("_kwh").removesuffix("_wh").removesuffix("_kw")
+            if what in seen:
+                raise ValueError(
+                    f"two columns are {value.means} of channel {value.channel!r}; name other channels"
+                )
+            seen.add(what)
+        return self
+
+    @property
+    def time_columns(self) -> tuple[str, ...]:
+        """One, or date and time of day."""
+        return (self.time,) if isinstance(self.time, str) else self.time
+
+    def toml(self) -> str:
+        """As a file that `--mapping` reads."""
+        columns = ", ".join(_quoted(name) for name in self.time_columns)
+        lines = [
+            f"delimiter = {_quoted(self.delimiter)}",
+            f"decimal = {_quoted(self.decimal)}",
+            f"header_line = {self.header_line}",
+            f"encoding = {_quoted(self.encoding)}",
+            f"time = {columns if len(self.time_columns) == 1 else f'[{columns}]'}",
+            f"time_format = {_quoted(self.time_format)}",
+            f"timezone = {_quoted(self.timezone)}",
+            f"stamp = {_quoted(self.stamp)}",
+        ]
+        for value in self.value:
+            lines += ["", "[[value]]", f"column = {_quoted(value.column)}", f'means = "{value.means}"']
+            lines += [f"channel = {_quoted(value.channel)}"]
+        return "\n".join(lines) + "\n"
+
+
+def parse_mapping(text: str, where: str) -> Mapping:
+    """A mapping's file. Errors: BadInput with every problem in it."""
+    try:
+        return Mapping.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"{where}: not valid TOML: {error}") from error
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(map(str, one['loc']))}: {one['msg'].removeprefix('Value error, ')}"
+            for one in error.errors()
+        ]
+        raise BadInput("\n".join([f"{where}: cannot be used:", *lines])) from error
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t")
+    return f'"{escaped}"'

@@ -9,6 +9,7 @@ from chowon.domain.quantities import DAY_MS, HOUR_MS, I64
 from chowon.errors import BadInput
 from chowon.ingest.csv_foreign import Rows
 from chowon.ingest.csv_mapping import Mapping, Value
+from chowon.meters.checks import F64
 
 LONGEST_MS: Final = 31 * DAY_MS
 _FIELDS: Final = {
@@ -80,7 +81,7 @@ def _spans(times: I64, mapping: Mapping) -> tuple[I64, I64]:
     return (times if ahead else times - length), length
 
 
-def _part(times: I64, value: Value, field: str, numbers: np.ndarray, meter: str) -> pa.Table:  # type: ignore[type-arg]
+def _part(times: I64, value: Value, field: str, numbers: F64, meter: str) -> pa.Table:
     n = len(times)
     return pa.table(
         {

@@ -240,3 +240,21 @@ def test_check_reads_registers_and_demand(tmp_path, tariffs) -> None:
     ):
         file.write_text(f"{head}A,{ours},{cells}\n", encoding="utf-8")
         assert expected in said("check", file)
+
+
+def test_the_end_of_the_running_period_under_a_forecast(tariffs, tmp_path, monkeypatch):
+    """October 2025, ten days of 12 kWh measured; 21 more of 20 kWh are 540 kWh."""
+    ten_days = hourly(tmp_path / "use.csv", "500", days=10)
+    ten_days.write_text(ten_days.read_text().replace("time,kwh", "time,power_w"))
+    assert RUN.invoke(app, ["import", str(ten_days), "--hold", "3600"]).exit_code == 0
+    now = datetime(2025, 10, 10, 23, tzinfo=SEOUL)
+    monkeypatch.setattr("chowon.cli.bill_outlook.wall_ms", lambda: int(now.timestamp() * 1000))
+    done = RUN.invoke(app, ["bill", "outlook", "--kwh-a-day", "20", "--json"])
+    assert done.exit_code == 0, done.output
+    even = json.loads(done.stdout)
+    assert even["kwh"] == pytest.approx(119.5 + 20 * 21 + 20 / 24)
+    ahead = hourly(tmp_path / "ahead.csv", "0.5")
+    done = RUN.invoke(app, ["bill", "outlook", "--forecast", str(ahead)])
+    assert done.exit_code == 0, done.output
+    assert "2025-10-01 to 2025-11-01: 372.0 kWh" in done.stdout
+    assert "one of --kwh-a-day and --forecast" in said("outlook")

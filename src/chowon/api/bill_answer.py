@@ -232,7 +232,7 @@ def answer(site_id: int, told: Statement) -> BillAnswer:
         hours=None
         if told.bands is None
         else [BandAnswer(band=b.band, label=b.label, kwh=_kwh(b.kwh), now=b.now) for b in told.bands],
-        outlook=None if told.outlook is None else _outlook(told.outlook),
+        outlook=None if told.outlook is None else outlook_answer(told.outlook),
         estimate=None
         if told.estimate is None
         else EstimateAnswer(missing_kwh=_kwh(told.estimate.missing_kwh), total=told.estimate.total),
@@ -260,7 +260,8 @@ def _carried(told: Statement) -> CarriedAnswer | None:
     )
 
 
-def _outlook(told: Outlook) -> OutlookAnswer:
+def outlook_answer(told: Outlook) -> OutlookAnswer:
+    """An outlook as the API writes it."""
     tier = told.next_tier
     return OutlookAnswer(
         kwh=_kwh(told.kwh),

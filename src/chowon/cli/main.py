@@ -9,6 +9,7 @@ from chowon.cli import (
     bench,
     bill,
     bill_compare,
+    bill_outlook,
     bill_shares,
     bill_show,
     configuration,
@@ -44,6 +45,7 @@ bill.app.command("show")(bill_show.show)
 bill.app.command("compare")(bill_compare.compare)
 bill.app.command("what-if")(bill_compare.what_if)
 bill.app.command("shares")(bill_shares.shares)
+bill.app.command("outlook")(bill_outlook.outlook)
 app.add_typer(bill.app, name="bill")
 tariff.app.command("import")(tariff_import.import_rate)
 app.add_typer(tariff.app, name="tariff")

@@ -77,14 +77,14 @@ def estimate(
     until_ms: the end of what counts. Errors: StoreUnavailable.
     """
     read = found.quarters or site_profile(history, site, found.from_ms, found.to_ms)
-    of = _quarters(site, prepared)
+    of = quarters_of(site, prepared)
     missing = [of.missing_ms(channel.covered_ms, until_ms) for channel in read.channels]
     if not any(wanted.any() for wanted in missing):
         return None
     usual = _usual(read, missing, of)
     if usual is None:
         return None
-    use = _with(prepared, read, usual)
+    use = with_more(prepared, read, usual)
     with contextlib.suppress(UsageInvalid):  # a price series may have gaps of its own
         total = prepared.total(_as_read(prepared, use) if until_ms >= found.to_ms else use)
         return Estimate(Decimal(int(usual[0].sum())) / DWMS_PER_KWH, total)
@@ -96,11 +96,25 @@ def outlook(site: Site, prepared: Prepared, found: Measured, now_ms: int) -> Out
     ahead = _by_hour(site, prepared, found, now_ms) if found.quarters else _at_mean_pace(found, now_ms)
     if ahead is None:
         return None
-    end, path = ahead
     with contextlib.suppress(UsageInvalid):  # prices of days to come may not be known yet
-        total = prepared.total(_as_read(prepared, end))
-        return Outlook(end.kwh, total, *_next_tier(site, prepared, found, now_ms, end, path))
+        return outlook_on(site, prepared, found, now_ms, *ahead)
     return None
+
+
+def outlook_on(
+    site: Site, prepared: Prepared, found: Measured, now_ms: int, end: Usage, path: Paths
+) -> Outlook:
+    """The end of the period on one path. end: the whole period's use, at its end. Errors: UsageInvalid."""
+    total = prepared.total(_as_read(prepared, end))
+    return Outlook(end.kwh, total, *_next_tier(site, prepared, found, now_ms, end, path))
+
+
+def path_of(of: Quarters, import_dwms: I64, now_ms: int) -> Paths:
+    """One path of what is to come of each quarter. import_dwms: (n,)."""
+    left = of.to_come_ms(now_ms) > 0
+    edges = np.concatenate([[max(now_ms, int(of.start_ms[0]))], of.start_ms[left] + QUARTER_MS])
+    so_much_wh = np.cumsum(import_dwms[left]) // _DWMS_PER_WH
+    return Paths(edges.astype(np.int64), np.diff(so_much_wh, prepend=np.int64(0))[np.newaxis])
 
 
 def _next_tier(
@@ -133,20 +147,17 @@ def _at_mean_pace(found: Measured, now_ms: int) -> tuple[Usage, Paths] | None:
 
 
 def _by_hour(site: Site, prepared: Prepared, found: Measured, now_ms: int) -> tuple[Usage, Paths] | None:
-    read, of = found.quarters, _quarters(site, prepared)
+    read, of = found.quarters, quarters_of(site, prepared)
     assert read is not None
     to_come = of.to_come_ms(now_ms)
     usual = _usual(read, [to_come] * len(read.channels), of)
     if usual is None:
         return None
-    left = to_come > 0
-    edges = np.concatenate([[max(now_ms, found.from_ms)], of.start_ms[left] + QUARTER_MS]).astype(np.int64)
-    so_much_wh = np.cumsum(usual[0][left]) // _DWMS_PER_WH
-    path = Paths(edges, np.diff(so_much_wh, prepend=np.int64(0))[np.newaxis])
-    return _with(prepared, read, usual), path
+    return with_more(prepared, read, usual), path_of(of, usual[0], now_ms)
 
 
-def _quarters(site: Site, prepared: Prepared) -> Quarters:
+def quarters_of(site: Site, prepared: Prepared) -> Quarters:
+    """The quarters of the period."""
     return quarters(prepared.period, ZoneInfo(site.timezone), prepared.tariff.is_holiday)
 
 
@@ -164,9 +175,9 @@ def _usual(read: SiteProfile, wanted_ms: list[I64], of: Quarters) -> tuple[I64, 
     return imported, exported
 
 
-def _with(prepared: Prepared, read: SiteProfile, usual: tuple[I64, I64]) -> Usage:
-    """The use with what was not measured."""
-    imported, exported = (had + more for had, more in zip(read.flows, usual, strict=True))
+def with_more(prepared: Prepared, read: SiteProfile, more: tuple[I64, I64]) -> Usage:
+    """The use with what was not measured. more: (import, export), each (n,)."""
+    imported, exported = (had + other for had, other in zip(read.flows, more, strict=True))
     profile = profile_of(read.profile.start_ms, imported, exported) if prepared.by_interval else None
     return used(int(imported.sum()), int(exported.sum()), profile)
 

@@ -3,7 +3,20 @@
 from fastapi import FastAPI
 
 from chowon import __version__
-from chowon.api import answers, bill, compare, dashboard, health, now, readings, sites, usage, what_if
+from chowon.api import (
+    answers,
+    bill,
+    compare,
+    dashboard,
+    emoncms,
+    health,
+    influx_probes,
+    now,
+    readings,
+    sites,
+    usage,
+    what_if,
+)
 from chowon.api.middleware import BodyLimit, SecurityHeaders, ServerStop
 from chowon.api.parts import Parts
 
@@ -30,7 +43,8 @@ def create_app(parts: Parts) -> FastAPI:
         health.router,
     ):
         app.include_router(router, prefix="/api/v1")
-    app.include_router(readings.influx)
+    for router in (readings.influx, influx_probes.router, emoncms.router):
+        app.include_router(router)
     answers.install(app)
     dashboard.install(app, parts.dashboard)
     app.add_middleware(BodyLimit, limit_bytes=parts.limits.body_bytes)

@@ -79,7 +79,7 @@ async def write_readings(
     except NotFound as error:
         return _error(415, "unknown_format", str(error), ())
     except (Overloaded, StoreUnavailable) as error:
-        return _error(503, "unavailable", str(error), (), _retry())
+        return _error(503, "unavailable", str(error), (), retry_later())
     told = {
         "accepted": outcome.accepted,
         "rejected_count": outcome.rejected,
@@ -111,7 +111,7 @@ async def write_lines(
     except PayloadRejected as error:
         return _influx_error(dialect, 400, "invalid", _in_one_line(error.what, error.problems))
     except (Overloaded, StoreUnavailable) as error:
-        return _influx_error(dialect, 503, "unavailable", str(error), _retry())
+        return _influx_error(dialect, 503, "unavailable", str(error), retry_later())
     if not outcome.rejected:
         return Answer(204)
     message = _partial(outcome)
@@ -188,7 +188,8 @@ def _listed(problems: tuple[Problem, ...]) -> list[dict[str, str]]:
     return [{"where": p.where, "found": p.found, "expected": p.expected} for p in problems]
 
 
-def _retry() -> dict[str, str]:
+def retry_later() -> dict[str, str]:
+    """The header that says when to come again."""
     return {"Retry-After": str(RETRY_AFTER_S)}
 
 

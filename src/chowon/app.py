@@ -31,6 +31,7 @@ from chowon.jobs.seal import Sealer
 from chowon.live.service import Live, Priced
 from chowon.meters import registry as decoders
 from chowon.meters.decoded import Envelope
+from chowon.meters.prometheus_write import ForeignMetric, PrometheusWrite
 from chowon.registry import TariffBook
 from chowon.store.catalog.sites import SiteDefaults
 from chowon.store.opening import Store, open_store
@@ -119,7 +120,12 @@ async def _serve(
                     prepare=lambda site, period: pricing(site, period).prepared,
                     now_ms=now_ms,
                     pulse=pulse,
-                    limits=Limits(config.server.max_body_mib * 2**20, config.server.max_live_clients),
+                    limits=Limits(
+                        config.server.max_body_mib * 2**20,
+                        config.server.max_live_clients,
+                        config.prometheus.max_sites,
+                    ),
+                    remote_write=_remote_write(config),
                     dashboard=DASHBOARD if (DASHBOARD / "index.html").is_file() else None,
                 )
                 server = _http_server(parts, config)
@@ -279,6 +285,11 @@ def _door(config: Config, store: Store, pipeline: Pipeline, hold_ms: int | None 
         hold_ms or round(config.defaults.hold_s * 1000),
     )
     return Door(decoders.found(), Naming(store.sites, policy, store.devices), pipeline, Ledger())
+
+
+def _remote_write(config: Config) -> PrometheusWrite:
+    told = config.prometheus.metrics
+    return PrometheusWrite([ForeignMetric(m.metric, m.quantity, m.factor, m.device, m.channel) for m in told])
 
 
 @contextlib.asynccontextmanager

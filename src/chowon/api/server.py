@@ -12,6 +12,7 @@ from chowon.api import (
     health,
     influx_probes,
     now,
+    prometheus,
     readings,
     sites,
     usage,
@@ -43,7 +44,7 @@ def create_app(parts: Parts) -> FastAPI:
         health.router,
     ):
         app.include_router(router, prefix="/api/v1")
-    for router in (readings.influx, influx_probes.router, emoncms.router):
+    for router in (readings.influx, influx_probes.router, emoncms.router, prometheus.router):
         app.include_router(router)
     answers.install(app)
     dashboard.install(app, parts.dashboard)

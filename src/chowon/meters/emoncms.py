@@ -154,7 +154,7 @@ class _Inputs:
             if known is None or value is None:
                 continue
             if number is None:
-                self._refuse(f"{place}{shortened(key)}", value, "a number")
+                self._refuse(f"{place}{shortened(key)[1:-1]}", value, "a number")
             elif known.channel is None:
                 whole[known.field] = number * known.factor
             elif number >= 0 or not known.field.endswith("_wh"):  # E1 may count down: no counter of import

@@ -1,7 +1,8 @@
 """The same lines of line protocol into chowon and into the time-series stores that this machine has.
 
-Each server runs by itself, in an empty folder, and gets the same bodies from the same senders. chowon and
-InfluxDB answer when the lines are on disk; VictoriaMetrics answers before.
+Each server runs by itself, in an empty folder, and gets the same bodies from the same senders, each of which
+has 200 homes of its own and sends one body after the other, in the order of time. chowon and InfluxDB answer
+when the lines are on disk; VictoriaMetrics answers before.
 """
 
 import asyncio
@@ -29,8 +30,8 @@ from chowon.meters import influx_line
 
 SENDERS: Final = 4
 READY_S: Final = 60.0
-SIZES: Final = ((1, 400), (60, 30))
-"""Seconds of 200 homes in a body, and how many bodies."""
+SIZES: Final = ((1, 120), (60, 10))
+"""Seconds of 200 homes in a body, and how many bodies a sender."""
 _INFLUXDB: Final = "influxd"
 _VICTORIA: Final = "victoria-metrics"
 
@@ -60,26 +61,31 @@ def measure() -> list[LinesFigure]:
     return figures
 
 
-def _bodies(seconds: int, count: int) -> list[bytes]:
-    """Bodies that follow each other in time; each holds its seconds of 200 homes."""
+def _bodies(seconds: int, count: int) -> list[list[bytes]]:
+    """What each sender sends: bodies that follow each other in time, with the seconds of its 200 homes."""
     lines = influx_line.encode(sample(200, seconds * count)).splitlines(keepends=True)
     size = 200 * seconds
-    return [b"".join(lines[at : at + size]) for at in range(0, len(lines), size)]
+    of_one = [b"".join(lines[at : at + size]) for at in range(0, len(lines), size)]
+    return [[body.replace(b"site=home", b"site=s%d" % n) for body in of_one] for n in range(SENDERS)]
 
 
-async def _chowon(bodies: list[bytes], size: int) -> LinesFigure:
+async def _chowon(bodies: list[list[bytes]], size: int) -> LinesFigure:
     with tempfile.TemporaryDirectory(prefix="chowon-bench-") as folder:
         async with server(folder) as (at, process):
             return await asyncio.to_thread(_sent, "chowon", at["http"], process, bodies, size)
 
 
-def _sent(name: str, address: str, process: psutil.Process, bodies: list[bytes], size: int) -> LinesFigure:
-    _post(f"{address}/write?db=bench", bodies[0])
+def _sent(
+    name: str, address: str, process: psutil.Process, bodies: list[list[bytes]], size: int
+) -> LinesFigure:
+    url = f"{address}/write?db=bench"
+    for first, *_ in bodies:  # names are learned once
+        _post(url, first)
     before_s, begun = _cpu_s(process), time.perf_counter()
     with ThreadPoolExecutor(SENDERS) as senders:
-        list(senders.map(lambda body: _post(f"{address}/write?db=bench", body), bodies[1:]))
+        list(senders.map(lambda mine: [_post(url, body) for body in mine[1:]], bodies))
     took_s, spent_s = time.perf_counter() - begun, _cpu_s(process) - before_s
-    count = size * (len(bodies) - 1)
+    count = size * sum(len(mine) - 1 for mine in bodies)
     return LinesFigure(name, size, round(count / took_s), round(count / max(spent_s, 0.01)))
 
 

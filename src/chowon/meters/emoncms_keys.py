@@ -57,12 +57,14 @@ _WHOLE: Final = frozenset(("voltage_v", "frequency_hz"))
 _LONGEST: Final = 100
 
 
-@lru_cache(maxsize=4096)
 def meaning(key: str) -> Meaning | None:
     """What stands under this key, None for what is no electricity. A bare number is a value's position."""
+    return _meaning(key) if len(key) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _meaning(key: str) -> Meaning | None:
     name = key.strip().lower()
-    if not name or len(name) > _LONGEST:
-        return None
     if name.isdecimal():
         return Meaning(str(int(name)), "power_w", 1.0)
     for pattern, field, factor in _NUMBERED:

@@ -43,6 +43,10 @@ OWN: Final = {
 }
 """Metric → (our field, factor)."""
 
+REMEMBERED_SERIES: Final = 20_000
+LONGEST_REMEMBERED: Final = 2048
+"""Bytes of all labels; what is longer is read each time, so that nobody fills memory with names."""
+
 
 @dataclass(frozen=True, slots=True)
 class ForeignMetric:
@@ -96,7 +100,7 @@ class PrometheusWrite:
     def __init__(self, foreign: Sequence[ForeignMetric] = ()) -> None:
         """foreign: over the built-in ones of the same name."""
         self._foreign = {metric.metric: metric for metric in (*BUILT_IN, *foreign)}
-        self._series = lru_cache(maxsize=20_000)(self._read)
+        self._series = lru_cache(maxsize=REMEMBERED_SERIES)(self._read)
 
     def decode(self, payload: bytes, envelope: Envelope) -> Decoded:
         """As meters.decoded.Decoder."""
@@ -104,13 +108,17 @@ class PrometheusWrite:
         try:
             request = WriteRequest.FromString(payload)
             for n, series in enumerate(request.timeseries):
-                known = self._series(tuple(series.labels))
+                known = self._known(tuple(series.labels))
                 if known is not None:
                     samples.take(n, known, [(s.value, s.timestamp) for s in series.samples])
         except DecodeError as error:
             problem = Problem("payload", shortened(str(error)), "a WriteRequest of remote write 1.0")
             raise PayloadRejected("the payload is no remote write request", [problem]) from None
         return samples.decoded(envelope)
+
+    def _known(self, labels: tuple[bytes, ...]) -> _Series | None:
+        short = sum(map(len, labels)) <= LONGEST_REMEMBERED
+        return self._series(labels) if short else self._read(labels)
 
     def _read(self, labels: tuple[bytes, ...]) -> _Series | None:
         """What a series is, by its labels; None for what is no electricity. Errors: DecodeError."""

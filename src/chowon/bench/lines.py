@@ -83,7 +83,7 @@ def _sent(
         _post(url, first)
     before_s, begun = _cpu_s(process), time.perf_counter()
     with ThreadPoolExecutor(SENDERS) as senders:
-        list(senders.map(lambda mine: [_post(url, body) for body in mine[1:]], bodies))
+        list(senders.map(lambda mine: _send(url, mine[1:]), bodies))
     took_s, spent_s = time.perf_counter() - begun, _cpu_s(process) - before_s
     count = size * sum(len(mine) - 1 for mine in bodies)
     return LinesFigure(name, size, round(count / took_s), round(count / max(spent_s, 0.01)))
@@ -136,6 +136,11 @@ def _ready(address: str, program: str) -> None:
             if time.monotonic() > deadline_s:
                 raise TimeoutError(f"{program} does not answer at {address}") from error
             time.sleep(0.05)
+
+
+def _send(url: str, bodies: list[bytes]) -> None:
+    for body in bodies:
+        _post(url, body)
 
 
 def _post(url: str, body: bytes) -> None:

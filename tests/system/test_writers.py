@@ -220,7 +220,7 @@ def place(folder: Path, *channels: str) -> None:
         store.devices.place(
             [
                 Placement(
-                    ChannelKey("~emoncms", "emonpi", str(n)),
+                    ChannelKey("~emon", "emonpi", str(n)),
                     store.sites.register(ChannelKey("home", "main", name), 30_000),
                 )
                 for n, name in enumerate(channels, 1)

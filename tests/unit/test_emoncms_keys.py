@@ -12,7 +12,7 @@ from chowon.meters.emoncms_keys import Meaning, meaning
         ("P12", "12", "power_w", 1),
         ("power", "main", "power_w", 1),
         ("ct3", "3", "power_w", 1),
-        ("E1", "1", "import_wh", 1),
+        ("wh1", "1", "import_wh", 1),
         ("kwh", "main", "import_wh", 1000),
         ("export_kwh", "main", "export_wh", 1000),
         ("V2", "2", "voltage_v", 1),
@@ -33,7 +33,7 @@ def test_voltage_and_frequency_without_a_number_are_of_the_whole_node(key, field
 
 
 @pytest.mark.parametrize(
-    "key", ["", "t1", "temperature", "pulseCount", "MSG", "rssi", "power1pluspower2", "x" * 500]
+    "key", ["", "E1", "t1", "temperature", "pulseCount", "MSG", "rssi", "power1pluspower2", "x" * 500]
 )
 def test_what_is_no_electricity_means_nothing(key):
     assert meaning(key) is None

@@ -27,7 +27,7 @@ def placed(intake: Intake, device: str, channel: str = "1") -> None:
     """This device channel becomes home/main/main."""
     feeds = intake.sites.register(ChannelKey("home", "main", "main"), 10_000)
     devices = MemoryDevices()
-    devices.place([Placement(ChannelKey("~emoncms", device, channel), feeds)])
+    devices.place([Placement(ChannelKey("~emon", device, channel), feeds)])
     intake.door.naming = Naming(intake.sites, devices=devices)
 
 
@@ -46,7 +46,7 @@ def test_a_batch_that_is_sent_again_later_makes_the_same_readings():
 
 
 def test_items_of_one_node_and_instant_are_one_reading():
-    found = decoded(data='[[0,"a",{"power1":5}],[0,"a",{"E1":7}]]')
+    found = decoded(data='[[0,"a",{"power1":5}],[0,"a",{"wh1":7}]]')
     assert len(found) == 1
     assert {name: column.tolist() for name, column in found.columns.items()} == {
         "power_dw": [50],
@@ -114,7 +114,7 @@ def test_a_node_without_a_place_is_heard_and_not_stored():
     async def scene(intake: Intake) -> None:
         assert (await write_inputs(intake.door, b"node=EmonPi&csv=7,8", now_ms=NOW_MS)).body == b"ok"
         (heard,) = intake.door.naming.talking.devices()
-        assert (heard.family, heard.device, sorted(heard.channels)) == ("emoncms", "emonpi", ["1", "2"])
+        assert (heard.family, heard.device, sorted(heard.channels)) == ("emon", "emonpi", ["1", "2"])
         assert intake.journal.appends == 0
 
     Intake().run(scene)

@@ -14,7 +14,7 @@ from chowon.meters.prometheus_messages import Label, WriteRequest
 from chowon.meters.prometheus_write import OWN
 from chowon.ports import DeviceBook, SiteBook
 
-_EMONCMS = {"power_w": "P1", "voltage_v": "V1", "import_wh": "E1"}
+_EMONCMS = {"power_w": "P1", "voltage_v": "V1", "import_wh": "wh1"}
 _METRIC = {field: metric for metric, (field, factor) in OWN.items() if factor == 1}
 
 

@@ -157,7 +157,7 @@ class _Inputs:
                 self._refuse(f"{place}{shortened(key)[1:-1]}", value, "a number")
             elif known.channel is None:
                 whole[known.field] = number * known.factor
-            elif number >= 0 or not known.field.endswith("_wh"):  # E1 may count down: no counter of import
+            else:
                 row = self._row(node, known.channel, time_ms, place)
                 row.values[known.field] = number * known.factor
                 mine[known.channel] = row

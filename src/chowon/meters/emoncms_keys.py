@@ -1,12 +1,13 @@
 """What the keys of emonCMS inputs mean: the one table behind its HTTP and its MQTT way in.
 
-A node is a device of the family "emoncms", a numbered input is a channel of that number, and an input without
+A node is a device of the family "emon", a numbered input is a channel of that number, and an input without
 a number is the channel "main". emonCMS itself knows no units; these are the ones that the project's own
-firmware and emonHub's node settings send under these names: power in W, E1 … in Wh, Vrms in V. An unnamed
+firmware and emonHub's node settings send under these names: power in W, Vrms in V. An unnamed
 number (`csv=100,200`, and most of what `bulk` holds) can be anything; it is offered as power in W on the
 channel of its position, and the person who places the device says which of them is.
 
-A key that is not in the table (a temperature, a pulse count) is no electricity as far as anyone knows.
+A key that is not in the table (a temperature, a pulse count) is no electricity as far as anyone knows. E1 …
+are left out on purpose: they are net, so they fall while power flows back, which no counter of ours may do.
 """
 
 import re
@@ -17,8 +18,8 @@ from typing import Final
 from chowon.meters.decoded import Family
 from chowon.meters.names import DEFAULT_NAME
 
-FAMILY: Final = Family("emoncms", "emonCMS nodes (emonTx, emonPi, emonHub and others)", hold_s=30)
-"""emonTx and emonPi send every 5 to 10 s."""
+FAMILY: Final = Family("emon", "emonPi, emonTx (OpenEnergyMonitor)", hold_s=30)
+"""They send every 5 to 10 s; a node is the same device whether it comes by HTTP or by MQTT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ _QUANTITIES: Final = (
     (r"vrms|voltage|volts?|v", "voltage_v", 1.0),
     (r"irms|current|amps|i", "current_a", 1.0),
     (r"frequency|freq|hz|f", "frequency_hz", 1.0),
-    (r"e|wh|energy_?wh|import_?wh", "import_wh", 1.0),
+    (r"wh|energy_?wh|import_?wh", "import_wh", 1.0),
     (r"kwh|energy_?kwh|import_?kwh", "import_wh", 1000.0),
     (r"export_?wh", "export_wh", 1.0),
     (r"export_?kwh", "export_wh", 1000.0),

@@ -52,7 +52,7 @@ BY_NAME: Final = {field.name: field for field in FIELDS}
 BY_COLUMN: Final = {field.column: field for field in FIELDS}
 
 KEY_RULE: Final = "1–64 characters of a–z, 0–9, '_', '.', '-' (lower case)"
-LONGEST_KEY: Final = 64
+_LONGEST_KEY: Final = 64
 _KEY: Final = re.compile(r"[a-z0-9_.-]{1,64}", re.ASCII)
 
 
@@ -64,10 +64,10 @@ def is_key(name: str) -> bool:
 def key_from(text: str) -> str:
     """A device's name as a key: what doesn't fit becomes "_"; a long one is cut and told apart by a hash."""
     plain = re.sub(r"[^a-z0-9_.-]", "_", text.lower())
-    if plain and len(plain) <= LONGEST_KEY:
+    if plain and len(plain) <= _LONGEST_KEY:
         return plain
     mark = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{plain[: LONGEST_KEY - len(mark) - 1]}-{mark}"
+    return f"{plain[: _LONGEST_KEY - len(mark) - 1]}-{mark}"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

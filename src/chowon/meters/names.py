@@ -10,7 +10,7 @@ from chowon.domain.quantities import I64
 from chowon.domain.sites import UNPLACED, ChannelKey
 from chowon.errors import Problem, shortened
 from chowon.meters.decoded import Envelope
-from chowon.meters.fields import KEY_RULE, LONGEST_KEY, is_key, key_from
+from chowon.meters.fields import KEY_RULE, is_key, key_from
 
 Names: TypeAlias = tuple[str | None, str | None, str | None]
 """(site, meter, channel) as sent; None where left out."""
@@ -20,6 +20,8 @@ DEFAULT_NAME = "main"
 
 REMEMBERED_NAMES: Final = 20_000
 """The same names come with every payload; so many are checked once."""
+_LONGEST_REMEMBERED: Final = 64
+"""A longer one is no key."""
 
 
 class Keys:
@@ -76,7 +78,7 @@ class Keys:
 
     def _key(self, names: Names) -> ChannelKey | None:
         if self._envelope.site is None and self._envelope.meter is None:
-            short = all(name is None or len(name) <= LONGEST_KEY for name in names)
+            short = all(name is None or len(name) <= _LONGEST_REMEMBERED for name in names)
             return _plain_key(names) if short else None
         if self.problems(names, ""):
             return None

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the tests need from the system: a browser, Korean glyphs, Mosquitto, PostgreSQL. `make demo` needs none of it.
+# What the tests need from the system: a browser, Korean glyphs, Mosquitto, PostgreSQL, Prometheus. `make demo` needs none of it.
 # Installs with apt-get when root; otherwise says exactly what is missing.
 set -eu
 missing=""
@@ -10,6 +10,7 @@ PATH="$PATH:/usr/sbin:/sbin"
 need chromium chromium
 need mosquitto mosquitto
 need mosquitto_pub mosquitto-clients
+need prometheus prometheus
 need /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc fonts-noto-cjk
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need initdb postgresql
 [ -z "$missing" ] && exit 0
@@ -21,6 +22,7 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     # The packages start servers of their own; the tests start theirs.
     service mosquitto stop >/dev/null 2>&1 || true
     service postgresql stop >/dev/null 2>&1 || true
+    service prometheus stop >/dev/null 2>&1 || true
     exit 0
 fi
 echo "The tests need these system packages:$missing" >&2

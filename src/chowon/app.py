@@ -34,6 +34,7 @@ from chowon.jobs.seal import Sealer
 from chowon.live.service import Live, Priced
 from chowon.meters import registry as decoders
 from chowon.meters.decoded import Envelope
+from chowon.meters.prometheus_write import ForeignMetric, PrometheusWrite
 from chowon.meters.register_files import RegisterMaps
 from chowon.registry import TariffBook
 from chowon.store.catalog.sites import SiteDefaults
@@ -141,7 +142,12 @@ async def _serve(
                     records=store.records,
                     now_ms=now_ms,
                     pulse=pulse,
-                    limits=Limits(config.server.max_body_mib * 2**20, config.server.max_live_clients),
+                    limits=Limits(
+                        config.server.max_body_mib * 2**20,
+                        config.server.max_live_clients,
+                        config.prometheus.max_sites,
+                    ),
+                    remote_write=_remote_write(config),
                     dashboard=DASHBOARD if (DASHBOARD / "index.html").is_file() else None,
                 )
                 server = _http_server(parts, config)
@@ -321,6 +327,11 @@ def _door(config: Config, store: Store, pipeline: Pipeline, hold_ms: int | None 
     )
     naming = Naming(store.sites, policy, store.devices)
     return Door(decoders.found(), naming, pipeline, Ledger(store.sites.holds))
+
+
+def _remote_write(config: Config) -> PrometheusWrite:
+    told = config.prometheus.metrics
+    return PrometheusWrite([ForeignMetric(m.metric, m.quantity, m.factor, m.device, m.channel) for m in told])
 
 
 @contextlib.asynccontextmanager

@@ -102,6 +102,27 @@ class EnerTalkSection(_Section):
         return networks
 
 
+class MetricSetting(_Section):
+    """[[prometheus.metrics]] what a metric of somebody else's exporter means"""
+
+    metric: str = Field(min_length=1, description="its name")
+    quantity: Literal[
+        "power_w", "reactive_var", "voltage_v", "current_a", "frequency_hz", "import_wh", "export_wh"
+    ] = Field(description="what it measures")
+    factor: float = Field(1.0, allow_inf_nan=False, description="brings its value into the quantity's unit")
+    device: tuple[str, ...] = Field(("instance",), min_length=1, description="labels that name the device")
+    channel: tuple[str, ...] = Field((), description="labels that name the channel; none: main")
+
+
+class PrometheusSection(_Section):
+    """[prometheus] what Prometheus writes here and asks for"""
+
+    metrics: tuple[MetricSetting, ...] = Field(
+        (), description="metrics of others that are electricity, each a table [[prometheus.metrics]]"
+    )
+    max_sites: int = Field(5000, ge=0, description="sites of which /metrics tells figures")
+
+
 class DefaultsSection(_Section):
     """[defaults] for sites that register by themselves"""
 
@@ -128,6 +149,7 @@ class Config(_Section):
     mqtt: MqttSection = MqttSection()  # type: ignore[call-arg]
     enertalk: EnerTalkSection = EnerTalkSection()  # type: ignore[call-arg]
     ingest: IngestSection = IngestSection()  # type: ignore[call-arg]
+    prometheus: PrometheusSection = PrometheusSection()  # type: ignore[call-arg]
     defaults: DefaultsSection = DefaultsSection()  # type: ignore[call-arg]
 
 
@@ -212,7 +234,9 @@ def _said(error: Any, origins: Mapping[str, str]) -> str:
         found = "a secret" if path[-1] in _SECRET else shortened(error.get("input"))
         return f"  {where} ({origin}): {error['msg']}; found {found}"
     known = list(Config.model_fields)
-    if len(path) > 1:
+    if len(path) > 2:
+        known = list(MetricSetting.model_fields)
+    elif len(path) > 1:
         section = Config.model_fields[path[0]].annotation
         known = list(section.model_fields) if section is not None else []
     near = difflib.get_close_matches(path[-1], known, 1)

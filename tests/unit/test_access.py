@@ -1,5 +1,7 @@
 """Who may do what."""
 
+import base64
+
 import pytest
 
 from chowon.api.access import REMEMBERED_MS, Access, RememberedTokens
@@ -53,6 +55,7 @@ def test_a_token_is_needed_as_soon_as_one_exists():
     [
         {"authorization": f"Bearer {SECRET}"},
         {"authorization": f"Token {SECRET}"},
+        {"authorization": f"Basic {base64.b64encode(f'anybody:{SECRET}'.encode()).decode()}"},
         {"sec-websocket-protocol": f"chowon.v1, chowon.token.{SECRET}"},
     ],
 )
@@ -100,3 +103,29 @@ def test_the_first_token_closes_the_door_after_a_moment():
     now[0] = REMEMBERED_MS
     with pytest.raises(NotAllowed, match="a token is needed"):
         access.check(LOCAL, "read")
+
+
+def test_a_dialect_may_carry_the_token_itself_and_the_header_goes_first():
+    access = Access(Tokens(meter={"write"}), None)
+    access.check(LOCAL, "write", "meter")
+    with pytest.raises(NotAllowed, match="unknown or revoked"):
+        access.check(LOCAL | {"authorization": "Bearer wrong"}, "write", "meter")
+    for nothing in (None, ""):
+        with pytest.raises(NotAllowed, match="a token is needed"):
+            access.check(LOCAL, "write", nothing)
+
+
+@pytest.mark.parametrize("credentials", ["", "no base64", "w6k=", base64.b64encode(b"only-a-name").decode()])
+def test_basic_credentials_without_a_token_are_refused(credentials):
+    with pytest.raises(NotAllowed):
+        Access(Tokens(meter={"write"}), None).check(
+            LOCAL | {"authorization": f"Basic {credentials}"}, "write"
+        )
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_picture_on_a_page_of_others_cannot_write(site):
+    with pytest.raises(NotAllowed, match="pages of others"):
+        Access(Tokens(), None).check(LOCAL | {"sec-fetch-site": site}, "write")
+    for own in ("same-origin", "none"):
+        Access(Tokens(), None).check(LOCAL | {"sec-fetch-site": own}, "write")

@@ -153,7 +153,7 @@ def test_the_numbers_of_one_node_never_meet() -> None:
     assert len({row["time"] for row in times}) == 2
 
 
-@pytest.mark.parametrize("key", ["t1", "pulsecount", "E1", "power1pluspower2", "power13", "rssi", "p0"])
+@pytest.mark.parametrize("key", ["t1", "pulsecount", "E1", "power1pluspower2", "rssi"])
 def test_keys_without_a_known_meaning_are_nothing(key: str) -> None:
     decoded = said(f"emon/emonpi/{key}", "whatever")
     assert (len(decoded), decoded.rejected) == (0, 0)

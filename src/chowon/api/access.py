@@ -4,6 +4,7 @@ Without any token, chowon serves only loopback, and only pages of its own may as
 visits cannot reach in, neither by name (Host) nor from its own origin (Origin).
 """
 
+import base64
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ SUBPROTOCOL: Final = "chowon.v1"
 REMEMBERED_MS: Final = 2000
 REMEMBERED_TOKENS: Final = 1000
 _CARRIES = "chowon.token."
+_OWN_PAGES: Final = frozenset(("same-origin", "none"))
+"""What a browser says of a request that no other site has made; "none": somebody typed the address."""
 
 
 class RememberedTokens:
@@ -86,13 +89,16 @@ class Access:
         """Whether no token is needed: none is set, and app.py has bound the server to loopback."""
         return self.server_token is None and not self.tokens.names()
 
-    def check(self, headers: Mapping[str, str], scope: Scope) -> None:
-        """Let the request pass or raise NotAllowed, saying what is missing."""
+    def check(self, headers: Mapping[str, str], scope: Scope, token: str | None = None) -> None:
+        """Let the request pass or raise NotAllowed, saying what is missing.
+
+        token: where a dialect carries it elsewhere than in a header; the header goes first.
+        """
         self._check_origin(headers)
         if self.open:
             return
-        token = _bearer(headers)
-        if token is None:
+        token = _token(headers) or token
+        if not token:
             raise NotAllowed(
                 "a token is needed: send 'Authorization: Bearer …'; `chowon token issue` makes one"
             )
@@ -106,7 +112,7 @@ class Access:
 
     def who(self, headers: Mapping[str, str]) -> str:
         """Who asks, for what is written down: a token's name, "server" for the configuration's, "local"."""
-        token = _bearer(headers)
+        token = _token(headers)
         if self.open or token is None:
             return "local"
         if self.server_token is not None and hmac.compare_digest(token.encode(), self.server_token.encode()):
@@ -117,6 +123,8 @@ class Access:
         host = _split(f"//{headers.get('host', '')}")
         if self.open and host.hostname not in LOOPBACK_NAMES:
             raise NotAllowed(f"without a token only localhost is served, not {shown(str(host.hostname))!r}")
+        if headers.get("sec-fetch-site", "none") not in _OWN_PAGES:  # a GET from elsewhere has no Origin
+            raise NotAllowed("requests from pages of others are not served")
         origin = headers.get("origin")
         if origin is not None and _split(origin).netloc != host.netloc:
             raise NotAllowed(f"requests from pages of {shown(origin)} are not served")
@@ -134,13 +142,22 @@ def _split(address: str) -> SplitResult:
         raise NotAllowed(f"{shown(address)!r} is no address") from None
 
 
-def _bearer(headers: Mapping[str, str]) -> str | None:
-    """The token of a request: the Authorization header (Bearer, or Token as Influx clients say), or the
-    WebSocket subprotocol `chowon.token.…`, since browsers cannot set a header there."""
-    kind, _, token = headers.get("authorization", "").partition(" ")
-    if kind.lower() in ("bearer", "token") and token:
-        return token.strip()
+def _token(headers: Mapping[str, str]) -> str | None:
+    """The token of a request: the Authorization header (Bearer; Token as Influx clients say; the password of
+    Basic), or the WebSocket subprotocol `chowon.token.…`, since browsers cannot set a header there."""
+    kind, _, credentials = headers.get("authorization", "").partition(" ")
+    if kind.lower() in ("bearer", "token") and credentials:
+        return credentials.strip()
+    if kind.lower() == "basic" and credentials:
+        return _password(credentials)
     for protocol in headers.get("sec-websocket-protocol", "").split(","):
         if protocol.strip().startswith(_CARRIES):
             return protocol.strip().removeprefix(_CARRIES)
     return None
+
+
+def _password(credentials: str) -> str | None:
+    try:
+        return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
+    except ValueError:
+        return None

@@ -57,7 +57,8 @@ class ServerStop:
             await self._app(scope, receive, noted.send)
         except asyncio.CancelledError:
             if not noted.answered:  # else uvicorn closes the connection: half an answer is seen as half
-                answer = error_answer(503, "unavailable", "the server stops; send this again later")
+                what = "the server stops; send this again later"
+                answer = error_answer(503, "unavailable", what, path=scope["path"])
                 await answer(scope, receive, send)
 
 
@@ -102,7 +103,8 @@ class BodyLimit:
                 raise
             await body.drain(DRAINED * self._limit)
             mib = self._limit / 2**20
-            answer = error_answer(413, "too_large", f"at most {mib:g} MiB a request; send smaller batches")
+            what = f"at most {mib:g} MiB a request; send smaller batches"
+            answer = error_answer(413, "too_large", what, path=scope["path"])
             await answer(scope, receive, send)
 
 

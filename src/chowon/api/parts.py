@@ -18,6 +18,8 @@ from chowon.ingest.pipeline import QueueStats
 from chowon.ingest.sources import SourceState
 from chowon.jobs.billing import Billing
 from chowon.live.service import Live
+from chowon.meters import prometheus_write
+from chowon.meters.decoded import Decoder
 from chowon.ports import History, PriceBook, RecordBook, SiteBook
 
 SiteId: TypeAlias = Annotated[int, InPath(ge=1, le=2**31 - 1)]
@@ -29,6 +31,8 @@ class Limits:
 
     body_bytes: int
     live_clients: int
+    metrics_sites: int = 5000
+    """sites of which /metrics tells figures"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,8 @@ class Parts:
     pulse: Callable[[], Pulse]
     limits: Limits
     dashboard: Path | None
+    remote_write: Decoder = prometheus_write.DECODER
+    """reads what Prometheus writes, with the metrics that the configuration names"""
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """held while a setting is read, changed and written: of two changes at once none is lost"""
 

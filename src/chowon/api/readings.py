@@ -17,7 +17,7 @@ async def readings(request: Request) -> Response:
     """Readings as JSON or as an Arrow stream. Answered when they are durable."""
     parts = parts_of(request)
     parts.access.check(request.headers, "write")
-    return _response(
+    return response_of(
         await write_readings(
             parts.door,
             await request.body(),
@@ -36,15 +36,19 @@ async def influx_v2(request: Request, precision: Precision = "ns") -> Response:
 
 
 @influx.post("/write")
-async def influx_v1(request: Request, precision: Precision = "ns") -> Response:
-    """InfluxDB 1: `db` is taken and not needed."""
-    return await _lines(request, "v1", precision)
+async def influx_v1(
+    request: Request, precision: Precision = "ns", p: Annotated[str | None, Query()] = None
+) -> Response:
+    """InfluxDB 1: `db` is taken and not needed; a token may come as the password `p`."""
+    return await _lines(request, "v1", precision, p)
 
 
-async def _lines(request: Request, dialect: InfluxDialect, precision: str) -> Response:
+async def _lines(
+    request: Request, dialect: InfluxDialect, precision: str, password: str | None = None
+) -> Response:
     parts = parts_of(request)
-    parts.access.check(request.headers, "write")
-    return _response(
+    parts.access.check(request.headers, "write", password)
+    return response_of(
         await write_lines(
             parts.door,
             await request.body(),
@@ -57,5 +61,6 @@ async def _lines(request: Request, dialect: InfluxDialect, precision: str) -> Re
     )
 
 
-def _response(answer: Answer) -> Response:
+def response_of(answer: Answer) -> Response:
+    """What ingest answers, as it goes out."""
     return Response(answer.body, answer.status, answer.headers)

@@ -8,10 +8,13 @@ from chowon.api import (
     bill,
     compare,
     dashboard,
+    emoncms,
     health,
+    influx_probes,
     now,
     outlook,
     prices,
+    prometheus,
     quality,
     readings,
     records,
@@ -52,7 +55,8 @@ def create_app(parts: Parts) -> FastAPI:
         health.router,
     ):
         app.include_router(router, prefix="/api/v1")
-    app.include_router(readings.influx)
+    for router in (readings.influx, influx_probes.router, emoncms.router, prometheus.router):
+        app.include_router(router)
     app.mount(enertalk.PATH, enertalk.create_app(parts))
     answers.install(app)
     dashboard.install(app, parts.dashboard)

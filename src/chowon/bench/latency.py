@@ -7,6 +7,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from typing import Final
+from urllib.request import urlopen
 
 import psutil
 from websockets.asyncio.client import ClientConnection, connect
@@ -14,6 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from chowon.bench.running import get, post, server
 
 SAMPLES: Final = 60
+SCRAPES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class LatencyFigures:
     """resident memory of the server and its broker"""
     cpu_share: float
     """of one core, while this went on"""
+    metrics_ms: float
+    """until Prometheus has the figures of all homes; median of a few"""
 
 
 async def measure(homes: int, clients: int, samples: int = SAMPLES) -> LatencyFigures:
@@ -59,6 +63,7 @@ async def measure(homes: int, clients: int, samples: int = SAMPLES) -> LatencyFi
                 await asyncio.sleep(1)
                 for task in watching:
                     task.cancel()
+            metrics_ms = await asyncio.to_thread(_metrics_ms, address)
             spent = after.user + after.system - before.user - before.system
             waits = [(at - sent[t]) * 1000 for t, times in arrivals.items() if t in sent for at in times]
             return LatencyFigures(
@@ -71,7 +76,18 @@ async def measure(homes: int, clients: int, samples: int = SAMPLES) -> LatencyFi
                 socket_p99_ms=_quantile(waits, 99),
                 memory_mib=round(memory / 2**20, 1),
                 cpu_share=round(spent / samples, 3),
+                metrics_ms=metrics_ms,
             )
+
+
+def _metrics_ms(address: str) -> float:
+    took = []
+    for _ in range(SCRAPES):
+        begun = time.perf_counter()
+        with urlopen(f"{address}/metrics", timeout=60) as answer:  # noqa: S310 - ours
+            answer.read()
+        took.append((time.perf_counter() - begun) * 1000)
+    return round(statistics.median(took), 1)
 
 
 async def _send(address: str, homes: int, samples: int) -> tuple[dict[int, float], list[float]]:

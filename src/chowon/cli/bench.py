@@ -30,20 +30,42 @@ def store(
 
 
 @app.command()
-def ingest(as_json: AsJson = False) -> None:
+def ingest(
+    profile: Annotated[bool, typer.Option(help="also show in which functions the time goes")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Readings a second of each format: decoded, and all the way to the disk."""
     from chowon.bench.ingest import measure_decoding, measure_to_durable
     from chowon.store.opening import open_store
 
-    found = measure_decoding()
+    rows = [asdict(figure) for figure in measure_decoding()]
+    spent: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="chowon-bench-") as folder:
         opened = open_store(Path(folder))
+        into = opened.journal, opened.sites, opened.devices
         try:
-            found += measure_to_durable(opened.journal, opened.sites)
-            found += measure_to_durable(opened.journal, opened.sites, seconds=60, payloads=50)
+            for seconds, payloads in ((1, 200), (60, 50)):
+                for figure, shares in measure_to_durable(
+                    *into, seconds=seconds, payloads=payloads, profile=profile
+                ):
+                    rows.append(asdict(figure))
+                    spent[f"{figure.what}, {figure.readings_per_payload} a payload"] = _percent(shares)
         finally:
             opened.close()
-    rows = [asdict(f) for f in found]
+    if not profile:
+        emit(rows, as_json, lambda: _rows(rows))
+        return
+    emit({"figures": rows, "profile": spent}, as_json, lambda: Group(_rows(rows), _figures(spent)))
+
+
+@app.command()
+def lines(as_json: AsJson = False) -> None:
+    """Line protocol into chowon, and into InfluxDB and VictoriaMetrics where they are installed."""
+    try:
+        from chowon.bench.lines import measure
+    except ModuleNotFoundError as error:
+        raise ExtraMissing("chowon bench lines", "bench") from error
+    rows = [asdict(figure) for figure in measure()]
     emit(rows, as_json, lambda: _rows(rows))
 
 
@@ -94,13 +116,19 @@ def all_(as_json: AsJson = False) -> None:
     note("chowon bench bill")
     bill(as_json)
     note("chowon bench ingest")
-    ingest(as_json)
+    ingest(profile=False, as_json=as_json)
+    note("chowon bench lines")
+    lines(as_json)
     note("chowon bench doors")
     doors(as_json)
     note("chowon bench store")
     store(200, 21_600, as_json)
     note("chowon bench live")
     live(200, 20, 60, as_json)
+
+
+def _percent(shares: Sequence[tuple[str, float]]) -> str:
+    return ", ".join(f"{share:.0%} {function}" for function, share in shares if share >= 0.02)
 
 
 def _figures(figures: dict[str, Any]) -> Any:

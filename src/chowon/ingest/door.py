@@ -59,16 +59,25 @@ class Door:
         source: where it came from, for the ledger.
         Errors: NotFound (no such format), PayloadRejected (nothing good in it), Overloaded, StoreUnavailable.
         """
-        decoder = self.registry.of_content_type(content_type)
+        return await self.take_with(self.registry.of_content_type(content_type), payload, envelope, source)
+
+    async def take_with(self, decoder: Decoder, payload: bytes, envelope: Envelope, source: str) -> Outcome:
+        """As `take`, for doors that know their format. Errors: as `take`, without NotFound."""
+        readings = await self.read(decoder, payload, envelope, source)
+        return await self.take_decoded(readings, envelope.received_ms, source)
+
+    async def read(self, decoder: Decoder, payload: bytes, envelope: Envelope, source: str) -> Decoded:
+        """The first half of `take`: what the payload says. Errors: PayloadRejected, noted in the ledger."""
         try:
-            readings = await self._decoded(decoder, payload, envelope)
+            if len(payload) <= IN_THREAD_BYTES:
+                return decoded(decoder, payload, envelope)
+            return await asyncio.to_thread(decoded, decoder, payload, envelope)
         except PayloadRejected as error:
             self.refused(error, source, envelope.received_ms)
             raise
-        return await self.take_decoded(readings, envelope.received_ms, source)
 
     async def take_decoded(self, readings: Decoded, received_ms: int, source: str) -> Outcome:
-        """The second half of `take`, for transports that decode by themselves."""
+        """The second half of `take`. Errors: as `take`."""
         resolved = await self.naming.resolve(readings, received_ms)
         problems = (*readings.problems, *resolved.problems)
         rejected = readings.rejected + resolved.rejected
@@ -90,8 +99,3 @@ class Door:
         shown = problems or (Problem("payload", "nothing usable", str(error)),)
         self.ledger.rejected_payloads += 1
         self.ledger.rejected(source, shown, readings, received_ms)
-
-    async def _decoded(self, decoder: Decoder, payload: bytes, envelope: Envelope) -> Decoded:
-        if len(payload) <= IN_THREAD_BYTES:
-            return decoded(decoder, payload, envelope)
-        return await asyncio.to_thread(decoded, decoder, payload, envelope)

@@ -79,7 +79,7 @@ async def write_readings(
     except NotFound as error:
         return _error(415, "unknown_format", str(error), ())
     except (Overloaded, StoreUnavailable) as error:
-        return _error(503, "unavailable", str(error), (), _retry())
+        return _error(503, "unavailable", str(error), (), retry_later())
     told = {
         "accepted": outcome.accepted,
         "rejected_count": outcome.rejected,
@@ -100,7 +100,8 @@ async def write_lines(
 ) -> Answer:
     """InfluxDB's `/write` (v1) and `/api/v2/write` (v2): 204 when every line is durable.
 
-    Good lines are kept and bad ones named by number: 400 in v1; in v2 422, or 400 with nothing good.
+    Good lines are kept and bad ones named by number: 400 in v1; in v2 422, or 400 with nothing good. In v1
+    "partial write" and "unable to parse" are words by which clients know that sending it again is no use.
     """
     try:
         plain = await _plain(body, content_encoding, limit)
@@ -109,9 +110,10 @@ async def write_lines(
     except PayloadTooLarge as error:
         return _influx_error(dialect, 413, "request too large", error.what)
     except PayloadRejected as error:
-        return _influx_error(dialect, 400, "invalid", _in_one_line(error.what, error.problems))
+        what = f"unable to parse: {error.what}" if dialect == "v1" else error.what
+        return _influx_error(dialect, 400, "invalid", _in_one_line(what, error.problems))
     except (Overloaded, StoreUnavailable) as error:
-        return _influx_error(dialect, 503, "unavailable", str(error), _retry())
+        return _influx_error(dialect, 503, "unavailable", str(error), retry_later())
     if not outcome.rejected:
         return Answer(204)
     message = _partial(outcome)
@@ -188,7 +190,8 @@ def _listed(problems: tuple[Problem, ...]) -> list[dict[str, str]]:
     return [{"where": p.where, "found": p.found, "expected": p.expected} for p in problems]
 
 
-def _retry() -> dict[str, str]:
+def retry_later() -> dict[str, str]:
+    """The header that says when to come again."""
     return {"Retry-After": str(RETRY_AFTER_S)}
 
 

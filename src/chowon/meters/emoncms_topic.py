@@ -1,28 +1,19 @@
 """OpenEnergyMonitor: emonPi, emonTx and emonHub: `emon/<node>/<key>` (bare number), `emon/<node>` (JSON).
 
-Nothing in a message tells units; by the convention of emonHub's node decoders these keys have one, whatever
-their capitals:
-
-| key | is |
-|---|---|
-| power1 … power12, P1 … P12 | W, channels "1" … "12" |
-| power | W, channel "main" |
-| vrms | V: in JSON of every channel that has power beside it, else of "main" |
-
-All other keys are passed over; two of them on purpose. E1 … E12 (Wh) are *net*: they fall while power flows
-back, which no counter of ours may do, and the power that comes with them every 10 s is enough. pulse and
-pulsecount need the meter's pulses per kWh, which nobody sends. power1pluspower2 would count power1 again.
+What a key means stands in emoncms_keys; what is of the node as a whole (vrms) goes to every channel that has
+power beside it, else to "main". Keys that mean nothing to us are passed over; pulse and pulsecount need the
+meter's pulses per kWh, which nobody sends, and power1pluspower2 would count power1 again.
 
 `time` in JSON is seconds since 1970, or ISO 8601 with a zone. Sources: emonHub's configuration and the
 firmwares' node decoders.
 """
 
-import re
 from typing import Final
 
-from chowon.meters.decoded import Decoded, Envelope, Family, nothing
+from chowon.meters.decoded import Decoded, Envelope, nothing
 from chowon.meters.device_message import (
     DeviceMessage,
+    Meaning,
     bare_number,
     epoch_ms,
     iso_ms,
@@ -30,14 +21,8 @@ from chowon.meters.device_message import (
     level,
     stamp,
 )
+from chowon.meters.emoncms_keys import FAMILY, meaning
 from chowon.meters.names import DEFAULT_NAME
-
-FAMILY: Final = Family("emon", "emonPi, emonTx (OpenEnergyMonitor)", hold_s=30)
-
-_POWER: Final = re.compile(r"(?:power|p)([1-9]|1[0-2])|power", re.ASCII)
-_VOLTAGE: Final = "vrms"
-_POWER_W: Final = ("power_w", 1.0)
-_VOLTAGE_V: Final = ("voltage_v", 1.0)
 
 
 class EmoncmsTopic:
@@ -60,33 +45,32 @@ DECODER: Final = EmoncmsTopic()
 
 
 def _one(key: str, payload: bytes, envelope: Envelope) -> Decoded:
-    channel = _channel(key)
-    time_ms = stamp(None, envelope)
-    if (channel is None and key.lower() != _VOLTAGE) or time_ms is None:
+    known, time_ms = meaning(key), stamp(None, envelope)
+    if known is None or time_ms is None:
         return nothing()
     message = DeviceMessage(FAMILY, level(envelope, "node"), time_ms, envelope, apart=True)
-    meaning = {key: _VOLTAGE_V if channel is None else _POWER_W}
-    message.add(channel or DEFAULT_NAME, {key: bare_number(payload)}, meaning, "payload")
+    to: Meaning = {key: (known.field, known.factor)}
+    message.add(known.channel or DEFAULT_NAME, {key: bare_number(payload)}, to, "payload")
     return message.decoded()
 
 
 def _node(payload: bytes, envelope: Envelope) -> Decoded:
     sent = json_object(payload, "the node's values by key")
-    channels = {key: channel for key in sent if (channel := _channel(key)) is not None}
-    voltages = {key: _VOLTAGE_V for key in sent if key.lower() == _VOLTAGE}
+    channels: dict[str, dict[str, tuple[str, float]]] = {}
+    whole: dict[str, tuple[str, float]] = {}
+    for key in sent:
+        known = meaning(key)
+        if known is not None:
+            keys = whole if known.channel is None else channels.setdefault(known.channel, {})
+            keys[key] = (known.field, known.factor)
     time = sent.get("time")
     time_ms = stamp(iso_ms(time) if isinstance(time, str) else epoch_ms(time, 1000), envelope)
-    if not (channels or voltages) or time_ms is None:
+    if not (channels or whole) or time_ms is None:
         return nothing()
+    powered = {name for name, keys in channels.items() if "power_w" in {field for field, _ in keys.values()}}
     message = DeviceMessage(FAMILY, level(envelope, "node"), time_ms, envelope)
-    for key, channel in channels.items():
-        message.add(channel, sent, {key: _POWER_W, **voltages}, "node")
-    if not channels:
-        message.add(DEFAULT_NAME, sent, voltages, "node")
+    for channel, keys in channels.items():
+        message.add(channel, sent, keys | whole if channel in powered else keys, "node")
+    if whole and not powered:
+        message.add(DEFAULT_NAME, sent, whole, "node")
     return message.decoded()
-
-
-def _channel(key: str) -> str | None:
-    """The channel whose power this key is."""
-    found = _POWER.fullmatch(key.lower())
-    return None if found is None else found[1] or DEFAULT_NAME

@@ -11,7 +11,6 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 
 from chowon.meters.checks import Rows, Sent
 from chowon.meters.decoded import Envelope
@@ -25,12 +24,6 @@ _NEVER: Final = (b"\\", b'"', b"\r", b"\0", b"\xef\xbb\xbf")
 _NUMBER: Final = r"-?\d+(\.\d*|[iu])?"
 _FIELDS: Final = rf"^[\w.-]+={_NUMBER}(,[\w.-]+={_NUMBER})*$"
 _TIME: Final = r"^-?\d+$"
-_PART_NAMES: Final = ("series", "fields", "time")
-_READING: Final = pa_csv.ReadOptions(use_threads=False, column_names=list(_PART_NAMES))
-_PARSING: Final = pa_csv.ParseOptions(
-    delimiter=" ", quote_char=False, double_quote=False, escape_char=False, ignore_empty_lines=False
-)
-_CONVERTING: Final = pa_csv.ConvertOptions(column_types=dict.fromkeys(_PART_NAMES, pa.string()))
 
 
 def rows(
@@ -47,13 +40,15 @@ def rows(
     if any(part in payload for part in _NEVER):
         return None
     try:
-        table = pa_csv.read_csv(pa.BufferReader(payload), _READING, _PARSING, _CONVERTING).combine_chunks()
-        series, fields, time = (table[name].combine_chunks() for name in _PART_NAMES)
+        parts = _parts(payload)
+        if parts is None:
+            return None
+        series, fields, time = parts
         if not (_all_match(fields, _FIELDS) and _all_match(time, _TIME)):
             return None
         sent = _sent(fields, aliases)
         stamps = time.cast(pa.int64()).to_numpy()
-    except pa.ArrowInvalid:  # another number of parts, no UTF-8, a number too large, …
+    except pa.ArrowInvalid:  # no UTF-8, a number too large, …
         return None
     factor, divisor = per_ms
     far = 2**62 // factor
@@ -70,6 +65,16 @@ def rows(
         sent,
         lambda row: f"line {row + 1}",
     )
+
+
+def _parts(payload: bytes) -> tuple[pa.Array, pa.Array, pa.Array] | None:
+    """Series, fields and time of each line; None when one has other parts. Errors: ArrowInvalid."""
+    text = pa.array([payload.removesuffix(b"\n")], pa.binary()).cast(pa.string())
+    parts = pc.split_pattern(pc.split_pattern(text, "\n").flatten(), " ")
+    if not pc.all(pc.equal(pc.list_value_length(parts), 3)).as_py():
+        return None
+    flat = parts.flatten()
+    return flat[0::3], flat[1::3], flat[2::3]
 
 
 def _all_match(texts: pa.Array, pattern: str) -> bool:

@@ -9,6 +9,7 @@ reference: a backslash before comma, space or (tags and field names) equals sign
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -49,6 +50,12 @@ PER_MS: Final = {
     "h": (3_600_000, 1),
 }
 """Precision → (factor, divisor) that make milliseconds of it."""
+
+REMEMBERED_SERIES: Final = 20_000
+"""Senders name the same series again and again; most of the time of a small body goes into reading them."""
+
+LONGEST_REMEMBERED: Final = 400
+"""Bytes; what is longer is read each time, so that nobody fills memory with names."""
 
 _LINE: Final = re.compile(
     rb"""[ ]*+(?P<series>(?:[^\\\ \n\r"=,]|\\[^\n\r])(?:[^\\\ \n\r]|\\[^\n\r])*+)[ ]++
@@ -247,6 +254,15 @@ def _pairs(fields: bytes) -> list[tuple[str, bytes]]:
 
 def _names(series: bytes) -> Names | None:
     """Names by the tags, else by the measurement; None when the tags are malformed."""
+    return _remembered(series) if len(series) <= LONGEST_REMEMBERED else _read_names(series)
+
+
+@lru_cache(maxsize=REMEMBERED_SERIES)
+def _remembered(series: bytes) -> Names | None:
+    return _read_names(series)
+
+
+def _read_names(series: bytes) -> Names | None:
     tags: list[tuple[str, ...]]
     if b"\\" in series:
         measurement, tags = _unescaped(series)

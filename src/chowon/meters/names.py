@@ -1,7 +1,8 @@
 """From the names in a payload to channel keys: each different name is checked once, a bad one is named."""
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from functools import lru_cache
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -16,6 +17,11 @@ Names: TypeAlias = tuple[str | None, str | None, str | None]
 
 DEFAULT_NAME = "main"
 """A meter or channel that is not named."""
+
+REMEMBERED_NAMES: Final = 20_000
+"""The same names come with every payload; so many are checked once."""
+_LONGEST_REMEMBERED: Final = 64
+"""A longer one is no key."""
 
 
 class Keys:
@@ -71,6 +77,9 @@ class Keys:
         return found
 
     def _key(self, names: Names) -> ChannelKey | None:
+        if self._envelope.site is None and self._envelope.meter is None:
+            short = all(name is None or len(name) <= _LONGEST_REMEMBERED for name in names)
+            return _plain_key(names) if short else None
         if self.problems(names, ""):
             return None
         site, meter, channel = (name or given for _, name, given in self._parts(names))
@@ -83,3 +92,12 @@ class Keys:
             ("meter", meter, self._envelope.meter),
             ("channel", channel, None),
         )
+
+
+@lru_cache(maxsize=REMEMBERED_NAMES)
+def _plain_key(names: Names) -> ChannelKey | None:
+    """The key where the payload alone names its channels; None when a name is missing or wrong."""
+    site, meter, channel = names[0], names[1] or DEFAULT_NAME, names[2] or DEFAULT_NAME
+    if site is None or not all(name is None or is_key(name) for name in names):
+        return None
+    return ChannelKey(site, meter, channel)

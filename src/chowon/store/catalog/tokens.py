@@ -1,6 +1,6 @@
 """Access tokens, kept as hashes; implements ports.TokenBook.
 
-A token is 256 random bits, so one round of SHA-256 is enough: there is nothing to guess.
+A token is 150 random bits, so one round of SHA-256 is enough: there is nothing to guess.
 """
 
 import hashlib
@@ -16,6 +16,8 @@ from chowon.store.catalog.tables import tokens
 
 PREFIX: Final = "chowon_"
 """Lets people and secret scanners see what a leaked string is."""
+LENGTH: Final = 32
+"""emonHub takes a key of this length and no other."""
 
 
 class CatalogTokens:
@@ -31,7 +33,7 @@ class CatalogTokens:
             raise BadInput(f"token name {shortened(name)}: expected 1–128 characters")
         if not scopes or any(not scope or scope.split() != [scope] for scope in scopes):
             raise BadInput(f"scopes {sorted(scopes)}: expected at least one, each a word without blanks")
-        token = PREFIX + secrets.token_urlsafe(32)
+        token = (PREFIX + secrets.token_urlsafe(LENGTH))[:LENGTH]
         with self._catalog.writing() as connection:
             connection.execute(
                 insert(tokens).values(

@@ -53,7 +53,7 @@ def test_the_call_that_sets_up_a_shelly_is_json() -> None:
 def test_the_keys_of_a_node_are_those_that_are_read() -> None:
     table = re.findall(r"^\| (`.*?) \| (?:W|V)", _text("emonpi"), re.MULTILINE)
     named = {key for cell in table for key in re.findall(r"`(\w+)`", cell)}
-    assert named == {"power1", "power12", "P1", "P12", "power", "vrms"}
+    assert named == {"power1", "power2", "P1", "power", "vrms"}
     assert all(len(said(f"emon/emonpi/{key}", "5")) == 1 for key in named)
     assert not any(len(said(f"emon/emonpi/{key}", "5")) for key in ("E1", "E12", "pulse"))
 

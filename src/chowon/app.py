@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -13,7 +12,7 @@ from typing import Any
 
 import uvicorn
 
-from chowon.api.access import LOOPBACK_NAMES, Access, RememberedTokens
+from chowon.api.access import Access, RememberedTokens
 from chowon.api.parts import Limits, Parts, Pulse
 from chowon.api.server import create_app
 from chowon.config import Config
@@ -22,11 +21,13 @@ from chowon.domain.clock import Period
 from chowon.domain.sites import Site
 from chowon.errors import ChowonError, Misconfigured
 from chowon.ingest.broker import Address, EmbeddedBroker, EmbeddedSettings, ExternalBroker, MqttBroker
+from chowon.ingest.discovery import look_around
 from chowon.ingest.door import Door, Outcome
 from chowon.ingest.ledger import Ledger
 from chowon.ingest.mqtt import MqttListener, MqttSettings
 from chowon.ingest.naming import Naming, NamingPolicy
 from chowon.ingest.pipeline import Pipeline, QueueLimits
+from chowon.ingest.reception import MqttPlace, is_loopback
 from chowon.jobs.seal import Sealer
 from chowon.live.service import Live, Priced
 from chowon.meters import registry as decoders
@@ -112,6 +113,7 @@ async def _serve(
                     live=live,
                     history=store.history,
                     sites=store.sites,
+                    devices=store.devices,
                     door=door,
                     access=Access(RememberedTokens(store.tokens, now_ms), config.server.token),
                     tariff=pricing.tariffs.load,
@@ -121,6 +123,8 @@ async def _serve(
                     pulse=pulse,
                     limits=Limits(config.server.max_body_mib * 2**20, config.server.max_live_clients),
                     dashboard=DASHBOARD if (DASHBOARD / "index.html").is_file() else None,
+                    mqtt=None if mqtt is None else _place(config, mqtt.address),
+                    look=look_around if config.discovery.mdns else None,
                 )
                 server = _http_server(parts, config)
                 async with _background(server.serve([listener]), lambda: _leave(server)):
@@ -281,6 +285,18 @@ def _door(config: Config, store: Store, pipeline: Pipeline, hold_ms: int | None 
     return Door(decoders.found(), Naming(store.sites, policy, store.devices), pipeline, Ledger())
 
 
+def _place(config: Config, address: Address) -> MqttPlace:
+    mqtt = config.mqtt
+    return MqttPlace(
+        address.host,
+        address.port,
+        embedded=mqtt.broker == "embedded",
+        username=mqtt.username,
+        password=mqtt.password is not None,
+        tls=mqtt.tls,
+    )
+
+
 @contextlib.asynccontextmanager
 async def _background(
     work: Coroutine[Any, Any, None], finish: Callable[[], None] | None = None
@@ -352,11 +368,3 @@ def _refuse_open_network(config: Config) -> None:
             f"mqtt.host = {mqtt.host} lets others publish: set [mqtt] username and password first, "
             "or listen on 127.0.0.1"
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address is this machine's own."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host in LOOPBACK_NAMES

@@ -68,6 +68,14 @@ class IngestSection(_Section):
     queue_readings: int = Field(2_000_000, ge=1000, description="readings that may wait for the disk")
 
 
+class DiscoverySection(_Section):
+    """[discovery] finding devices in the local network"""
+
+    mdns: bool = Field(
+        False, description="let a person look around in the local network for devices (mDNS); never by itself"
+    )
+
+
 class DefaultsSection(_Section):
     """[defaults] for sites that register by themselves"""
 
@@ -93,6 +101,7 @@ class Config(_Section):
     server: ServerSection = ServerSection()  # type: ignore[call-arg]
     mqtt: MqttSection = MqttSection()  # type: ignore[call-arg]
     ingest: IngestSection = IngestSection()  # type: ignore[call-arg]
+    discovery: DiscoverySection = DiscoverySection()  # type: ignore[call-arg]
     defaults: DefaultsSection = DefaultsSection()  # type: ignore[call-arg]
 
 

@@ -1,7 +1,7 @@
 """What the routes work with; app.py puts it together."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, TypeAlias, cast
@@ -14,11 +14,13 @@ from chowon.domain.bill import Prepared
 from chowon.domain.clock import Period
 from chowon.domain.sites import Site
 from chowon.domain.tariff import Tariff
+from chowon.ingest.discovery import Found
 from chowon.ingest.door import Door
 from chowon.ingest.mqtt import MqttStats
 from chowon.ingest.pipeline import QueueStats
+from chowon.ingest.reception import MqttPlace
 from chowon.live.service import Live
-from chowon.ports import History, SiteBook
+from chowon.ports import DeviceBook, History, SiteBook
 
 SiteId: TypeAlias = Annotated[int, InPath(ge=1, le=2**31 - 1)]
 
@@ -59,6 +61,7 @@ class Parts:
     live: Live
     history: History
     sites: SiteBook
+    devices: DeviceBook
     door: Door
     access: Access
     tariff: Callable[[str], Tariff]
@@ -68,6 +71,10 @@ class Parts:
     pulse: Callable[[], Pulse]
     limits: Limits
     dashboard: Path | None
+    mqtt: MqttPlace | None = None
+    """where devices are to publish; None when MQTT is off"""
+    look: Callable[[], Awaitable[Sequence[Found]]] | None = None
+    """looks for devices that announce themselves in the local network; None when that is off"""
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """held while a setting is read, changed and written: of two changes at once none is lost"""
 

@@ -72,17 +72,17 @@ class PlacedChannel(BaseModel):
     """One channel of a device that has its place; passed over where `channel_id` is null."""
 
     name: str
-    turned: bool
-    channel_id: int | None
-    meter: str | None
-    channel: str | None
-    role: Role | None
-    hold_ms: int | None
-    power_w: float | None
+    turned: bool = False
+    channel_id: int | None = None
+    meter: str | None = None
+    channel: str | None = None
+    role: Role | None = None
+    hold_ms: int | None = None
+    power_w: float | None = None
     """the last one, as it is kept: turned round if it is to be"""
-    interval_ms: int | None
-    last_ms: int | None
-    recent_w: list[float]
+    interval_ms: int | None = None
+    last_ms: int | None = None
+    recent_w: list[float] = []
 
 
 class PlacedDevice(BaseModel):

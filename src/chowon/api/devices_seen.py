@@ -283,11 +283,7 @@ def _placed(parts: Parts, book: _Book) -> list[PlacedDevice]:
 def _placed_channel(book: _Book, placement: Placement) -> PlacedChannel:
     channel = placement.channel
     if channel is None:
-        return PlacedChannel.model_construct(
-            **dict.fromkeys(PlacedChannel.model_fields) | {"name": placement.key.channel},
-            turned=False,
-            recent_w=[],
-        )
+        return PlacedChannel(name=placement.key.channel)
     rhythm = book.rhythms.get(channel.id, _Rhythm())
     return PlacedChannel(
         name=placement.key.channel,

@@ -43,9 +43,8 @@ class Testo:
         if counter is not None:
             columns["import_wh"] = Sent(np.full(len(sent), counter), np.ones(len(sent), bool))
         names = (None, None, None)
-        return checked(
-            Rows(keys, index, lambda _: names, time_ms, columns, lambda n: f"channel {n}"), envelope, Findings()
-        )
+        rows = Rows(keys, index, lambda _: names, time_ms, columns, lambda n: f"channel {n}")
+        return checked(rows, envelope, Findings())
 
 
 DECODER = Testo()

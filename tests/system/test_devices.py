@@ -1,4 +1,4 @@
-"""A device talks over real MQTT, a person gives it a place, its readings are kept; and the other way round."""
+"""A device talks over real MQTT, a person gives it a place, its readings are kept; and the way back."""
 
 import json
 import urllib.error
@@ -165,3 +165,36 @@ def test_a_family_that_nobody_reads_is_not_placed(server):
     lines = [{"name": "main", "keep": True}]
     status, told = _send(server, "PUT", "/api/v1/devices/nosuch/x", {"site": "home", "lines": lines})
     assert (status, "known: " in told["error"]["message"]) == (404, True)
+
+
+def test_the_command_line_lists_adds_and_removes(server):
+    heard(server, "testo-1a2b", main=-300, x=40)
+
+    def meters(*words: str) -> tuple[int, str, str]:
+        done = run("meters", *words, "--url", server.http)
+        return done.code, done.out, done.err
+
+    code, out, notes = meters("list")
+    assert code == 0
+    assert "none yet" in out
+    assert "-300.0" in out
+    assert "127.0.0.1 only" in notes
+    words = ["add", "testo/testo-1a2b", "--site", "shop", "--line", "x=skip", "--turn", "main"]
+    code, out, _ = meters(*words, "--dry-run", "--json")
+    assert (code, json.loads(out)["placed"], json.loads(out)["power_w"]) == (0, False, 300)
+    assert server.get("/sites")["sites"] == []
+    assert meters(*words)[0] == 0
+    assert server.get("/sites")["sites"][0]["key"] == "shop"
+    tell(server, "testo-1a2b", main=-300, x=40)
+    eventually(lambda: "shop/testo-1a2b/main as main, turned" in meters("list")[1])
+    assert meters("add", "testo/testo-1a2b")[0] == 2
+    assert "has its place already" in meters("add", "testo/testo-1a2b")[2]
+    assert meters("remove", "testo/testo-1a2b", "--no-total")[0] == 0
+    assert meters("remove", "testo/testo-1a2b")[0] == 2
+    code, _, err = meters("add", "testo")
+    assert (code, "expected family/device" in err) == (2, True)
+
+
+def test_the_command_line_says_so_when_no_server_answers(tmp_path):
+    done = run("meters", "list", "--url", "http://127.0.0.1:1")
+    assert (done.code, "does not answer" in done.err) == (1, True)

@@ -13,6 +13,7 @@ from chowon.cli import (
     configuration,
     demo,
     doctor,
+    meters,
     replay,
     serve,
     sql,
@@ -43,6 +44,7 @@ bill.app.command("what-if")(bill_compare.what_if)
 app.add_typer(bill.app, name="bill")
 tariff.app.command("import")(tariff_import.import_rate)
 app.add_typer(tariff.app, name="tariff")
+app.add_typer(meters.app, name="meters")
 app.add_typer(token.app, name="token")
 app.add_typer(bench.app, name="bench")
 app.command()(doctor.doctor)

@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel
 
+from chowon.api.health import RecentProblemAnswer
 from chowon.api.sites import Text
 from chowon.domain.sites import Role
 
@@ -135,6 +136,8 @@ class Reception(BaseModel):
     mqtt: MqttAnswer | None
     findings: list[FindingAnswer]
     rejected_payloads: int
+    recent_problems: list[RecentProblemAnswer]
+    """the last that were not understood, the newest first"""
 
 
 class DevicesAnswer(BaseModel):

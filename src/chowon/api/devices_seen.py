@@ -25,6 +25,7 @@ from chowon.api.devices_answers import (
     TalkingAnswer,
     Twin,
 )
+from chowon.api.health import recent_problems
 from chowon.api.parts import Parts
 from chowon.api.sites import Text
 from chowon.domain.placing import Device, Line, Plan, Reason, Standing, alike, plan
@@ -42,6 +43,7 @@ from chowon.ports import History
 
 MOST_LISTED = 100
 """So many talking devices are listed, those heard last; of the others the number is told."""
+MOST_PROBLEMS = 5
 SILENT_MS = 10 * MINUTE_MS
 """A channel from which nothing came for so long may be one whose device was replaced."""
 _HOLDS_LOOKED_AT = 4
@@ -84,6 +86,7 @@ async def listed(parts: Parts) -> DevicesAnswer:
                 for f in findings
             ],
             rejected_payloads=parts.door.ledger.rejected_payloads,
+            recent_problems=recent_problems(parts, MOST_PROBLEMS)[::-1],
         ),
         can_look=parts.look is not None,
     )

@@ -75,7 +75,7 @@ async def listed(parts: Parts) -> DevicesAnswer:
     findings = diagnose(parts.mqtt, pulse.mqtt, pulse.broker_running)
     return DevicesAnswer(
         time_ms=parts.now_ms(),
-        talking=[_talking(parts, book, device) for device in heard[:MOST_LISTED]],
+        talking=[_talking(parts, book, device) for device in _in_order(heard[:MOST_LISTED])],
         not_listed=max(0, len(heard) - MOST_LISTED),
         placed=_placed(parts, book),
         families=[_family(parts, family) for family in parts.door.registry.families()],
@@ -164,6 +164,11 @@ def _rhythms(history: History, channels: Sequence[Channel], now_ms: int) -> dict
                 interval_ms, tuple(told.power_dw[max(start, end - RECENT) : end].tolist())
             )
     return found
+
+
+def _in_order(heard: Sequence[HeardDevice]) -> list[HeardDevice]:
+    """By name, so that a list that is asked for again and again doesn't jump."""
+    return sorted(heard, key=lambda device: (device.family, device.device))
 
 
 def _talking(parts: Parts, book: _Book, heard: HeardDevice) -> TalkingAnswer:

@@ -7,9 +7,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.brokers import needs_mosquitto
-from tests.devices import heard, installed, tell
 from tests.e2e.pages import AXE, DESK, PHONE, SHOWN_MS, page_of, seen
 from tests.system.programs import Server, serve
+from tests.testo import heard, installed, tell
 
 pytestmark = needs_mosquitto
 DEVICE = "testo-1a2b"

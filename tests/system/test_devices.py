@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.brokers import needs_mosquitto
-from tests.devices import heard, installed, tell
 from tests.system.programs import Server, eventually, run, serve
+from tests.testo import heard, installed, tell
 
 pytestmark = needs_mosquitto
 TESTO = "/api/v1/devices/testo/testo-1a2b"

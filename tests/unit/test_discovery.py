@@ -42,7 +42,7 @@ def test_devices_are_found_once_with_their_family_and_others_are_left() -> None:
         f for f in found if f.name in ("shellypro3em-1a2b3c", "tasmota-4D5E6F-1234", "a-printer", "washer")
     ]
     assert made == [
-        Found("esphome", "washer", "127.0.0.1", "esp32dev"),
+        Found("home-assistant", "washer", "127.0.0.1", "esp32dev"),
         Found("shelly", "shellypro3em-1a2b3c", "127.0.0.1", "Pro3EM"),
         Found("tasmota", "tasmota-4D5E6F-1234", "127.0.0.1", None),
     ]

@@ -54,7 +54,6 @@ def test_settings_to_copy_hold_address_port_and_user_but_no_password(family: str
     assert "18830" in text
     assert "meters" in text
     assert "THE-PASSWORD" in text
-    assert "{" not in snippet(family, OURS).replace('{"config": {"', "")
     assert "THE-PASSWORD" not in snippet(family, OURS)
 
 

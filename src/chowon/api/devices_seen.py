@@ -33,7 +33,7 @@ from chowon.domain.quantities import ABSENT_I32, DAY_MS, MINUTE_MS
 from chowon.domain.sites import UNPLACED, Channel, Placement, Site
 from chowon.errors import NotFound
 from chowon.i18n import Said, known, said
-from chowon.ingest.discovery import TITLES, Found
+from chowon.ingest.discovery import Found
 from chowon.ingest.reception import diagnose
 from chowon.ingest.setup import snippet
 from chowon.ingest.talking import RECENT, HeardChannel, HeardDevice
@@ -336,7 +336,7 @@ def _snippet(parts: Parts, family: str) -> str | None:
 
 def _title(parts: Parts, name: str) -> str:
     family = parts.door.registry.family(name)
-    return TITLES.get(name, name) if family is None else family.title
+    return name if family is None else family.title
 
 
 def _mqtt(parts: Parts, received: int) -> MqttAnswer | None:

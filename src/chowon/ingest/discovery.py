@@ -21,13 +21,10 @@ _ANSWER_MS: Final = 1500
 
 SHELLY: Final = "_shelly._tcp.local."
 ESPHOME: Final = "_esphomelib._tcp.local."
-HOME_ASSISTANT: Final = "_home-assistant._tcp.local."
 WEB: Final = "_http._tcp.local."
-TYPES: Final = (SHELLY, ESPHOME, HOME_ASSISTANT, WEB)
-_FAMILY_OF_TYPE: Final = {SHELLY: "shelly", ESPHOME: "esphome", HOME_ASSISTANT: "homeassistant"}
-TITLES: Final = {"esphome": "ESPHome", "homeassistant": "Home Assistant"}
-"""Of what announces itself and may be no family that is read here."""
-_FAMILY_OF_NAME: Final = ("shelly", "tasmota", "emonpi", "emontx")
+TYPES: Final = (SHELLY, ESPHOME, WEB)
+_FAMILY_OF_TYPE: Final = {SHELLY: "shelly", ESPHOME: "home-assistant"}
+_FAMILY_OF_NAME: Final = {"shelly": "shelly", "tasmota": "tasmota", "emonpi": "emon", "emontx": "emon"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ class Found:
     """A device that announces itself."""
 
     family: str
-    """As in keys, where that can be told; "" for one of which only the name is known"""
+    """As in keys"""
     name: str
     """As it calls itself, e.g. "shellypro3em-1a2b3c" """
     address: str | None
@@ -90,8 +87,7 @@ async def _asked(around: "AsyncZeroconf", kind: str, name: str) -> Found | None:
 
 def _family_of(name: str) -> str | None:
     plain = name.lower()
-    known = next((word for word in _FAMILY_OF_NAME if plain.startswith(word)), None)
-    return "emoncms" if known is not None and known.startswith("emon") else known
+    return next((family for word, family in _FAMILY_OF_NAME.items() if plain.startswith(word)), None)
 
 
 def _model(info: "AsyncServiceInfo") -> str | None:

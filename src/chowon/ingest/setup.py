@@ -6,15 +6,19 @@ from chowon.ingest.reception import MqttPlace
 
 _TEMPLATES: Final[dict[str, str]] = {
     "shelly": """\
-curl -s 'http://ADDRESS-OF-THE-SHELLY/rpc/MQTT.SetConfig' \\
-  -d '{{"config": {{"enable": true, "server": "{host}:{port}", {shelly_user}
-       "rpc_ntf": true, "status_ntf": true}}}}'
-curl -s 'http://ADDRESS-OF-THE-SHELLY/rpc/Shelly.Reboot'""",
-    "tasmota": "Backlog MqttHost {host}; MqttPort {port}; {tasmota_user}TelePeriod 10; SetOption3 1",
+curl -X POST http://ADDRESS-OF-THE-SHELLY/rpc -d '{{"id": 1, "method": "MQTT.SetConfig", "params": {{"config":
+  {{"enable": true, "server": "{host}:{port}", {shelly_user}"rpc_ntf": true}}}}}}'
+curl -X POST http://ADDRESS-OF-THE-SHELLY/rpc -d '{{"id": 2, "method": "Shelly.Reboot"}}'""",
+    "tasmota": """\
+Backlog MqttHost {host}; MqttPort {port}; {tasmota_user}Topic NAME-OF-THE-DEVICE
+Backlog TelePeriod 10; SetOption52 1; Timezone +9:00""",
     "zigbee2mqtt": """\
 mqtt:
-  server: mqtt{s}://{host}:{port}{yaml_user}""",
-    "emoncms": """\
+  server: mqtt{s}://{host}:{port}{yaml_user}
+advanced:
+  output: json
+  last_seen: ISO_8601""",
+    "emon": """\
 [interfacers]
 [[MQTT]]
     Type = EmonHubMqttInterfacer
@@ -23,14 +27,9 @@ mqtt:
         mqtt_port = {port}{ini_user}
     [[[runtimesettings]]]
         subchannels = ToEmonCMS,
-        nodevar_format_enable = 1
-        nodevar_format_basetopic = emon/""",
-    "esphome": """\
-mqtt:
-  broker: {host}
-  port: {port}
-  discovery: true{yaml_user}""",
-    "homeassistant": """\
+        node_JSON_enable = 1
+        node_JSON_basetopic = emon/""",
+    "home-assistant": """\
 mqtt:
   broker: {host}
   port: {port}
@@ -47,7 +46,7 @@ def snippet(family: str, place: MqttPlace) -> str:
         host=place.told(),
         port=place.port,
         s="s" if place.tls else "",
-        shelly_user=f'"user": "{user}", "pass": "{_PASSWORD}",' if user else "",
+        shelly_user=f'"user": "{user}", "pass": "{_PASSWORD}", ' if user else "",
         tasmota_user=f"MqttUser {user}; MqttPassword {_PASSWORD}; " if user else "",
         yaml_user=f"\n  username: {user}\n  password: {_PASSWORD}" if user else "",
         ini_user=f"\n        mqtt_user = {user}\n        mqtt_passwd = {_PASSWORD}" if user else "",

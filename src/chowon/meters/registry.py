@@ -83,21 +83,17 @@ class Registry:
 
 
 def found() -> Registry:
-    """All decoders of this package and of installed plug-ins, with the FAMILY of their modules.
-
-    Errors: Misconfigured.
-    """
+    """All decoders and families of this package and of installed plug-ins. Errors: Misconfigured."""
     modules = [
         importlib.import_module(f"{meters.__name__}.{module.name}")
         for module in pkgutil.iter_modules(meters.__path__)
         if module.name not in _NOT_OFFERED
     ]
-    offered = [(module.DECODER, module) for module in modules if hasattr(module, "DECODER")]
-    offered += [
-        (entry.load(), importlib.import_module(entry.module)) for entry in entry_points(group=ENTRY_POINTS)
-    ]
-    families = [module.FAMILY for _, module in offered if hasattr(module, "FAMILY")]
-    return Registry([decoder for decoder, _ in offered], families)
+    entries = entry_points(group=ENTRY_POINTS)
+    decoders = [module.DECODER for module in modules if hasattr(module, "DECODER")]
+    modules += [importlib.import_module(entry.module) for entry in entries]
+    families = [module.FAMILY for module in modules if hasattr(module, "FAMILY")]
+    return Registry([*decoders, *(entry.load() for entry in entries)], families)
 
 
 def _pattern(topic: str) -> re.Pattern[str]:

@@ -167,6 +167,20 @@ def test_a_family_that_nobody_reads_is_not_placed(server):
     assert (status, "known: " in told["error"]["message"]) == (404, True)
 
 
+def test_whoever_may_only_read_sees_devices_and_changes_none(tmp_path, server):
+    heard(server, "testo-1a2b", main=300)
+    done = run("token", "issue", "reader", "--scope", "read", "--data", tmp_path / "data", "--json")
+    mine = {"Authorization": f"Bearer {json.loads(done.out)['token']}"}
+    eventually(lambda: server.ask("/api/v1/devices")[0] == 401)
+    wish = _wish(server.get("/devices", **mine)["talking"][0]["suggestion"])
+    body = {"method": "PUT", "headers": mine | {"Content-Type": "application/json"}}
+    request = urllib.request.Request(server.http + TESTO, json.dumps(wish).encode(), **body)
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(request, timeout=30)
+    assert server.ask("/api/v1/devices/look", b"", mine)[0] == 401
+    assert server.get("/sites", **mine)["sites"] == []
+
+
 def test_the_command_line_lists_adds_and_removes(server):
     heard(server, "testo-1a2b", main=-300, x=40)
 

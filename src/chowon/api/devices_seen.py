@@ -139,7 +139,8 @@ def reasons(found: Iterable[Reason]) -> list[ReasonAnswer]:
 def _read(parts: Parts) -> _Book:
     sites, placements = parts.sites.sites(), parts.devices.placements()
     fed = [p.channel for p in placements if p.channel is not None]
-    totals = [c for site in sites for c in site.main_channels]
+    suggesting = bool(parts.door.naming.talking.devices())
+    totals = [c for site in sites for c in site.main_channels] if suggesting else []
     last_ms = parts.history.last_times(sorted({c.id for c in (*fed, *totals)}))
     return _Book(sites, placements, last_ms, _rhythms(parts.history, fed, parts.now_ms()))
 

@@ -4,15 +4,14 @@ Nothing is kept and nothing is asked of the devices: what is found is shown, wit
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chowon.errors import MeterUnavailable
 
 if TYPE_CHECKING:
-    from zeroconf import Zeroconf
-    from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
+    from zeroconf.asyncio import AsyncZeroconf
 
 LOOK_S: Final = 4.0
 """How long is waited for answers: devices that sleep answer late or never."""
@@ -57,7 +56,7 @@ async def look_around(wait_s: float = LOOK_S, interfaces: Sequence[str] | None =
         ) from error
     announced: dict[str, str] = {}
 
-    def on_change(zeroconf: "Zeroconf", service_type: str, name: str, state_change: object) -> None:
+    def on_change(zeroconf: object, service_type: str, name: str, state_change: object) -> None:
         del zeroconf, state_change
         if len(announced) < MOST_FOUND:
             announced.setdefault(name, service_type)
@@ -82,7 +81,7 @@ async def _asked(around: "AsyncZeroconf", kind: str, name: str) -> Found | None:
     if info is None:
         return Found(family, short, None, None)
     addresses = info.parsed_addresses()
-    return Found(family, short, addresses[0] if addresses else None, _model(info))
+    return Found(family, short, addresses[0] if addresses else None, _model(info.decoded_properties))
 
 
 def _family_of(name: str) -> str | None:
@@ -90,9 +89,8 @@ def _family_of(name: str) -> str | None:
     return next((family for word, family in _FAMILY_OF_NAME.items() if plain.startswith(word)), None)
 
 
-def _model(info: "AsyncServiceInfo") -> str | None:
-    told = info.decoded_properties
-    return next((told[key] for key in ("app", "model", "board", "md") if told.get(key)), None)
+def _model(told: Mapping[str, str | None]) -> str | None:
+    return next((model for key in ("app", "model", "board") if (model := told.get(key))), None)
 
 
 def _each_once(found: Sequence[Found]) -> tuple[Found, ...]:

@@ -1,6 +1,7 @@
 """A family of devices of our own, "testo", brought as an installed package brings one.
 
 A testo publishes `{"a": 812.5, "b": -3}`, watts by channel, on `testo/{device}`; "import_wh" is its counter.
+The same on `other/{device}` is a device of the family "other", which has no FAMILY.
 """
 
 import json
@@ -26,7 +27,7 @@ FAMILY = Family("testo", "Testo meters", hold_s=30)
 class Testo:
     name = "testo"
     content_types = ()
-    topics = ("testo/{device}",)
+    topics = ("testo/{device}", "other/{device}")
     magic = b""
 
     def decode(self, payload, envelope):
@@ -35,9 +36,10 @@ class Testo:
         except (ValueError, AttributeError, TypeError):
             problem = Problem("payload", shortened(payload), "watts by channel")
             raise PayloadRejected("not a testo's message", [problem]) from None
+        family = envelope.topic.partition("/")[0]
         counter = sent.pop("import_wh", None)
         keys = Keys(envelope)
-        index = np.array([keys.device("testo", envelope.levels["device"], name) for name in sent], np.int64)
+        index = np.array([keys.device(family, envelope.levels["device"], name) for name in sent], np.int64)
         time_ms = np.full(len(sent), envelope.received_ms, np.int64)
         columns = {"power_w": Sent(np.array(list(sent.values())), np.ones(len(sent), bool))}
         if counter is not None:
@@ -61,10 +63,10 @@ def installed(folder: Path) -> str:
     return f"{_SOURCE}:{folder}"
 
 
-def tell(server: Server, device: str, **watts: float) -> None:
+def tell(server: Server, device: str, family: str = "testo", **watts: float) -> None:
     """One message of a testo, acknowledged by the broker."""
     assert server.mqtt_port is not None
-    publish(Address("127.0.0.1", server.mqtt_port), f"testo/{device}", json.dumps(watts))
+    publish(Address("127.0.0.1", server.mqtt_port), f"{family}/{device}", json.dumps(watts))
 
 
 def heard(server: Server, device: str, **watts: float) -> dict:

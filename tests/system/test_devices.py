@@ -149,6 +149,22 @@ def test_two_devices_never_feed_one_channel_and_a_second_total_is_pointed_out(se
     assert told["site_power_w"] == 340
 
 
+def test_one_device_that_is_heard_two_ways_is_pointed_out(server):
+    heard(server, "testo-1a2b", main=0)
+    for watts in (812.5, 640.1, 1204.7, 99.9):
+        tell(server, "testo-1a2b", main=watts)
+        tell(server, "roof", family="other", main=-watts)
+
+    def twins() -> list[list[dict]]:
+        told = [device["same_as"] for device in server.get("/devices")["talking"]]
+        return told if len(told) == 2 and all(told) else []
+
+    assert eventually(twins) == [
+        [{"family": "testo", "device": "testo-1a2b"}],
+        [{"family": "other", "device": "roof"}],
+    ]
+
+
 def test_what_is_wrong_is_said_in_plain_words(server):
     findings = {f["id"]: f["text"]["en"] for f in server.get("/devices")["reception"]["findings"]}
     assert list(findings) == ["loopback_only"]

@@ -157,6 +157,26 @@ def test_what_a_person_should_know_is_told_before_placing() -> None:
     assert [n.id for n in reviewed(None, "em-1", [_wish("main", "plug")])] == ["no_total"]
 
 
+def test_a_line_that_comes_later_joins_what_the_device_has_already() -> None:
+    site = _site((1, "em-1", "main", "main"))
+    late = _device(_line("2", 400))
+    assert _kept(plan(late, Standing([site], fed=frozenset((1,))))) == {"2": ("plug", False)}
+    phases = _site((1, "em-1", "phase_a", "phase"), (2, "em-1", "phase_b", "phase"))
+    fed = frozenset((1, 2))
+    third = plan(_device(_line("c", 400)), Standing([phases], fed=fed))
+    assert _kept(third) == {"c": ("phase", False)}
+    assert reviewed(phases, "em-1", third.lines, fed) == ()
+    notes = reviewed(phases, "em-1", [_wish("main", "main")], fed)
+    assert [(n.id, n.places["channel"]) for n in notes] == [("total_there", "em-1/phase_a, em-1/phase_b")]
+
+
+def test_a_device_that_moves_leaves_a_channel_behind_and_that_is_told() -> None:
+    before = Channel(9, ChannelKey("home", "em-1", "main"), "main")
+    shop = _site(number=2, key="shop")
+    notes = reviewed(shop, "em-1", [_wish("main", "main")], before=[before])
+    assert [(n.id, n.places["channel"]) for n in notes] == [("left_over", "em-1/main")]
+
+
 def test_the_preview_adds_what_counts_with_its_sign() -> None:
     lines = [_wish("a", "phase", turned=True), _wish("b", "phase"), _wish("x", "circuit")]
     assert counted_dw(lines, {"a": -300, "b": 50, "x": 7000}) == 350

@@ -17,7 +17,7 @@ from chowon.api.devices_seen import (
     talking_powers,
 )
 from chowon.api.parts import Parts, parts_of
-from chowon.domain.placing import LinePlan, counted_dw, reviewed
+from chowon.domain.placing import LinePlan, Reason, counted_dw, reviewed
 from chowon.domain.sites import UNPLACED, Channel, ChannelKey, Placement, Role, Site
 from chowon.errors import BadInput, NotFound
 
@@ -107,8 +107,7 @@ async def check(request: Request, family: InKey, device: InKey, wish: PlaceWish)
     parts = parts_of(request)
     parts.access.check(request.headers, "read")
     lines = _plans(device, wish)
-    site = await asyncio.to_thread(_site, parts, family, device, wish.site, lines)
-    notes = reviewed(site, device, lines)
+    site, notes = await asyncio.to_thread(_reviewed, parts, family, device, wish.site, lines)
     counted = counted_dw(lines, talking_powers(parts, family, device))
     power_w = None if counted is None else counted / 10
     return CheckAnswer(
@@ -126,8 +125,7 @@ async def place(request: Request, family: InKey, device: InKey, wish: PlaceWish)
     parts.access.check(request.headers, "admin")
     lines = _plans(device, wish)
     async with parts.changing:
-        site = await asyncio.to_thread(_site, parts, family, device, wish.site, lines)
-        notes = reviewed(site, device, lines)
+        _, notes = await asyncio.to_thread(_reviewed, parts, family, device, wish.site, lines)
         await asyncio.to_thread(_write, parts, family, device, wish, lines)
         placed = await asyncio.to_thread(_site_named, parts, wish.site)
     await _take_effect(parts, family, device)
@@ -167,31 +165,37 @@ def _plans(device: str, wish: PlaceWish) -> list[LinePlan]:
     ]
 
 
-def _site(parts: Parts, family: str, device: str, key: str, lines: list[LinePlan]) -> Site | None:
-    """The site of this key, None if it is new. Errors: NotFound for a family that nothing here can read;
-    BadInput for a channel that another device feeds."""
+def _reviewed(
+    parts: Parts, family: str, device: str, key: str, lines: list[LinePlan]
+) -> tuple[Site | None, tuple[Reason, ...]]:
+    """The site of this key, None if it is new, and what is to be known of these lines there.
+
+    Errors: NotFound for a family that nothing here can read; BadInput for a channel that another line or
+    device feeds, and for what would count twice.
+    """
     registry = parts.door.registry
     if registry.family(family) is None and parts.door.naming.talking.device(family, device) is None:
         known = ", ".join(f.name for f in registry.families()) or "none"
         raise NotFound(f"no family {family!r} of devices can be read here; known: {known}")
+    mine = {ChannelKey(UNPLACED + family, device, line.name) for line in lines}
+    placed = parts.devices.placements()
+    fed = {p.channel.id: p.key for p in placed if p.channel is not None and p.key not in mine}
+    before = [p.channel for p in placed if p.channel is not None and p.key in mine]
     site = _site_named(parts, key)
     if site is not None:
-        _refuse_taken(parts, family, device, site, lines)
-    return site
+        _refuse_taken(site, lines, fed)
+    return site, reviewed(site, device, lines, frozenset(fed), before)
 
 
 def _site_named(parts: Parts, key: str) -> Site | None:
     return next((s for s in parts.sites.sites() if s.key == key), None)
 
 
-def _refuse_taken(parts: Parts, family: str, device: str, site: Site, lines: list[LinePlan]) -> None:
-    fed = {p.channel.id: p.key for p in parts.devices.placements() if p.channel is not None}
+def _refuse_taken(site: Site, lines: list[LinePlan], fed: dict[int, ChannelKey]) -> None:
     wanted = {(line.meter, line.channel) for line in lines if line.keep}
     for channel in site.channels:
         by = fed.get(channel.id)
-        if by is None or (channel.key.meter, channel.key.channel) not in wanted:
-            continue
-        if (by.site, by.meter) != (UNPLACED + family, device):
+        if by is not None and _target(channel) in wanted:
             raise BadInput(
                 f"{channel.key} is fed by the device {by.site.removeprefix(UNPLACED)}/{by.meter}; remove "
                 "that one first, or choose another channel"

@@ -118,8 +118,10 @@ class Plan:
 def plan(device: Device, standing: Standing) -> Plan:
     """Where the device may belong, and why."""
     site, notes = _site_for(device, standing)
-    here = () if site is None else tuple(c for c in site.main_channels if c.key.meter != device.key)
     counting = _counting(device, site)
+    here = (
+        () if site is None else tuple(c for c in site.main_channels if _stays(c, device, counting, standing))
+    )
     silent = all(c.id in standing.silent and c.id not in standing.fed for c in here)
     replaced = here if here and silent and len(here) == len(counting) else ()
     taken = bool(here) and not replaced
@@ -135,40 +137,54 @@ def plan(device: Device, standing: Standing) -> Plan:
     return Plan(FIRST_SITE if site is None else site.key, tuple(lines), tuple(notes))
 
 
-def reviewed(site: Site | None, key: str, lines: Sequence[LinePlan]) -> tuple[Reason, ...]:
+def reviewed(
+    site: Site | None,
+    key: str,
+    lines: Sequence[LinePlan],
+    fed: frozenset[int] = frozenset(),
+    before: Sequence[Channel] = (),
+) -> tuple[Reason, ...]:
     """What a person should know about these lines of a device before they are placed at a site.
 
-    key: of the device's own meter. Errors: BadInput for lines that would count the same power twice.
+    key: of the device's own meter. fed: ids of the channels that other lines and devices feed. before: the
+    channels that these lines fed until now. Errors: BadInput for lines that would count the same power twice.
     """
     kept = [line for line in lines if line.keep]
+    _refuse_twice(kept)
+    there = {} if site is None else {(c.key.meter, c.key.channel): c for c in site.channels}
+    targets = {there[line.meter, line.channel].id for line in kept if (line.meter, line.channel) in there}
+    totals = () if site is None else site.main_channels
+    roles = {line.role for line in kept if line.role in ("main", "phase")}
+    own = [c for c in totals if c.key.meter == key and c.id not in fed]
+    counted_before = [c for c in before if c.role in ("main", "phase")]
+    left = {c.id: c for c in (*own, *counted_before) if c.id not in targets}
+    others = [c for c in totals if c.id not in targets and c.id not in left]
+    joined = roles == {"phase"} and all(c.role == "phase" and c.key.meter == key for c in others)
+    notes = []
+    if left:
+        notes.append(Reason("left_over", {"channel": _names(list(left.values()))}))
+    if others and roles and not joined:
+        notes.append(Reason("total_there", {"channel": _names(others)}))
+    for line in kept:
+        known = there.get((line.meter, line.channel))
+        if known is not None and known.hold_ms != line.hold_ms:
+            held_s = f"{known.hold_ms / 1000:g}"
+            notes.append(Reason("hold_kept", {"channel": _names([known]), "s": held_s}))
+    if not roles and not others:
+        notes.append(Reason("no_total"))
+    return tuple(notes)
+
+
+def _refuse_twice(kept: Sequence[LinePlan]) -> None:
     targets = [(line.meter, line.channel) for line in kept]
     for target in targets:
         if targets.count(target) > 1:
             raise BadInput(f"two lines are to feed {'/'.join(target)}; give each a channel of its own")
-    roles = {line.role for line in kept}
-    if {"main", "phase"} <= roles:
+    if {"main", "phase"} <= {line.role for line in kept}:
         raise BadInput(
             "a total and its phases would count twice; pass over the total, or the phases, or make one of "
             "them a circuit"
         )
-    notes = []
-    if site is not None:
-        known = {(c.key.meter, c.key.channel): c for c in site.channels}
-        others = [c for c in site.main_channels if (c.key.meter, c.key.channel) not in targets]
-        left = [c for c in others if c.key.meter == key]
-        if left:
-            notes.append(Reason("left_over", {"channel": _names(left)}))
-        if len(others) > len(left) and roles & {"main", "phase"}:
-            notes.append(Reason("total_there", {"channel": _names([c for c in others if c not in left])}))
-        for line in kept:
-            there = known.get((line.meter, line.channel))
-            if there is not None and there.hold_ms != line.hold_ms:
-                notes.append(
-                    Reason("hold_kept", {"channel": _names([there]), "s": f"{there.hold_ms / 1000:g}"})
-                )
-    if not roles & {"main", "phase"} and (site is None or not site.main_channels):
-        notes.append(Reason("no_total"))
-    return tuple(notes)
 
 
 def counted_dw(lines: Sequence[LinePlan], powers_dw: Mapping[str, int | None]) -> int | None:
@@ -203,6 +219,15 @@ def _site_for(device: Device, standing: Standing) -> tuple[Site | None, list[Rea
     lacking = [s for s in sites if not s.main_channels]
     found = (had or lacking or sites)[0]
     return found, [Reason("site_guess", {"site": found.name})] if len(sites) > 1 and not had else []
+
+
+def _stays(channel: Channel, device: Device, counting: Sequence[str], standing: Standing) -> bool:
+    """Whether this part of the site's total is there besides the device: its own channels are, where lines
+    that have their place already feed them; but a phase joins its other phases."""
+    if channel.key.meter != device.key:
+        return True
+    joins = channel.role == "phase" and all(name in PHASES for name in counting)
+    return channel.id in standing.fed and not joins
 
 
 def _counting(device: Device, site: Site | None) -> list[str]:

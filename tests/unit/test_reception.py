@@ -1,6 +1,6 @@
 """What is wrong when nothing arrives, and what a device is to be told."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
@@ -11,7 +11,8 @@ from chowon.ingest.setup import _TEMPLATES, snippet
 
 OURS = MqttPlace("127.0.0.1", 18830, embedded=True, username=None, password=False, tls=False)
 OPEN = replace(OURS, host="192.168.0.5", username="meters", password=True)
-QUIET = MqttStats(True, None, 0, 0, 0, 0, 0, 0)
+NOTHING: dict[str, object] = {field.name: 0 for field in fields(MqttStats)}
+QUIET = MqttStats(**(NOTHING | {"listening": True, "connection_problem": None}))
 
 
 def _ids(*asked: object) -> list[str]:

@@ -41,6 +41,7 @@ def test_when_nothing_is_heard_the_page_says_which_setting_to_change(browser, se
         page.get_by_role("link", name="지금 소식이 들리는 기기 보기").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("아직 들리는 기기가 없어요")
         expect(seen(page, 'host = "0.0.0.0"')).to_be_visible()
+        page.get_by_label("기기 종류").select_option("testo")
         expect(page.locator("pre")).to_have_text(f"127.0.0.1:{server.mqtt_port}")
         _well_made(page)
         tell(server, DEVICE, main=812.5)

@@ -9,17 +9,11 @@ from fastapi import Path as InPath
 from pydantic import BaseModel, ConfigDict, Field
 
 from chowon.api.devices_answers import DeviceAnswer, DevicesAnswer, FoundAnswer, ReasonAnswer
-from chowon.api.devices_seen import (
-    found_answer,
-    listed,
-    one,
-    reasons,
-    talking_powers,
-)
+from chowon.api.devices_seen import found_answer, listed, one, reasons, talking_powers
 from chowon.api.parts import Parts, parts_of
 from chowon.domain.placing import LinePlan, Reason, counted_dw, reviewed
 from chowon.domain.sites import UNPLACED, Channel, ChannelKey, Placement, Role, Site
-from chowon.errors import BadInput, NotFound
+from chowon.errors import BadInput, ChowonError, NotFound
 
 router = APIRouter(prefix="/devices", tags=["devices"])
 
@@ -68,7 +62,7 @@ class PlacedAnswer(BaseModel):
     """A device that has its place now."""
 
     site: int | None
-    """null if all of its lines are passed over"""
+    """null if there is no such site, since all of the lines are passed over"""
     notes: list[ReasonAnswer]
 
 
@@ -90,7 +84,7 @@ async def look(request: Request) -> FoundAnswer:
             "looking around in the network is off; set mdns = true under [discovery] in chowon.toml and "
             "start chowon again"
         )
-    return found_answer(parts, await parts.look())
+    return await found_answer(parts, await parts.look())
 
 
 @router.get("/{family}/{device}")
@@ -256,7 +250,10 @@ async def _with(
     assert site is not None
     if any(c.key.meter == device for c in others) or len(others) < len(site.main_channels):
         return None  # a part of the present total is about to change its source
-    now_w = (await parts.live.now(site.id)).power_w
+    try:
+        now_w = (await parts.live.now(site.id)).power_w
+    except ChowonError:
+        return None  # its tariff cannot be used: the site's own page says so
     return None if now_w is None else now_w + power_w
 
 

@@ -38,7 +38,7 @@ from chowon.ingest.reception import diagnose
 from chowon.ingest.setup import snippet
 from chowon.ingest.talking import RECENT, HeardChannel, HeardDevice
 from chowon.meters.decoded import Family
-from chowon.meters.fields import FIELDS
+from chowon.meters.fields import FIELDS, key_from
 from chowon.ports import History
 
 MOST_LISTED = 100
@@ -69,8 +69,9 @@ class _Book:
 
 async def listed(parts: Parts) -> DevicesAnswer:
     """All devices."""
-    book = await asyncio.to_thread(_read, parts)
-    heard = parts.door.naming.talking.devices()
+    talking = parts.door.naming.talking
+    book = await asyncio.to_thread(_read, parts, bool(talking.devices()))
+    heard = talking.devices()
     pulse = parts.pulse()
     findings = diagnose(parts.mqtt, pulse.mqtt, pulse.broker_running)
     return DevicesAnswer(
@@ -94,8 +95,8 @@ async def listed(parts: Parts) -> DevicesAnswer:
 
 async def one(parts: Parts, family: str, device: str) -> DeviceAnswer:
     """One device. Errors: NotFound."""
-    book = await asyncio.to_thread(_read, parts)
     heard = parts.door.naming.talking.device(family, device)
+    book = await asyncio.to_thread(_read, parts, heard is not None)
     placed = [p for p in _placed(parts, book) if (p.family, p.device) == (family, device)]
     if heard is None and not placed:
         raise NotFound(f"no device {family}/{device} is heard or has a place; GET /api/v1/devices lists them")
@@ -113,16 +114,17 @@ def talking_powers(parts: Parts, family: str, device: str) -> dict[str, int | No
     return {name: channel.values.get("power_dw") for name, channel in channels.items()}
 
 
-def found_answer(parts: Parts, found: Iterable[Found]) -> FoundAnswer:
+async def found_answer(parts: Parts, found: Iterable[Found]) -> FoundAnswer:
     """What was found in the network, with how to make it talk."""
+    placements = await asyncio.to_thread(parts.devices.placements)
     heard = {(d.family, d.device) for d in parts.door.naming.talking.devices()}
-    heard |= {(_name_of(p), p.key.meter) for p in parts.devices.placements()}
+    heard |= {(_name_of(p), p.key.meter) for p in placements}
     return FoundAnswer(
         found=[
             FoundDevice(
                 **asdict(f),
                 title=_title(parts, f.family),
-                talking=(f.family, f.name.lower()) in heard,
+                talking=(f.family, key_from(f.name)) in heard,
                 setup=_setup(f.family),
                 snippet=_snippet(parts, f.family),
             )
@@ -136,10 +138,10 @@ def reasons(found: Iterable[Reason]) -> list[ReasonAnswer]:
     return [ReasonAnswer(id=r.id, text=_text(said(f"why.{r.id}", r.places))) for r in found]
 
 
-def _read(parts: Parts) -> _Book:
+def _read(parts: Parts, suggesting: bool) -> _Book:
+    """suggesting: whether it matters which totals are silent."""
     sites, placements = parts.sites.sites(), parts.devices.placements()
     fed = [p.channel for p in placements if p.channel is not None]
-    suggesting = bool(parts.door.naming.talking.devices())
     totals = [c for site in sites for c in site.main_channels] if suggesting else []
     last_ms = parts.history.last_times(sorted({c.id for c in (*fed, *totals)}))
     return _Book(sites, placements, last_ms, _rhythms(parts.history, fed, parts.now_ms()))

@@ -89,6 +89,10 @@ def test_a_device_talks_is_placed_is_kept_with_its_sign_and_is_let_go(tmp_path, 
         assert (channel["power_w"], channel["turned"], channel["role"]) == (700, True, "main")
         assert server.stopped() == 0
 
+    done = run("meters", "list", "--data", tmp_path / "data", CHOWON_SERVER__PORT="1")
+    assert "home/testo-1a2b/main as main, turned" in done.out
+    assert "Who talks is not known" in done.err
+
     with _serve(tmp_path, path) as server:
         _listening(server)
         tell(server, "testo-1a2b", main=-650)

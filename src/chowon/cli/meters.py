@@ -3,12 +3,14 @@
 import json
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 import typer
 
 from chowon.cli.output import AsJson, emit, note, table
 from chowon.cli.settings import ConfigFile, DataFolder, loaded
+from chowon.domain.sites import UNPLACED, Placement
 from chowon.errors import BadInput, NotAllowed, NotFound, Unavailable
 
 Url = Annotated[str | None, typer.Option(help="a running server [the one that the settings describe]")]
@@ -30,8 +32,17 @@ def list_(
     data: DataFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Devices that talk and have no place yet, those that have one, and what is wrong when none is heard."""
-    told = _Server.of(url, token, config, data).ask("GET", "/devices")
+    """Devices that talk and have no place yet, those that have one, and what is wrong when none is heard.
+
+    Where no server runs over the data folder: the places that it holds.
+    """
+    try:
+        told = _Server.of(url, token, config, data).ask("GET", "/devices")
+    except Unavailable as error:
+        if url is not None:
+            raise
+        told = _kept(loaded(config, data).config.data.folder)
+        note(f"{error}. Who talks is not known without it; these have their places:")
     rows = [*_talking_rows(told), *_placed_rows(told)]
     emit(told, as_json, lambda: table(("device", "channel", "W", "every", "place"), rows))
     for finding in told["reception"]["findings"] if not as_json else ():
@@ -138,6 +149,32 @@ class _Server:
             raise Unavailable(
                 f"{self._url} does not answer ({error}); is chowon serve running there? --url names another"
             ) from error
+
+
+def _kept(folder: Path) -> dict[str, Any]:
+    """The places that a data folder holds, in the shape of GET /devices. Errors: NotFound, Misconfigured."""
+    from chowon.store.catalog.placements import CatalogPlacements
+    from chowon.store.opening import open_reader
+
+    reader = open_reader(folder)
+    try:
+        placements = CatalogPlacements(reader.catalog).placements()
+    finally:
+        reader.close()
+    placed = [_kept_line(placement) for placement in placements]
+    return {"talking": [], "placed": placed, "reception": {"findings": []}}
+
+
+def _kept_line(placement: Placement) -> dict[str, Any]:
+    key, channel = placement.key, placement.channel
+    line: dict[str, Any] = {"name": key.channel, "turned": placement.turned, "channel_id": None}
+    line |= {"power_w": None, "interval_ms": None}
+    if channel is not None:
+        line |= {"channel_id": channel.id, "meter": channel.key.meter}
+        line |= {"channel": channel.key.channel, "role": channel.role}
+    site = None if channel is None else channel.key.site
+    of: dict[str, Any] = {"family": key.site.removeprefix(UNPLACED), "device": key.meter, "site": site}
+    return of | {"silent_since_ms": None, "channels": [line]}
 
 
 def _path(device: str) -> str:

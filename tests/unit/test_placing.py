@@ -129,7 +129,13 @@ def test_what_measures_nothing_is_passed_over_and_a_counter_alone_is_kept() -> N
 
 @pytest.mark.parametrize(
     ("hold_ms", "interval_ms", "expected_ms"),
-    [(10_000, None, 10_000), (10_000, 1000, 10_000), (10_000, 60_001, 181_000), (750_000, 300_000, 900_000)],
+    [
+        (10_000, None, 10_000),
+        (10_000, 1000, 10_000),
+        (10_000, 60_001, 181_000),
+        (750_000, 300_000, 900_000),
+        (1, 10**8, 86_400_000),
+    ],
 )
 def test_the_hold_covers_three_intervals_heard(
     hold_ms: int, interval_ms: int | None, expected_ms: int

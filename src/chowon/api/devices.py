@@ -12,6 +12,7 @@ from chowon.api.devices_answers import DeviceAnswer, DevicesAnswer, FoundAnswer,
 from chowon.api.devices_seen import found_answer, listed, one, reasons, talking_powers
 from chowon.api.parts import Parts, parts_of
 from chowon.domain.placing import LinePlan, Reason, counted_dw, reviewed
+from chowon.domain.quantities import DAY_MS
 from chowon.domain.sites import UNPLACED, Channel, ChannelKey, Placement, Role, Site
 from chowon.errors import BadInput, ChowonError, NotFound
 
@@ -33,7 +34,7 @@ class LineWish(BaseModel):
     channel: Key | None = None
     """as the device calls it if left out"""
     role: Role = "circuit"
-    hold_ms: Annotated[int, Field(ge=1000, le=86_400_000)] = 10_000
+    hold_ms: Annotated[int, Field(ge=1000, le=DAY_MS)] = 10_000
     turned: bool = False
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
+from chowon.domain.quantities import DAY_MS
 from chowon.domain.sites import Channel, Role, Site
 from chowon.errors import BadInput
 
@@ -205,9 +206,10 @@ def alike(powers_dw: Sequence[int], others_dw: Sequence[int]) -> bool:
 
 
 def hold_for(device: Device, interval_ms: int | None) -> int:
-    """The hold to suggest, ms: what suits the family, or a slower rhythm if it was heard; whole seconds."""
+    """The hold to suggest, ms: what suits the family, or a slower rhythm if it was heard; whole seconds, at
+    most a day."""
     wanted = max(device.hold_ms, INTERVALS_HELD * (interval_ms or 0))
-    return math.ceil(wanted / 1000) * 1000
+    return min(math.ceil(wanted / 1000) * 1000, DAY_MS)
 
 
 def _site_for(device: Device, standing: Standing) -> tuple[Site | None, list[Reason]]:

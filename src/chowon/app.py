@@ -12,13 +12,14 @@ from typing import Any
 
 import uvicorn
 
-from chowon.api.access import LOOPBACK_NAMES, Access, RememberedTokens
+from chowon.api.access import Access, RememberedTokens
 from chowon.api.parts import Limits, Parts, Pulse
 from chowon.api.server import create_app
 from chowon.config import Config
 from chowon.domain.bill import Prepared
 from chowon.errors import ChowonError, Misconfigured
 from chowon.ingest.broker import Address, EmbeddedBroker, EmbeddedSettings, ExternalBroker, MqttBroker
+from chowon.ingest.discovery import look_around
 from chowon.ingest.door import Door, Outcome
 from chowon.ingest.enertalk import EnerTalkLimits, EnerTalkListener
 from chowon.ingest.enertalk_tls import PEM, server_context
@@ -27,6 +28,7 @@ from chowon.ingest.mqtt import MqttListener
 from chowon.ingest.mqtt_link import MqttSettings
 from chowon.ingest.naming import Naming, NamingPolicy
 from chowon.ingest.pipeline import Pipeline, QueueLimits
+from chowon.ingest.reception import MqttPlace, is_loopback
 from chowon.ingest.source_file import read_sources
 from chowon.ingest.sources import Sources
 from chowon.jobs.billing import Billing, Books
@@ -133,6 +135,7 @@ async def _serve(
                     live=live,
                     history=store.history,
                     sites=store.sites,
+                    devices=store.devices,
                     door=door,
                     access=Access(RememberedTokens(store.tokens, now_ms), config.server.token),
                     tariff=tariffs.load,
@@ -149,6 +152,8 @@ async def _serve(
                     ),
                     remote_write=_remote_write(config),
                     dashboard=DASHBOARD if (DASHBOARD / "index.html").is_file() else None,
+                    mqtt=None if mqtt is None else _place(config, mqtt.address),
+                    look=look_around if config.discovery.mdns else None,
                 )
                 server = _http_server(parts, config)
                 async with _background(server.serve([listener]), lambda: _leave(server)):
@@ -334,6 +339,18 @@ def _remote_write(config: Config) -> PrometheusWrite:
     return PrometheusWrite([ForeignMetric(m.metric, m.quantity, m.factor, m.device, m.channel) for m in told])
 
 
+def _place(config: Config, address: Address) -> MqttPlace:
+    mqtt = config.mqtt
+    return MqttPlace(
+        address.host,
+        address.port,
+        embedded=mqtt.broker == "embedded",
+        username=mqtt.username,
+        password=mqtt.password is not None,
+        tls=mqtt.tls,
+    )
+
+
 @contextlib.asynccontextmanager
 async def _background(
     work: Coroutine[Any, Any, None], finish: Callable[[], None] | None = None
@@ -409,11 +426,3 @@ def _refuse_open_network(config: Config) -> None:
             f"enertalk.host = {config.enertalk.host} lets others in, and the meters know no password: say in "
             '[enertalk] networks where they are (such as ["192.168.0.0/24"]), or listen on 127.0.0.1'
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address is this machine's own."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host in LOOPBACK_NAMES

@@ -123,6 +123,14 @@ class PrometheusSection(_Section):
     max_sites: int = Field(5000, ge=0, description="sites of which /metrics tells figures")
 
 
+class DiscoverySection(_Section):
+    """[discovery] finding devices in the local network"""
+
+    mdns: bool = Field(
+        False, description="let a person look around in the local network for devices (mDNS); never by itself"
+    )
+
+
 class DefaultsSection(_Section):
     """[defaults] for sites that register by themselves"""
 
@@ -150,6 +158,7 @@ class Config(_Section):
     enertalk: EnerTalkSection = EnerTalkSection()  # type: ignore[call-arg]
     ingest: IngestSection = IngestSection()  # type: ignore[call-arg]
     prometheus: PrometheusSection = PrometheusSection()  # type: ignore[call-arg]
+    discovery: DiscoverySection = DiscoverySection()  # type: ignore[call-arg]
     defaults: DefaultsSection = DefaultsSection()  # type: ignore[call-arg]
 
 

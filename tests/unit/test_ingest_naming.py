@@ -102,3 +102,28 @@ def test_a_device_that_invents_names_fills_neither_memory_nor_the_list(monkeypat
     assert [device.device for device in names.talking.devices()] == [f"shelly-{n}" for n in range(99, 94, -1)]
     assert names.talking.forgotten == 95
     assert len(names._ids) <= 11
+
+
+def _heard(*arrivals: tuple[int, list[int]]) -> talking.HeardChannel:
+    """arrivals: (seconds, the powers of that payload, 0.1 W; ABSENT_I32 for a message without power)."""
+    names = Naming(MemorySites(), devices=MemoryDevices())
+    for second, powers in arrivals:
+        batch = _decoded(*((PHASE_A, power) for power in powers))
+        asyncio.run(names.resolve(batch, NOW_MS + 1000 * second))
+    (device,) = names.talking.devices()
+    return device.channels["a"]
+
+
+def test_how_often_a_device_speaks_is_the_usual_time_between_two_powers() -> None:
+    none = int(ABSENT_I32)
+    assert _heard((0, [1])).interval_ms is None
+    assert _heard((0, [1]), (10, [2]), (20, [3]), (620, [4]), (630, [5])).interval_ms == 10_000
+    assert _heard((0, [1]), (1, [none]), (60, [2]), (61, [none]), (120, [3])).interval_ms == 60_000
+    assert _heard((0, [1, 2, 3]), (30, [4, 5, 6])).interval_ms == 10_000
+
+
+def test_the_last_powers_and_their_bounds_are_remembered() -> None:
+    channel = _heard(*((n, [10 * n, -n]) for n in range(40)))
+    assert list(channel.powers_dw)[-2:] == [390, -39]
+    assert len(channel.powers_dw) == talking.RECENT
+    assert (channel.lowest_dw, channel.highest_dw) == (-39, 390)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from chowon import __version__
-from chowon.api.parts import parts_of
+from chowon.api.parts import Parts, parts_of
 
 router = APIRouter(tags=["health"])
 RECENT_PROBLEMS = 20
@@ -56,7 +56,6 @@ async def health(request: Request) -> HealthAnswer:
     parts = parts_of(request)
     parts.access.check(request.headers, "read")
     pulse = parts.pulse()
-    recent = parts.door.ledger.recent_problems()[-RECENT_PROBLEMS:]
     return HealthAnswer(
         version=__version__,
         time_ms=parts.now_ms(),
@@ -65,16 +64,7 @@ async def health(request: Request) -> HealthAnswer:
         rejected_readings=parts.door.ledger.rejected_readings,
         rejected_payloads=parts.door.ledger.rejected_payloads,
         rejected_by_source=parts.door.ledger.rejected_by_source(),
-        recent_problems=[
-            RecentProblemAnswer(
-                time_ms=r.time_ms,
-                source=r.source,
-                where=r.problem.where,
-                found=r.problem.found,
-                expected=r.problem.expected,
-            )
-            for r in recent
-        ],
+        recent_problems=recent_problems(parts, RECENT_PROBLEMS),
         mqtt=None if pulse.mqtt is None else asdict(pulse.mqtt),
         broker_running=pulse.broker_running,
         enertalk=None if pulse.enertalk is None else asdict(pulse.enertalk),
@@ -84,3 +74,17 @@ async def health(request: Request) -> HealthAnswer:
         live_clients=parts.live.hub.clients(),
         snapshots_forced=parts.live.hub.snapshots_forced,
     )
+
+
+def recent_problems(parts: Parts, most: int) -> list[RecentProblemAnswer]:
+    """The last things that were not taken in, oldest first."""
+    return [
+        RecentProblemAnswer(
+            time_ms=r.time_ms,
+            source=r.source,
+            where=r.problem.where,
+            found=r.problem.found,
+            expected=r.problem.expected,
+        )
+        for r in parts.door.ledger.recent_problems()[-most:]
+    ]

@@ -1,7 +1,7 @@
 """What the routes work with; app.py puts it together."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, TypeAlias, cast
@@ -11,16 +11,18 @@ from fastapi import Request, WebSocket
 
 from chowon.api.access import Access
 from chowon.domain.tariff import Tariff
+from chowon.ingest.discovery import Found
 from chowon.ingest.door import Door
 from chowon.ingest.enertalk import EnerTalkStats
 from chowon.ingest.mqtt import MqttStats
 from chowon.ingest.pipeline import QueueStats
+from chowon.ingest.reception import MqttPlace
 from chowon.ingest.sources import SourceState
 from chowon.jobs.billing import Billing
 from chowon.live.service import Live
 from chowon.meters import prometheus_write
 from chowon.meters.decoded import Decoder
-from chowon.ports import History, PriceBook, RecordBook, SiteBook
+from chowon.ports import DeviceBook, History, PriceBook, RecordBook, SiteBook
 
 SiteId: TypeAlias = Annotated[int, InPath(ge=1, le=2**31 - 1)]
 
@@ -68,6 +70,7 @@ class Parts:
     live: Live
     history: History
     sites: SiteBook
+    devices: DeviceBook
     door: Door
     access: Access
     tariff: Callable[[str], Tariff]
@@ -81,6 +84,10 @@ class Parts:
     dashboard: Path | None
     remote_write: Decoder = prometheus_write.DECODER
     """reads what Prometheus writes, with the metrics that the configuration names"""
+    mqtt: MqttPlace | None = None
+    """where devices are to publish; None when MQTT is off"""
+    look: Callable[[], Awaitable[Sequence[Found]]] | None = None
+    """looks for devices that announce themselves in the local network; None when that is off"""
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """held while a setting is read, changed and written: of two changes at once none is lost"""
 

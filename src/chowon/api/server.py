@@ -8,6 +8,7 @@ from chowon.api import (
     bill,
     compare,
     dashboard,
+    devices,
     emoncms,
     health,
     influx_probes,
@@ -51,6 +52,7 @@ def create_app(parts: Parts) -> FastAPI:
         shares.router,
         records.router,
         prices.router,
+        devices.router,
         readings.own,
         health.router,
     ):

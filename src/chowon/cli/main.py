@@ -16,6 +16,7 @@ from chowon.cli import (
     demo,
     doctor,
     enertalk,
+    meters,
     prices,
     replay,
     serve,
@@ -50,6 +51,7 @@ app.add_typer(bill.app, name="bill")
 tariff.app.command("import")(tariff_import.import_rate)
 app.add_typer(tariff.app, name="tariff")
 app.add_typer(prices.app, name="prices")
+app.add_typer(meters.app, name="meters")
 app.add_typer(token.app, name="token")
 app.add_typer(enertalk.app, name="enertalk")
 app.add_typer(bench.app, name="bench")

@@ -3,8 +3,9 @@
 Kept in memory only, bounded, the ones unheard for longest go first. Their readings are not stored.
 """
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
+from statistics import median_low
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,12 @@ from chowon.meters.decoded import Decoded
 MOST_DEVICES: Final = 500
 MOST_CHANNELS: Final = 64
 """Of one device; further ones are not shown."""
+RECENT: Final = 16
+"""So many last powers, and steps between them, are kept of each channel."""
+
+
+def _ring() -> deque[int]:
+    return deque(maxlen=RECENT)
 
 
 @dataclass(slots=True)
@@ -31,11 +38,30 @@ class HeardChannel:
     """The last value of each quantity that it sends, scaled, by its name in readings.QUANTITIES"""
     lowest_dw: int | None = None
     """The lowest power heard, 0.1 W: below 0 for one that gives, or that is clamped the wrong way round"""
+    highest_dw: int | None = None
+    powers_dw: deque[int] = field(default_factory=_ring)
+    """The last powers, 0.1 W, oldest first"""
+    steps_ms: deque[int] = field(default_factory=_ring)
+    """The last times from one reading with power to the next"""
+    power_ms: int | None = None
+    """When the last reading with power was received"""
 
     @property
     def interval_ms(self) -> int | None:
-        """Mean time from one reading to the next; None before the second one."""
-        return (self.last_ms - self.first_ms) // (self.readings - 1) if self.readings > 1 else None
+        """The usual time from one power to the next; None before the second one.
+
+        By the time of receipt; messages that bring only a counter don't count.
+        """
+        return median_low(self.steps_ms) if self.steps_ms else None
+
+    def powered(self, powers_dw: list[int], received_ms: int) -> None:
+        """Notes powers, oldest first, that came in one payload."""
+        if self.power_ms is not None and received_ms > self.power_ms:
+            self.steps_ms.append((received_ms - self.power_ms) // len(powers_dw))
+        self.power_ms = received_ms
+        self.powers_dw.extend(powers_dw)
+        known = [p for p in (self.lowest_dw, self.highest_dw) if p is not None]
+        self.lowest_dw, self.highest_dw = min([*powers_dw, *known]), max([*powers_dw, *known])
 
 
 @dataclass(slots=True)
@@ -71,6 +97,10 @@ class Talking:
         """All of them, the one heard last first."""
         return list(reversed(self._devices.values()))
 
+    def device(self, family: str, device: str) -> HeardDevice | None:
+        """This one, None if it isn't heard."""
+        return self._devices.get((family, device))
+
     def forget(self, family: str, device: str) -> None:
         """It has a place now, or nobody wants to hear of it."""
         self._devices.pop((family, device), None)
@@ -90,8 +120,7 @@ class Talking:
                 continue
             channel.values[name] = int(told[-1])
             if name == "power_dw":
-                lowest = int(told.min())
-                channel.lowest_dw = lowest if channel.lowest_dw is None else min(lowest, channel.lowest_dw)
+                channel.powered(told.tolist(), received_ms)
 
     def _channel(self, key: ChannelKey, received_ms: int) -> HeardChannel | None:
         name = (key.site.removeprefix(UNPLACED), key.meter)

@@ -9,7 +9,7 @@ from typing import Final
 
 from chowon import meters
 from chowon.errors import Misconfigured, NotFound, shortened
-from chowon.meters.decoded import Decoder, Envelope
+from chowon.meters.decoded import Decoder, Envelope, Family
 
 ENTRY_POINTS: Final = "chowon.meters"
 """Entry point group by which other packages offer decoders."""
@@ -19,8 +19,9 @@ _NOT_OFFERED: Final = frozenset({"blueprint"})
 class Registry:
     """Which decoder reads what."""
 
-    def __init__(self, decoders: Sequence[Decoder]) -> None:
+    def __init__(self, decoders: Sequence[Decoder], families: Sequence[Family] = ()) -> None:
         self._decoders = tuple(decoders)
+        self._families = {family.name: family for family in families}
         self._by_content_type: dict[str, Decoder] = {}
         for decoder in decoders:
             for content_type in decoder.content_types:
@@ -37,6 +38,14 @@ class Registry:
     def decoders(self) -> tuple[Decoder, ...]:
         """All of them."""
         return self._decoders
+
+    def families(self) -> tuple[Family, ...]:
+        """The kinds of devices that can be read and know no site of ours, by title."""
+        return tuple(sorted(self._families.values(), key=lambda family: family.title))
+
+    def family(self, name: str) -> Family | None:
+        """The family of this name, None if no decoder here knows it."""
+        return self._families.get(name)
 
     @property
     def topic_filters(self) -> tuple[str, ...]:
@@ -74,14 +83,17 @@ class Registry:
 
 
 def found() -> Registry:
-    """All decoders of this package and of installed plug-ins. Errors: Misconfigured."""
+    """All decoders and families of this package and of installed plug-ins. Errors: Misconfigured."""
     modules = [
         importlib.import_module(f"{meters.__name__}.{module.name}")
         for module in pkgutil.iter_modules(meters.__path__)
         if module.name not in _NOT_OFFERED
     ]
-    ours = [module.DECODER for module in modules if hasattr(module, "DECODER")]
-    return Registry([*ours, *(entry.load() for entry in entry_points(group=ENTRY_POINTS))])
+    entries = entry_points(group=ENTRY_POINTS)
+    decoders = [module.DECODER for module in modules if hasattr(module, "DECODER")]
+    modules += [importlib.import_module(entry.module) for entry in entries]
+    families = [module.FAMILY for module in modules if hasattr(module, "FAMILY")]
+    return Registry([*decoders, *(entry.load() for entry in entries)], families)
 
 
 def _pattern(topic: str) -> re.Pattern[str]:

@@ -1,6 +1,7 @@
 /** The HTTP side of the API: one function a question, three kinds of failure. */
 
 import { remembered } from "./remembered";
+import type { Devices, Found, PlaceWish, Placing } from "./devices";
 import type {
   Bill, Comparison, Day, NowState, Records, RecordsChange, Rule, SharedBill, Site, WhatIf, WhatIfAnswer,
 } from "./types";
@@ -27,11 +28,11 @@ export function apiUrl(path: string): URL {
   return new URL(`api/v1/${path}`, document.baseURI);
 }
 
-/** question: what is sent; without one it is a GET. */
-async function ask<T>(path: string, question?: object, method = "POST"): Promise<T> {
+/** question: what is sent; without one it is a GET, with one a POST unless said otherwise. */
+async function ask<T>(path: string, question?: object, method = question ? "POST" : "GET"): Promise<T> {
   const headers = new Headers({ Accept: "application/json" });
-  const posted = question && { method, body: JSON.stringify(question) };
-  if (posted) headers.set("Content-Type", "application/json");
+  const posted = { method, ...(question && { body: JSON.stringify(question) }) };
+  if (question) headers.set("Content-Type", "application/json");
   const held = token.get();
   if (held) headers.set("Authorization", `Bearer ${held}`);
   let response: Response;
@@ -44,6 +45,7 @@ async function ask<T>(path: string, question?: object, method = "POST"): Promise
   }
   if (response.status === 401 || response.status === 403) throw new NotAllowed();
   if (!response.ok) throw new Refused(response.status, messageOf(body) ?? `HTTP ${response.status}`);
+  if (response.status === 204) return undefined as T;
   if (body === null) throw new Refused(response.status, `${path}: not JSON`);
   return body as T;
 }
@@ -72,4 +74,14 @@ export const api = {
   records: (site: number, day: Day | null): Promise<Records> => ask(`sites/${site}/records${query({ date: day })}`),
   record: (site: number, day: Day | null, change: RecordsChange): Promise<Records> =>
     ask(`sites/${site}/records${query({ date: day })}`, change, "PATCH"),
+  devices: (): Promise<Devices> => ask("devices"),
+  /** What placing a device so would mean; nothing is changed. */
+  checkPlace: (family: string, device: string, wish: PlaceWish): Promise<Placing> =>
+    ask(`devices/${family}/${device}/check`, wish),
+  place: (family: string, device: string, wish: PlaceWish): Promise<void> =>
+    ask(`devices/${family}/${device}`, wish, "PUT"),
+  /** counts: whether its channels go on counting as part of the site's total. */
+  unplace: (family: string, device: string, counts: boolean): Promise<void> =>
+    ask(`devices/${family}/${device}${query({ counts: String(counts) })}`, undefined, "DELETE"),
+  lookAround: async (): Promise<Found[]> => (await ask<{ found: Found[] }>("devices/look", {})).found,
 };

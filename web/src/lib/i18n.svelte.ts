@@ -1,14 +1,14 @@
 /** The language in use and its texts. All texts stand in src/chowon/i18n; their keys are checked by the compiler. */
 
-import en from "$texts/en.json";
-import ko from "$texts/ko.json";
+import { dashboard as en } from "$texts/en.json";
+import { dashboard as ko } from "$texts/ko.json";
 import { unparted, type Language } from "./format";
 import { remembered } from "./remembered";
 import type { Text } from "./types";
 
-export type Key = keyof typeof ko.dashboard;
+export type Key = keyof typeof ko;
 
-const texts: Record<Language, Record<Key, string>> = { ko: ko.dashboard, en: en.dashboard };
+const texts: Record<Language, Record<Key, string>> = { ko, en };
 
 function initial(): Language {
   const kept = remembered.get("language");

@@ -1,6 +1,6 @@
 /** The place in the dashboard as it stands in the address: "#/bill?site=2&date=2026-10-05". */
 
-export type Page = "now" | "bill";
+export type Page = "now" | "bill" | "meters";
 export type Route = { page: Page; site: number | null; date: string | null };
 
 export function parseRoute(hash: string): Route {
@@ -9,7 +9,7 @@ export function parseRoute(hash: string): Route {
   const site = Number(found.get("site"));
   const date = found.get("date");
   return {
-    page: path === "bill" ? "bill" : "now",
+    page: path === "bill" || path === "meters" ? path : "now",
     site: Number.isInteger(site) && site > 0 ? site : null,
     date: date && /^\d{4}-\d{2}-\d{2}$/.test(date) ? date : null,
   };

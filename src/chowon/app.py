@@ -2,13 +2,10 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
-import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 
@@ -18,34 +15,29 @@ from chowon.api.server import create_app
 from chowon.config import Config
 from chowon.domain.bill import Prepared
 from chowon.errors import ChowonError, Misconfigured
-from chowon.ingest.broker import Address, EmbeddedBroker, EmbeddedSettings, ExternalBroker, MqttBroker
+from chowon.ingest.broker import Address
 from chowon.ingest.discovery import look_around
-from chowon.ingest.door import Door, Outcome
-from chowon.ingest.enertalk import EnerTalkLimits, EnerTalkListener
-from chowon.ingest.enertalk_tls import PEM, server_context
-from chowon.ingest.ledger import Ledger
-from chowon.ingest.mqtt import MqttListener
-from chowon.ingest.mqtt_link import MqttSettings
-from chowon.ingest.naming import Naming, NamingPolicy
+from chowon.ingest.door import Outcome
 from chowon.ingest.pipeline import Pipeline, QueueLimits
-from chowon.ingest.reception import MqttPlace, is_loopback
-from chowon.ingest.source_file import read_sources
-from chowon.ingest.sources import Sources
+from chowon.ingest.reception import is_loopback
+from chowon.intake import (
+    background,
+    door_of,
+    enertalk_intake,
+    listening,
+    mqtt_intake,
+    place_of,
+    sources_of,
+)
 from chowon.jobs.billing import Billing, Books
 from chowon.jobs.seal import Sealer
 from chowon.live.service import Live, Priced
-from chowon.meters import registry as decoders
 from chowon.meters.decoded import Envelope
 from chowon.meters.prometheus_write import ForeignMetric, PrometheusWrite
-from chowon.meters.register_files import RegisterMaps
 from chowon.registry import TariffBook
 from chowon.store.catalog.sites import SiteDefaults
 from chowon.store.opening import Store, open_store
 
-BROKER_LOOKED_AT_S = 2.0
-"""How often it is looked at whether the broker runs."""
-HEARD_WITHIN_S = 5.0
-"""How long a start waits for the MQTT broker."""
 DASHBOARD = Path(__file__).parent / "web"
 _log = logging.getLogger(__name__)
 
@@ -96,7 +88,7 @@ async def _serve(
     stop: asyncio.Event,
     started: Callable[[Addresses], None],
 ) -> None:
-    with _listening(config.server.host, config.server.port, "--host and --port") as listener:
+    with listening(config.server.host, config.server.port, "--host and --port") as listener:
         tariffs = TariffBook.beside(config.data.folder)
         billing = Billing(store.history, tariffs.load, Books(store.prices, store.records))
         live = Live(store.history, store.sites, lambda s, p: _priced(billing.bare(s, p)), now_ms, billing)
@@ -104,21 +96,15 @@ async def _serve(
         pipeline = Pipeline(
             store.journal, live.on_durable, QueueLimits(max_readings=config.ingest.queue_readings)
         )
-        door = _door(config, store, pipeline)
-        async with _background(pipeline.run(), pipeline.close), _background(live.run()):
+        door = door_of(config, store, pipeline)
+        async with background(pipeline.run(), pipeline.close), background(live.run()):
             sealing = _Sealing(Sealer(store), config.data.seal_every_s, now_ms)
-            asked = Sources(
-                read_sources(config.data.folder),
-                RegisterMaps(config.data.folder).load,
-                door,
-                store.sites,
-                now_ms=now_ms,
-            )
+            asked = sources_of(config, store, door, now_ms)
             async with (
-                _background(sealing.run()),
-                _background(asked.run()),
-                _mqtt(config, door, now_ms) as mqtt,
-                _enertalk(config, door, now_ms) as enertalk,
+                background(sealing.run()),
+                background(asked.run()),
+                mqtt_intake(config, door, now_ms) as mqtt,
+                enertalk_intake(config, door, now_ms) as enertalk,
             ):
 
                 def pulse() -> Pulse:
@@ -152,11 +138,11 @@ async def _serve(
                     ),
                     remote_write=_remote_write(config),
                     dashboard=DASHBOARD if (DASHBOARD / "index.html").is_file() else None,
-                    mqtt=None if mqtt is None else _place(config, mqtt.address),
+                    mqtt=None if mqtt is None else place_of(config, mqtt.address),
                     look=look_around if config.discovery.mdns else None,
                 )
                 server = _http_server(parts, config)
-                async with _background(server.serve([listener]), lambda: _leave(server)):
+                async with background(server.serve([listener]), lambda: _leave(server)):
                     host, port = listener.getsockname()[:2]
                     shown = f"[{host}]" if ":" in host else host
                     started(
@@ -183,7 +169,7 @@ def local_door(
         with asyncio.Runner() as runner:
             pipeline = Pipeline(store.journal, lambda _: None)
             writing = runner.get_loop().create_task(pipeline.run())
-            door = _door(config, store, pipeline, hold_ms)
+            door = door_of(config, store, pipeline, hold_ms)
             yield lambda payload, kind, source: runner.run(
                 door.take(payload, kind, Envelope(now_ms()), source)
             )
@@ -235,136 +221,9 @@ class _Sealing:
             self.problem = str(error)
 
 
-@dataclass(frozen=True, slots=True)
-class _Mqtt:
-    broker: MqttBroker
-    address: Address
-    listener: MqttListener
-
-
-@contextlib.asynccontextmanager
-async def _mqtt(config: Config, door: Door, now_ms: Callable[[], int]) -> AsyncIterator[_Mqtt | None]:
-    """The broker (ours or another) and the listener at it; None when MQTT is off."""
-    if config.mqtt.broker == "off":
-        yield None
-        return
-    mqtt = config.mqtt
-    users = {mqtt.username: mqtt.password} if mqtt.username and mqtt.password else {}
-    broker: MqttBroker = (
-        ExternalBroker(Address(mqtt.host, mqtt.port))
-        if mqtt.broker == "external"
-        else EmbeddedBroker(EmbeddedSettings(mqtt.host, mqtt.port, users))
-    )
-    address = await asyncio.to_thread(broker.start)
-    try:
-        settings = MqttSettings(
-            host=address.host,
-            port=address.port,
-            username=mqtt.username,
-            password=mqtt.password,
-            tls=mqtt.tls,
-            max_messages_per_s=mqtt.max_messages_per_s,
-        )
-        heard = asyncio.Event()
-        listener = MqttListener(
-            door, settings, now_ms=now_ms, on_state=lambda s: heard.set() if s.listening else None
-        )
-        async with _background(_kept_running(broker)), _background(listener.run(), listener.close):
-            await _listening_by(heard, listener)
-            yield _Mqtt(broker, address, listener)
-    finally:
-        await asyncio.to_thread(broker.stop)
-
-
-@contextlib.asynccontextmanager
-async def _enertalk(
-    config: Config, door: Door, now_ms: Callable[[], int]
-) -> AsyncIterator[EnerTalkListener | None]:
-    """The door for EnerTalk meters; None when it is off."""
-    settings = config.enertalk
-    if not settings.enabled:
-        yield None
-        return
-    context = await asyncio.to_thread(server_context, config.data.folder / PEM)
-    with _listening(settings.host, settings.port, "[enertalk] host and port") as listener:
-        meters = EnerTalkListener(
-            door,
-            listener,
-            context,
-            networks=[ipaddress.ip_network(network, strict=False) for network in settings.networks],
-            samples=settings.samples,
-            limits=EnerTalkLimits(settings.max_connections),
-            now_ms=now_ms,
-        )
-        async with _background(meters.run(), meters.close):
-            yield meters
-
-
-async def _kept_running(broker: MqttBroker) -> None:
-    """Start the broker again, on the same port, when it has died."""
-    while True:
-        await asyncio.sleep(BROKER_LOOKED_AT_S)
-        if not broker.is_running():
-            _log.error("mqtt: the broker has died; starting it again")
-            try:
-                await asyncio.to_thread(broker.start)
-            except ChowonError as error:
-                _log.error("mqtt: %s; trying again", error)
-
-
-async def _listening_by(heard: asyncio.Event, listener: MqttListener) -> None:
-    """Wait until what meters publish is heard, so that nothing sent after the start is missed.
-
-    A broker that does not let us in yet is tried further, beside everything else.
-    """
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(HEARD_WITHIN_S):
-            await heard.wait()
-    if not heard.is_set():
-        _log.warning("mqtt: not listening yet: %s", listener.stats().connection_problem)
-
-
-def _door(config: Config, store: Store, pipeline: Pipeline, hold_ms: int | None = None) -> Door:
-    policy = NamingPolicy(
-        config.ingest.auto_register,
-        config.ingest.max_channels,
-        hold_ms or round(config.defaults.hold_s * 1000),
-    )
-    naming = Naming(store.sites, policy, store.devices)
-    return Door(decoders.found(), naming, pipeline, Ledger(store.sites.holds))
-
-
 def _remote_write(config: Config) -> PrometheusWrite:
     told = config.prometheus.metrics
     return PrometheusWrite([ForeignMetric(m.metric, m.quantity, m.factor, m.device, m.channel) for m in told])
-
-
-def _place(config: Config, address: Address) -> MqttPlace:
-    mqtt = config.mqtt
-    return MqttPlace(
-        address.host,
-        address.port,
-        embedded=mqtt.broker == "embedded",
-        username=mqtt.username,
-        password=mqtt.password is not None,
-        tls=mqtt.tls,
-    )
-
-
-@contextlib.asynccontextmanager
-async def _background(
-    work: Coroutine[Any, Any, None], finish: Callable[[], None] | None = None
-) -> AsyncIterator[None]:
-    """Run `work` beside the block; its failure ends the block. At the end ask it to finish, or cancel it."""
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(work)
-        try:
-            yield
-        finally:
-            if finish is None:
-                task.cancel()
-            else:
-                finish()
 
 
 class _Server(uvicorn.Server):
@@ -392,20 +251,6 @@ def _http_server(parts: Parts, config: Config) -> _Server:
 
 def _leave(server: _Server) -> None:
     server.should_exit = True
-
-
-@contextlib.contextmanager
-def _listening(host: str, port: int, options: str) -> Iterator[socket.socket]:
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise Misconfigured(
-            f"cannot listen on {host}:{port}: {error.strerror or error}; choose another address with "
-            f"{options} (0 takes a free port)"
-        ) from error
-    with listener:
-        yield listener
 
 
 def _refuse_open_network(config: Config) -> None:

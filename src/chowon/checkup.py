@@ -18,6 +18,8 @@ from chowon.config import Config
 from chowon.domain.quantities import DAY_MS
 from chowon.domain.sites import Site
 from chowon.errors import ChowonError
+from chowon.ingest.source_file import ModbusSource, read_sources
+from chowon.meters.register_files import RegisterMaps
 from chowon.registry import TariffBook
 from chowon.store import doctor as store_doctor
 from chowon.store.opening import Reader, open_reader
@@ -43,6 +45,7 @@ def examine(config: Config, now_ms: int, *, deep: bool = False) -> list[Finding]
     return [
         *_package(),
         *_tariffs(config.data.folder),
+        *_meters(config.data.folder),
         *_disk(config.data.folder),
         *_data(config, now_ms, deep),
         *_server(config),
@@ -67,6 +70,20 @@ def _tariffs(folder: Path) -> Iterator[Finding]:
         except ChowonError as error:
             broken.append(Finding("tariffs", "wrong", str(error)))
     yield from broken or [Finding("tariffs", "well", f"{len(book.ids())} can be used")]
+
+
+def _meters(folder: Path) -> Iterator[Finding]:
+    """The files of meters on a cable."""
+    try:
+        found, maps = read_sources(folder), RegisterMaps(folder)
+        for source in found.values():
+            if isinstance(source, ModbusSource) and source.registers != "sunspec":
+                maps.load(source.registers)
+    except ChowonError as error:
+        yield Finding("meters", "wrong", str(error))
+        return
+    if found:
+        yield Finding("meters", "well", f"{len(found)} on a cable: {', '.join(found)}")
 
 
 def _disk(folder: Path) -> Iterator[Finding]:
@@ -173,11 +190,24 @@ def _health(where: str, health: dict[str, Any]) -> Iterator[Finding]:
         yield Finding("server", "wrong", f"{where} does not take readings in: {json.dumps(health)[:400]}")
     if health.get("enertalk") is not None:
         yield _enertalk(health["enertalk"], health["time_ms"])
+    for source in health.get("sources", ()):
+        yield _source(source, health["time_ms"])
     rejected = health.get("rejected_readings")
     if rejected:
         yield Finding(
             "readings", "look", f"{rejected} were refused; {where}/api/v1/health says which and why"
         )
+
+
+def _source(state: dict[str, Any], now_ms: int) -> Finding:
+    """A meter that the server asks or listens to."""
+    part = f"meter {state['name']}"
+    if state["problem"] is not None:
+        return Finding(part, "wrong", state["problem"])
+    lost = f"; {state['dropped']} readings were lost while the store was away" if state["dropped"] else ""
+    quiet = state["last_ms"] is None or now_ms - state["last_ms"] > _QUIET_MS
+    said = f"{state['payloads']} answers or telegrams from {state['where']}{lost}"
+    return Finding(part, "look" if quiet or lost else "well", said)
 
 
 def _enertalk(door: dict[str, Any], now_ms: int) -> Finding:

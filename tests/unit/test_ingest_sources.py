@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
+from typer.testing import CliRunner, Result
 
+from chowon.cli.main import app
 from chowon.domain.sites import ChannelKey
 from chowon.errors import MeterMisconfigured
 from chowon.ingest.modbus_scan import scan
@@ -266,6 +268,11 @@ def test_a_scan_of_an_address_names_the_devices_and_writes_their_files(tmp_path)
         words[place : place + 16] = struct.unpack(">16H", padded)
     block = SimData(40_000, values=words, datatype=DataType.REGISTERS)
 
+    def command(*words: str) -> Result:
+        return CliRunner().invoke(
+            app, ["meters", "scan", f"127.0.0.1:{port}", *words, "--data", str(tmp_path)]
+        )
+
     async def scene() -> None:
         async with modbus_server(port, block):
             (found,) = await scan(f"127.0.0.1:{port}", "home", range(6, 9))
@@ -273,6 +280,14 @@ def test_a_scan_of_an_address_names_the_devices_and_writes_their_files(tmp_path)
             assert [model.id for model in found.device.models] == [1, 203]
             (source,) = read(tmp_path, found=found.file).values()
             assert (source.meter, source.where) == ("meter_3p-7", f"127.0.0.1:{port}")
+            kept = await asyncio.to_thread(command, "--units", "7", "--keep")
+            assert kept.exit_code == 0, kept.output
+            assert "Chowon Works" in kept.stdout
+            assert (tmp_path / "meters" / "sunspec-7.toml").read_text() == found.file
+            twice = await asyncio.to_thread(command, "--units", "7", "--keep")
+            assert "is there already" in str(twice.exception)
+            wrong = await asyncio.to_thread(command, "--units", "9-300")
+            assert "from 0 to 247" in str(wrong.exception)
 
     asyncio.run(scene())
 

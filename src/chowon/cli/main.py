@@ -17,6 +17,7 @@ from chowon.cli import (
     doctor,
     enertalk,
     meters,
+    meters_scan,
     prices,
     replay,
     serve,
@@ -51,6 +52,7 @@ app.add_typer(bill.app, name="bill")
 tariff.app.command("import")(tariff_import.import_rate)
 app.add_typer(tariff.app, name="tariff")
 app.add_typer(prices.app, name="prices")
+meters.app.command("scan")(meters_scan.scan)
 app.add_typer(meters.app, name="meters")
 app.add_typer(token.app, name="token")
 app.add_typer(enertalk.app, name="enertalk")

@@ -17,7 +17,7 @@ Url = Annotated[str | None, typer.Option(help="a running server [the one that th
 Token = Annotated[str | None, typer.Option(envvar="CHOWON_TOKEN", help="its token")]
 Device = Annotated[str, typer.Argument(help="family/device, as `chowon meters list` shows it")]
 Lang = Annotated[Literal["ko", "en"], typer.Option(help="language of the explanations")]
-ROLES = ("main", "phase", "circuit", "plug", "solar")
+ROLES = ("main", "phase", "circuit", "plug", "solar", "aside")
 ANSWER_WITHIN_S = 30.0
 
 app = typer.Typer(no_args_is_help=True, help="Devices that talk to this server: give each its place.")
@@ -55,7 +55,7 @@ def add(
     site: Annotated[str | None, typer.Option(help="site key [as suggested]")] = None,
     line: Annotated[
         list[str] | None,
-        typer.Option(help="CHANNEL=ROLE, or CHANNEL=skip; ROLE: main, phase, circuit, plug, solar"),
+        typer.Option(help="CHANNEL=ROLE, or CHANNEL=skip; ROLE: main, phase, circuit, plug, solar, aside"),
     ] = None,
     turn: Annotated[list[str] | None, typer.Option(help="a channel that is clamped the wrong way")] = None,
     straight: Annotated[list[str] | None, typer.Option(help="a channel that is not to be turned")] = None,

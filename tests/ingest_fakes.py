@@ -88,6 +88,9 @@ class MemorySites:
     def register(self, key: ChannelKey, hold_ms: int) -> Channel:
         return self.channels.setdefault(key, Channel(len(self.channels) + 1, key, hold_ms=hold_ms))
 
+    def register_all(self, keys: Sequence[ChannelKey], hold_ms: int) -> list[Channel]:
+        return [self.register(key, hold_ms) for key in keys]
+
     def configure(self, site: Site) -> None:
         raise NotFound(site.key)
 

@@ -87,8 +87,8 @@ class SiteBook(Protocol):
     def resolve(self, keys: Sequence[ChannelKey]) -> list[Channel | None]:
         """The channel behind each key, None where it is not known."""
 
-    def register(self, key: ChannelKey, hold_ms: int) -> Channel:
-        """Make the channel known (and its site and meter if needed); the known one if it already is."""
+    def register_all(self, keys: Sequence[ChannelKey], hold_ms: int) -> list[Channel]:
+        """Make these channels known (and their sites and meters), in one go; the known ones as they are."""
 
     def configure(self, site: Site) -> None:
         """Change a site's name, timezone, reading day, tariff and options, and its channels' roles.

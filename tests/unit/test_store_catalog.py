@@ -110,6 +110,19 @@ def test_another_book_on_the_same_catalog_knows_new_channels(catalog: Catalog, b
     assert other.holds(np.array([channel.id, 77, channel.id], np.uint32)).tolist() == [5_000, 10_000, 5_000]
 
 
+def test_many_channels_become_known_in_one_go_and_known_ones_stay(book: CatalogSites) -> None:
+    known = book.register(ChannelKey("home", "m", "main"), 5_000)
+    keys = [ChannelKey("home", "m", "l1"), known.key, ChannelKey("away", "n", "main"), known.key]
+    found = book.register_all(keys, 30_000)
+    assert [channel.key for channel in found] == keys
+    assert found[1] == found[3] == known
+    assert [channel.hold_ms for channel in found] == [30_000, 5_000, 30_000, 5_000]
+    assert {site.key: len(site.channels) for site in book.sites()} == {"home": 2, "away": 1}
+    with pytest.raises(BadInput):
+        book.register_all([ChannelKey("new", "m", "main"), ChannelKey("No", "m", "main")], 30_000)
+    assert len(book.sites()) == 2
+
+
 @pytest.mark.parametrize(
     ("meter", "channel", "role"),
     [

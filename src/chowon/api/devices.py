@@ -202,7 +202,9 @@ def _write(parts: Parts, family: str, device: str, wish: PlaceWish, lines: list[
     step nothing is fed, and each step may be made again."""
     before = _site_named(parts, wish.site)
     channels = {
-        line.name: parts.sites.register(ChannelKey(wish.site, line.meter, line.channel), line.hold_ms)
+        line.name: parts.sites.register_all([ChannelKey(wish.site, line.meter, line.channel)], line.hold_ms)[
+            0
+        ]
         for line in lines
         if line.keep
     }

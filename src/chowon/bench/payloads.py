@@ -35,7 +35,7 @@ def emoncms_bulk(readings: Decoded) -> bytes:
 
 def place_nodes(readings: Decoded, book: SiteBook, devices: DeviceBook, hold_ms: int) -> None:
     """Give the nodes of `emoncms_bulk` the channels that the readings name."""
-    placed = [(key, book.register(key, hold_ms)) for key in readings.keys]
+    placed = zip(readings.keys, book.register_all(readings.keys, hold_ms), strict=True)
     devices.place([_placement(key, channel) for key, channel in placed])
 
 

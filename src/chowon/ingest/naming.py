@@ -123,10 +123,12 @@ class Naming:
             return
         if self._known_channels is None:
             self._known_channels = sum(len(site.channels) for site in self._book.sites())
-        for key in keys:
-            if key not in self._ids and self._known_channels < self._policy.max_channels:
-                self._ids[key] = self._book.register(key, self._policy.hold_ms).id
-                self._known_channels += 1
+        room = max(0, self._policy.max_channels - self._known_channels)
+        fresh = [key for key in dict.fromkeys(keys) if key not in self._ids][:room]
+        if fresh:
+            registered = self._book.register_all(fresh, self._policy.hold_ms)
+            self._ids |= {key: channel.id for key, channel in zip(fresh, registered, strict=True)}
+            self._known_channels += len(fresh)
 
     def _learn_placements(self, keys: Sequence[ChannelKey]) -> None:
         found = [None] * len(keys) if self._devices is None else self._devices.find(keys)

@@ -159,9 +159,8 @@ class _Watched:
 
     def _register(self, keys: list[ChannelKey]) -> None:
         """A meter that speaks seldom needs a hold of its own."""
-        for key in keys:
-            self._book.register(key, round(self._source.hold_s * 1000))
-            self._known.add(key)
+        self._book.register_all(keys, round(self._source.hold_s * 1000))
+        self._known.update(keys)
 
     def _failed(self, problem: str) -> None:
         if problem != self._state.problem:

@@ -1,5 +1,6 @@
 """Sites, meters and channels in the catalog; implements ports.SiteBook."""
 
+import contextlib
 import json
 import re
 import threading
@@ -19,6 +20,8 @@ from chowon.store.catalog.tables import channels, meters, sites
 
 LONGEST_HOLD_MS: Final = 31 * DAY_MS
 """A meter that is read once a month; longer, one reading would touch too many minutes."""
+_ATTEMPTS: Final = 5
+"""How often others may be quicker"""
 _KEY: Final = re.compile(r"[a-z0-9_.-]{1,64}")
 _PHASES: Final = frozenset({"phase_a", "phase_b", "phase_c", "l1", "l2", "l3"})
 EXPORT: Final = "export"
@@ -78,24 +81,29 @@ class CatalogSites:
         return [known.get(key) for key in keys]
 
     def register(self, key: ChannelKey, hold_ms: int) -> Channel:
-        """Make the channel known (and its site and meter if needed); the known one if it already is.
+        """As `register_all`, of one."""
+        (channel,) = self.register_all([key], hold_ms)
+        return channel
+
+    def register_all(self, keys: Sequence[ChannelKey], hold_ms: int) -> list[Channel]:
+        """Make these channels known (and their sites and meters), in one go; the known ones as they are.
 
         Errors: BadInput for a key that is not 1–64 characters of [a-z0-9_.-] or a hold that is
         not 1 ms to 31 days.
         """
-        _check(key, hold_ms)
-        (channel,) = self.resolve([key])
-        if channel is not None:
-            return channel
-        try:
-            with self._catalog.writing() as connection:
-                self._insert(connection, key, hold_ms)
-        except IntegrityError:
-            pass  # another process was quicker: its row is the one that counts
-        (channel,) = self.resolve([key])
-        if channel is None:
-            raise NotFound(f"channel {key} was removed while it was being registered; send it again")
-        return channel
+        for key in keys:
+            _check(key, hold_ms)
+        for _ in range(_ATTEMPTS):
+            missing = [key for key, known in zip(keys, self.resolve(keys), strict=True) if known is None]
+            if not missing:
+                break
+            # IntegrityError: another process was quicker, and its rows are those that count
+            with contextlib.suppress(IntegrityError), self._catalog.writing() as connection:
+                self._insert(connection, list(dict.fromkeys(missing)), hold_ms)
+        found = [channel for channel in self.resolve(keys) if channel is not None]
+        if len(found) < len(keys):
+            raise NotFound("a channel was removed while it was being registered; send it again")
+        return found
 
     def configure(self, site: Site) -> None:
         """Change a site's name, timezone, reading day, tariff and options, and its channels' roles.
@@ -131,27 +139,45 @@ class CatalogSites:
         of_unique = [self._holds.get(i, DEFAULT_HOLD_MS) for i in unique.tolist()]
         return np.array(of_unique, np.int64)[where]
 
-    def _insert(self, connection: Connection, key: ChannelKey, hold_ms: int) -> None:
-        site_id = connection.execute(select(sites.c.id).where(sites.c.key == key.site)).scalar()
-        if site_id is None:
-            row = {
-                "key": key.site,
-                "name": key.site,
-                "timezone": self._defaults.timezone,
-                "reading_day": self._defaults.reading_day,
-                "tariff": self._defaults.tariff,
-                "tariff_options": "{}",
+    def _insert(self, connection: Connection, keys: Sequence[ChannelKey], hold_ms: int) -> None:
+        """keys: each once."""
+        known_sites = self._site_ids(connection, {key.site for key in keys})
+        known_meters: dict[tuple[str, str], int] = {}
+        for site, meter in dict.fromkeys((key.site, key.meter) for key in keys):
+            of_meter = (meters.c.site_id == known_sites[site], meters.c.key == meter)
+            meter_id = connection.execute(select(meters.c.id).where(*of_meter)).scalar()
+            if meter_id is None:
+                row = {"site_id": known_sites[site], "key": meter}
+                meter_id = connection.execute(insert(meters).values(row).returning(meters.c.id)).scalar_one()
+            known_meters[site, meter] = meter_id
+        rows = [
+            {
+                "meter_id": known_meters[key.site, key.meter],
+                "key": key.channel,
+                "role": role_of(key),
+                "hold_ms": hold_ms,
             }
-            site_id = connection.execute(insert(sites).values(row).returning(sites.c.id)).scalar_one()
-        of_site = (meters.c.site_id == site_id, meters.c.key == key.meter)
-        meter_id = connection.execute(select(meters.c.id).where(*of_site)).scalar()
-        if meter_id is None:
-            row = {"site_id": site_id, "key": key.meter}
-            meter_id = connection.execute(insert(meters).values(row).returning(meters.c.id)).scalar_one()
-        of_meter = (channels.c.meter_id == meter_id, channels.c.key == key.channel)
-        if connection.execute(select(channels.c.id).where(*of_meter)).scalar() is None:
-            row = {"meter_id": meter_id, "key": key.channel, "role": role_of(key), "hold_ms": hold_ms}
-            connection.execute(insert(channels).values(row))
+            for key in keys
+        ]
+        connection.execute(insert(channels), rows)
+
+    def _site_ids(self, connection: Connection, wanted: set[str]) -> dict[str, int]:
+        """The id of each site, made where there is none."""
+        found: dict[str, int] = {}
+        for key in sorted(wanted):
+            site_id = connection.execute(select(sites.c.id).where(sites.c.key == key)).scalar()
+            if site_id is None:
+                row = {
+                    "key": key,
+                    "name": key,
+                    "timezone": self._defaults.timezone,
+                    "reading_day": self._defaults.reading_day,
+                    "tariff": self._defaults.tariff,
+                    "tariff_options": "{}",
+                }
+                site_id = connection.execute(insert(sites).values(row).returning(sites.c.id)).scalar_one()
+            found[key] = site_id
+        return found
 
     def _remember(self, found: Iterable[Channel]) -> None:
         with self._lock:

@@ -35,6 +35,7 @@ from chowon.live.service import Live, Priced
 from chowon.meters import registry as decoders
 from chowon.meters.decoded import Envelope
 from chowon.meters.register_files import RegisterMaps
+from chowon.outward.service import Outward
 from chowon.registry import TariffBook
 from chowon.store.catalog.sites import SiteDefaults
 from chowon.store.opening import Store, open_store
@@ -100,6 +101,7 @@ async def _serve(
             store.journal, live.on_durable, QueueLimits(max_readings=config.ingest.queue_readings)
         )
         door = _door(config, store, pipeline)
+        outward = Outward(config, live, store.history, store.sites, door.naming.talking, pricing, now_ms)
         async with _background(pipeline.run(), pipeline.close), _background(live.run()):
             sealing = _Sealing(Sealer(store), config.data.seal_every_s, now_ms)
             asked = Sources(
@@ -113,6 +115,7 @@ async def _serve(
                 _background(sealing.run()),
                 _background(asked.run()),
                 _mqtt(config, door, now_ms) as mqtt,
+                _background(outward.run(None if mqtt is None else mqtt.address), outward.close),
             ):
 
                 def pulse() -> Pulse:
@@ -122,6 +125,7 @@ async def _serve(
                         None if mqtt is None else mqtt.broker.is_running(),
                         sealing.problem,
                         asked.states(),
+                        outward.state(),
                     )
 
                 parts = Parts(

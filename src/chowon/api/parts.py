@@ -19,6 +19,7 @@ from chowon.ingest.mqtt import MqttStats
 from chowon.ingest.pipeline import QueueStats
 from chowon.ingest.sources import SourceState
 from chowon.live.service import Live
+from chowon.outward.service import OutwardState
 from chowon.ports import History, SiteBook
 
 SiteId: TypeAlias = Annotated[int, InPath(ge=1, le=2**31 - 1)]
@@ -42,6 +43,8 @@ class Pulse:
     sealing_problem: str | None
     sources: list[SourceState]
     """Meters that chowon asks or listens to by itself"""
+    outward: OutwardState
+    """What goes to others; it does not decide whether chowon is healthy"""
 
     @property
     def healthy(self) -> bool:

@@ -20,7 +20,7 @@ _PORTS: Final = {"http": 80, "https": 443}
 async def post(url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> int:
     """The status of the answer.
 
-    Errors: Misconfigured for what is no http(s) address; Unavailable: refused, unreachable, too slow, no HTTP.
+    Errors: Misconfigured for what is no http(s) address; Unavailable: unreachable, too slow, no HTTP.
     """
     parts = urlsplit(url)
     if parts.scheme not in _PORTS or parts.hostname is None:

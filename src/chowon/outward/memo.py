@@ -61,7 +61,7 @@ class Memo:
             draft.write_bytes(text)
             draft.replace(self._path)
         except OSError as error:
-            log.error("%s cannot be written: %s", self._path, error)
+            log.error("%s cannot be written: %s", self._path, error)  # noqa: TRY400 - the disk, no bug
             return False
         return True
 

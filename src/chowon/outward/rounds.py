@@ -1,4 +1,4 @@
-"""Something done again and again at its own pace; a failure is logged and counted, and the next round tries."""
+"""Something done again and again at its own pace; what fails is logged, counted and tried again."""
 
 import asyncio
 import logging

@@ -117,25 +117,22 @@ class Watcher:
             slots = self._live.states.slots([channel.id for _, channel in channels])
         except KeyError:
             return  # the live loop has not heard of them yet
-        last_ms, silent, heard = self._heard(len(names), meter, slots)
-        was = np.array(
-            [site in watched and name in watched[site].silent for site, name in names], np.bool_
-        ).reshape(-1)
+        was = np.array([site in watched and name in watched[site].silent for site, name in names], np.bool_)
+        last_ms, silent = self._heard(meter, slots, was)
         by_key = {site.key: site for site in sites}
-        for n in np.flatnonzero(heard & (silent != was)).tolist():
+        for n in np.flatnonzero((last_ms != NEVER) & (silent != was)).tolist():
             key, name = names[n]
             if key in watched:
                 self._turned(by_key[key], name, watched[key], bool(silent[n]), int(last_ms[n]))
 
-    def _heard(self, meters: int, meter: I64, slots: I64) -> tuple[I64, Bools, Bools]:
-        """(newest reading, whether silent, whether ever heard) of each meter; `meter` is each channel's."""
-        states, now_ms = self._live.states, self._now_ms()
-        last_ms, stands_ms = np.full(meters, NEVER), np.full(meters, NEVER)
-        np.maximum.at(last_ms, meter, states.last_ms[slots])
-        np.maximum.at(
-            stands_ms, meter, np.maximum(states.last_ms[slots], self._since_ms) + states.hold_ms[slots]
-        )
-        return last_ms, now_ms - stands_ms > SILENT_AFTER_MS, last_ms != NEVER
+    def _heard(self, meter: I64, slots: I64, was: Bools) -> tuple[I64, Bools]:
+        """(newest reading, whether silent) of each meter, (n,). meter: each channel's; was: silent so far."""
+        states, latest = self._live.states, np.maximum.at
+        last_ms, stands_ms, since_ms = (np.full(len(was), NEVER) for _ in range(3))
+        latest(last_ms, meter, states.last_ms[slots])
+        latest(stands_ms, meter, states.last_ms[slots] + states.hold_ms[slots])
+        latest(since_ms, meter, np.maximum(states.last_ms[slots], self._since_ms) + states.hold_ms[slots])
+        return last_ms, self._now_ms() - np.where(was, stands_ms, since_ms) > SILENT_AFTER_MS
 
     def _turned(self, site: Site, meter: str, known: Watched, silent: bool, last_ms: int) -> None:
         data = {"site": _site(site), "meter": meter, "last_seen_ms": last_ms}

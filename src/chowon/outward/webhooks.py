@@ -29,7 +29,7 @@ from chowon.outward.http_post import post
 
 MOST_WAITING: Final = 200
 """Events that may wait for one address; then the oldest go, and are counted."""
-ATTEMPTS: Final = 12
+ATTEMPTS: Final = 13
 """At pauses of 1, 2, 4 … s about an hour; then the event is given up."""
 LONGEST_PAUSE_S: Final = 1800.0
 SHOWN: Final = 20

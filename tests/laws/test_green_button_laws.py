@@ -88,7 +88,7 @@ def test_the_feed_has_the_links_and_fixed_values_that_readers_of_green_button_lo
         for rel in ("self", "up", "related")
     }
     assert len(set(links["self"])) == len(entries) == len(links["up"])
-    assert {href for href in links["related"]} <= set(links["self"]) | set(links["up"])
+    assert set(links["related"]) <= set(links["self"]) | set(links["up"])
     kinds = [child.tag.removeprefix(ESPI) for e in entries for child in e.find(f"{ATOM}content")]
     assert kinds[:3] == ["UsagePoint", "MeterReading", "ReadingType"]
     assert set(kinds[3:]) == {"IntervalBlock"}

@@ -90,7 +90,7 @@ async def test_a_tier_is_told_once_over_restarts_and_when_it_was_reached_while_n
     assert await scene.look() == []
     scene.use_kwh(201)
     assert await scene.look() == ["tier.reached"]
-    kind, data = scene.told[-1]
+    _, data = scene.told[-1]
     assert (data["tier"], data["tiers"], data["site"]["key"]) == (2, 3, "home")
     assert data["energy_price"] == "214.6"
     assert data["kwh"] == 201

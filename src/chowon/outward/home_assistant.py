@@ -105,11 +105,6 @@ def node(site: Site) -> str:
     return f"chowon_{site.key.replace('.', 'X')}"  # keys have no capital letters
 
 
-def sensors(tiers: bool) -> tuple[Sensor, ...]:
-    """The sensors of a site. tiers: whether its tariff has any."""
-    return tuple(s for s in SENSORS if tiers or not s.of_tiers)
-
-
 def discovery(
     site: Site, sensor: Sensor, currency: str, places: Places, language: Language, version: str
 ) -> bytes:

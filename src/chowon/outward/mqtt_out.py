@@ -142,17 +142,14 @@ class Outbound:
         client = self._fresh_client()
         try:
             await asyncio.to_thread(client.connect, settings.host, settings.port, settings.keepalive_s)
-        except OSError as error:
-            self._told(
-                f"the broker at {settings.host}:{settings.port} does not answer: {error.strerror or error}"
-            )
-            return
-        self._client = client
-        client.loop_start()
-        try:
+            self._client = client
+            client.loop_start()
             if not self._stopping.is_set():
                 await self._publishing()
             await self._goodbye(client)
+        except OSError as error:
+            where = f"{settings.host}:{settings.port}"
+            self._told(f"the broker at {where} does not answer: {error.strerror or error}")
         finally:
             self._client, self.connected = None, False
             await _ended(client)
@@ -187,7 +184,7 @@ class Outbound:
             self._waiting.setdefault(topic, message)
         self._sent.clear()
 
-    def _fresh_client(self) -> Client:
+    def _fresh_client(self) -> "_Quiet":
         settings = self._settings
         name = f"chowon-out-{secrets.token_hex(4)}"
         client = _Quiet(CallbackAPIVersion.VERSION2, client_id=name, reconnect_on_failure=False)
@@ -253,7 +250,7 @@ class Outbound:
         self.problem = problem
 
 
-async def _ended(client: Client) -> None:
+async def _ended(client: "_Quiet") -> None:
     """Ends the client's thread; a broker that no longer reads is hung up on."""
     client.disconnect()
     ending = asyncio.create_task(asyncio.to_thread(client.loop_stop))
@@ -262,6 +259,8 @@ async def _ended(client: Client) -> None:
         with contextlib.suppress(OSError):
             cast("socket.socket", connection).shutdown(socket.SHUT_RDWR)
     await ending
+    client.on_connect = client.on_disconnect = client.on_publish = None  # they hold the client, and it
+    client.on_broken = lambda _: None  # closes its last sockets when nobody holds it any more
 
 
 class _Quiet(Client):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -171,8 +171,23 @@ def _health(where: str, health: dict[str, object]) -> Iterator[Finding]:
         yield Finding("server", "well", f"chowon {health.get('version')} at {where} takes readings in")
     else:
         yield Finding("server", "wrong", f"{where} does not take readings in: {json.dumps(health)[:400]}")
+    yield from _outward(health.get("outward") or {})
     rejected = health.get("rejected_readings")
     if rejected:
         yield Finding(
             "readings", "look", f"{rejected} were refused; {where}/api/v1/health says which and why"
         )
+
+
+def _outward(outward: Any) -> Iterator[Finding]:
+    """What others should get and do not."""
+    mqtt = outward.get("mqtt")
+    if mqtt is not None and mqtt["problem"] is not None:
+        yield Finding("publishing", "look", mqtt["problem"])
+    for hook in outward.get("webhooks", ()):
+        latest = hook["deliveries"][:1]
+        if latest and latest[0]["problem"] is not None:
+            said = (
+                f"{latest[0]['event']} was not taken: {latest[0]['problem']}; {hook['waiting']} events wait"
+            )
+            yield Finding(f"webhook {hook['address']}", "look", said)

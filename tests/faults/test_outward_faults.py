@@ -120,6 +120,20 @@ async def test_more_topics_than_there_may_be_are_dropped_and_counted():
     assert (out.stats().waiting, out.stats().dropped, out.stats().replaced) == (MOST_TOPICS, 3, 1)
 
 
+@pytest.mark.parametrize("retain", [True, False])
+async def test_of_two_messages_that_were_lost_on_the_way_the_newer_one_goes_out_again(retain):
+    async with pretending(b"\x20\x02\x00\x00") as (address, connections), outbound(address) as out:
+        for value in (b"old", b"new"):  # taken, never acknowledged
+            await until(lambda: out.connected)
+            out.put("t/x", Message(value, 1, retain))
+            await until(lambda value=value: ("t/x", Message(value, 1, retain)) in out._sent.values())
+        before = len(connections)
+        await until(lambda: len(connections) > before + 1)
+        held = [m for t, m in (*out._waiting.items(), *out._sent.values()) if t == "t/x"]
+        assert held[-1].payload == b"new"
+        assert b"old" not in {m.payload for m in held}
+
+
 @needs_mosquitto
 async def test_the_last_value_of_each_topic_wins_over_a_broker_that_was_away(tmp_path):
     port = free_port()

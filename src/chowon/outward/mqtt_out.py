@@ -25,7 +25,7 @@ from chowon.ingest.back_off import BackOff
 WINDOW: Final = 64
 """Messages handed to the client and not yet sent (QoS 0) or acknowledged (QoS 1)."""
 MOST_TOPICS: Final = 100_000
-"""Topics that may be in use; messages to further ones are dropped and counted."""
+"""Topics that may wait, and that may be retained; messages to further ones are dropped and counted."""
 ONLINE: Final = b"online"
 OFFLINE: Final = b"offline"
 _GOODBYE_S: Final = 2.0
@@ -99,7 +99,7 @@ class Outbound:
         """Publish this as soon as the broker takes it, in place of what waits for the topic."""
         if topic in self._waiting:
             self.replaced += 1
-        elif topic not in self._retained and len(self._waiting) + len(self._retained) >= MOST_TOPICS:
+        elif topic not in self._retained and MOST_TOPICS in (len(self._waiting), len(self._retained)):
             self.dropped += 1
             return
         self._waiting[topic] = message
@@ -180,7 +180,7 @@ class Outbound:
 
     def _recall(self) -> None:
         """What was with the client goes out again, unless something newer waits."""
-        for topic, message in self._sent.values():
+        for topic, message in reversed(self._sent.values()):  # the newest of a topic first
             self._waiting.setdefault(topic, message)
         self._sent.clear()
 

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from chowon.config import Config
 from chowon.domain.bill import Prepared
 from chowon.domain.clock import local_day, period_of
-from chowon.domain.sites import UNPLACED, Site
+from chowon.domain.sites import Site
 from chowon.errors import BadInput, Misconfigured, NotFound
 from chowon.ingest.broker import Address
 from chowon.ingest.talking import Talking
@@ -32,9 +32,8 @@ from chowon.outward.rounds import Rounds
 from chowon.outward.totals import Past, Totals
 from chowon.outward.watcher import Watcher
 from chowon.outward.webhooks import Event, HookSettings, HookStats, Webhook
-from chowon.ports import SiteBook
 
-SITES_EVERY_S: Final = 5.0
+SITES_EVERY_S: Final = 1.0
 """How soon a new, changed or removed site shows"""
 WATCH_EVERY_S: Final = 5.0
 _Round: TypeAlias = Callable[[Sequence[Site]], Awaitable[None]]
@@ -60,13 +59,12 @@ class Outward:
         config: Config,
         live: Live,
         history: Past,
-        book: SiteBook,
         talking: Talking,
         pricing: Pricing,
         now_ms: Callable[[], int],
     ) -> None:
         """Errors: Misconfigured: something is to be published, but MQTT is off."""
-        self._config, self._live, self._history, self._book = config, live, history, book
+        self._config, self._live, self._history = config, live, history
         self._pricing, self._now_ms = pricing, now_ms
         self._memo = Memo(config.data.folder)
         self._publishes = config.home_assistant.enabled or config.mirror.enabled
@@ -89,6 +87,8 @@ class Outward:
         """topics that need no site"""
         self._wanted: set[str] = set()
         self._withdrawn: set[str] = set()
+        self._forgotten = False
+        """whether the broker forgot something that is still noted in the file"""
         self._seen, self._stopping = asyncio.Event(), asyncio.Event()
 
     def state(self) -> OutwardState:
@@ -156,9 +156,13 @@ class Outward:
         await self._rounds.again(every_s, lambda: work(self._sites))
 
     async def _look(self) -> None:
-        """Read the sites; note where things will be published, withdraw what is wanted no more."""
-        found = await asyncio.to_thread(self._book.sites)
-        sites = tuple(site for site in found if not site.key.startswith(UNPLACED))
+        """Note where things will be published before they are; withdraw what is wanted no more."""
+        sites = self._live.sites()
+        if sites == self._sites and self._seen.is_set():
+            if self._forgotten:
+                self._forgotten = False
+                await self._memo.save()
+            return
         wanted = set(self._always)
         for part in (self._mirror, self._announcer):
             wanted |= part.topics(sites) if part is not None else set()
@@ -186,6 +190,7 @@ class Outward:
         if topic not in self._wanted and topic in noted.topics:
             noted.topics.remove(topic)
             self._withdrawn.discard(topic)
+            self._forgotten = True
         if not noted.topics and not self._publishes and self._out is not None:
             self._out.close()
 

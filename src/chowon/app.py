@@ -101,7 +101,14 @@ async def _serve(
             store.journal, live.on_durable, QueueLimits(max_readings=config.ingest.queue_readings)
         )
         door = _door(config, store, pipeline)
-        outward = Outward(config, live, store.history, door.naming.talking, pricing, now_ms)
+        outward = Outward(
+            config,
+            live,
+            store.history,
+            door.naming.talking,
+            lambda site, period, _: pricing(site, period).prepared,
+            now_ms,
+        )
         async with _background(pipeline.run(), pipeline.close), _background(live.run()):
             sealing = _Sealing(Sealer(store), config.data.seal_every_s, now_ms)
             asked = Sources(

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from chowon.config import Config
 from chowon.domain.bill import Prepared
-from chowon.domain.clock import local_day, period_of
+from chowon.domain.clock import Period, local_day, period_of
 from chowon.domain.sites import Site
 from chowon.errors import BadInput, Misconfigured, NotFound
 from chowon.ingest.broker import Address
@@ -22,7 +22,7 @@ from chowon.ingest.talking import Talking
 from chowon.jobs.measured import measured
 from chowon.jobs.statement import Statement, statement
 from chowon.jobs.unmeasured import outlook
-from chowon.live.service import Live, Pricing
+from chowon.live.service import Live
 from chowon.outward.announcer import Announcer
 from chowon.outward.home_assistant import Places
 from chowon.outward.memo import Memo
@@ -60,12 +60,15 @@ class Outward:
         live: Live,
         history: Past,
         talking: Talking,
-        pricing: Pricing,
+        prepared: Callable[[Site, Period, int], Prepared],
         now_ms: Callable[[], int],
     ) -> None:
-        """Errors: Misconfigured: something is to be published, but MQTT is off."""
+        """prepared: (site, period, now) → its tariff with all that is known; asked in threads.
+
+        Errors: Misconfigured: something is to be published, but MQTT is off.
+        """
         self._config, self._live, self._history = config, live, history
-        self._pricing, self._now_ms = pricing, now_ms
+        self._prepared, self._now_ms = prepared, now_ms
         self._memo = Memo(config.data.folder)
         self._publishes = config.home_assistant.enabled or config.mirror.enabled
         if self._publishes and config.mqtt.broker == "off":
@@ -205,17 +208,16 @@ class Outward:
 
     def _forecast(self, site: Site, now_ms: int) -> Decimal | None:
         try:
-            prepared = self._prepared(site, local_day(now_ms, _zone(site)))
+            period = period_of(local_day(now_ms, _zone(site)), site.reading_day)
+            prepared = self._prepared(site, period, now_ms)
             ahead = outlook(site, prepared, measured(self._history, site, prepared), now_ms)
         except (BadInput, NotFound):
             return None  # its tariff cannot be used, which the live loop has told
         return None if ahead is None else ahead.total
 
     def _statement(self, site: Site, day: date, now_ms: int) -> Statement:
-        return statement(self._history, site, self._prepared(site, day), now_ms)
-
-    def _prepared(self, site: Site, day: date) -> Prepared:
-        return self._pricing(site, period_of(day, site.reading_day)).prepared
+        prepared = self._prepared(site, period_of(day, site.reading_day), now_ms)
+        return statement(self._history, site, prepared, now_ms)
 
 
 @dataclass(frozen=True, slots=True)

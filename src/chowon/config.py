@@ -214,7 +214,8 @@ class Loaded:
             if name in _SECRET:
                 shown = "(set)" if value and values is not None else "(not set)"
             else:
-                shown = ", ".join(value) if isinstance(value, tuple) else str(value)
+                words = isinstance(value, tuple) and value and all(isinstance(one, str) for one in value)
+                shown = ", ".join(value) if words else str(value)
             yield Explained(key, shown, self.origins.get(key, "default"), field.description or "")
 
 

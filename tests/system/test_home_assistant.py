@@ -151,7 +151,10 @@ def test_with_the_embedded_broker_it_works_the_same(tmp_path):
             eventually(lambda: home.value(IMPORT) == 0.1)
             assert home.objections == []
         health = server.get("/health")
-        assert health["rejected_payloads"] == health["rejected_readings"] == 0  # nothing of ours came back
+        assert health["rejected_payloads"] == health["rejected_readings"] == 0
+        # where chowon reads what devices announce of themselves, it is no device of its own
+        status, devices = server.ask("/api/v1/devices")
+        assert status == 404 or devices["talking"] == []
         assert server.stopped() == 0
 
 

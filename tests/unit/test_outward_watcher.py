@@ -10,7 +10,7 @@ from chowon.domain.bill import prepare
 from chowon.domain.clock import period_of
 from chowon.domain.readings import Readings
 from chowon.domain.sites import Channel, ChannelKey
-from chowon.errors import StoreUnavailable, UsageInvalid
+from chowon.errors import NotFound, StoreUnavailable, UsageInvalid
 from chowon.ingest.talking import HeardDevice
 from chowon.jobs.statement import statement
 from chowon.live.service import Live
@@ -144,6 +144,18 @@ async def test_meters_are_not_silent_because_the_server_was_down(scene):
     assert await scene.look() == []
     scene.house.now_ms += 3_600_000
     await scene.start()
+    assert await scene.look() == []
+    scene.house.now_ms += SILENT_AFTER_MS + MAIN.hold_ms + 1
+    assert await scene.look() == ["meter.silent"]
+
+
+async def test_a_silent_meter_is_told_where_the_tariff_cannot_be_used_too(scene):
+    def unusable(site, period):
+        raise NotFound("no such tariff")
+
+    scene.house.live._pricing = unusable
+    await scene.start()
+    scene.house.measure(100)
     assert await scene.look() == []
     scene.house.now_ms += SILENT_AFTER_MS + MAIN.hold_ms + 1
     assert await scene.look() == ["meter.silent"]

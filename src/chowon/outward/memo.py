@@ -19,8 +19,8 @@ _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 class Watched(msgspec.Struct, forbid_unknown_fields=False):
     """What was told of a site by webhooks."""
 
-    period: str
-    """First day of the billing period, ISO"""
+    period: str | None = None
+    """First day of the billing period, ISO; None while the site could not be read"""
     tier: int | None = None
     silent: list[str] = msgspec.field(default_factory=list)
     """Meters that were told to be silent"""

@@ -56,23 +56,21 @@ class Watcher:
     async def round(self, sites: Sequence[Site]) -> None:
         """Tell what happened since the last round."""
         noted = self._memo.noted
-        first, noted.watched = noted.watched is None, noted.watched or {}
+        first, watched = noted.watched is None, noted.watched or {}
+        noted.watched = {site.key: watched.get(site.key) or Watched() for site in sites}
         self._found(sites)
         self._silences(sites, noted.watched)
         for site in sites:
             now = await now_of(self._live, site)
             if now is not None:
-                await self._site(site, now, noted.watched, first)
+                await self._site(site, now, noted.watched[site.key], first)
             await asyncio.sleep(0)  # the live sockets come first
-        for gone in noted.watched.keys() - {site.key for site in sites}:
-            del noted.watched[gone]
         await self._memo.save()
 
-    async def _site(self, site: Site, now: Now, watched: dict[str, Watched], first: bool) -> None:
-        known = watched.get(site.key)
-        if known is None:
-            tier = now.tier.index if now.tier is not None and first else None
-            watched[site.key] = known = Watched(now.period.start, tier)
+    async def _site(self, site: Site, now: Now, known: Watched, first: bool) -> None:
+        if known.period is None:
+            known.period = now.period.start
+            known.tier = now.tier.index if now.tier is not None and first else None
         if known.period < now.period.start:
             settled = now.time_ms - now.period.from_ms >= SETTLED_MS
             if not settled or not await self._closed(site, known.period):
@@ -117,13 +115,12 @@ class Watcher:
             slots = self._live.states.slots([channel.id for _, channel in channels])
         except KeyError:
             return  # the live loop has not heard of them yet
-        was = np.array([site in watched and name in watched[site].silent for site, name in names], np.bool_)
+        was = np.array([name in watched[site].silent for site, name in names], np.bool_)
         last_ms, silent = self._heard(meter, slots, was)
         by_key = {site.key: site for site in sites}
         for n in np.flatnonzero((last_ms != NEVER) & (silent != was)).tolist():
             key, name = names[n]
-            if key in watched:
-                self._turned(by_key[key], name, watched[key], bool(silent[n]), int(last_ms[n]))
+            self._turned(by_key[key], name, watched[key], bool(silent[n]), int(last_ms[n]))
 
     def _heard(self, meter: I64, slots: I64, was: Bools) -> tuple[I64, Bools]:
         """(newest reading, whether silent) of each meter, (n,). meter: each channel's; was: silent so far."""
@@ -154,11 +151,13 @@ class Watcher:
             f"~{device.family}/{device.device}": {"family": device.family, "device": device.device}
             for device in self._talking.devices()
         }
-        fresh = [name for name in told if name not in set(noted.heard or ())]
+        before = noted.heard or []
+        known = set(before)
+        fresh = [name for name in told if name not in known][: MOST_HEARD - len(before)]
         for name in fresh if noted.heard is not None else ():
-            if len(noted.heard or ()) < MOST_HEARD:
-                self._tell(Event("device.found", self._now_ms(), told[name]))
-        noted.heard = ((noted.heard or []) + fresh)[:MOST_HEARD]
+            self._tell(Event("device.found", self._now_ms(), told[name]))
+        if fresh or noted.heard is None:
+            noted.heard = before + fresh
 
 
 def _site(site: Site) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from tests.home_assistant import HomeAssistant
 from tests.system.programs import ask, eventually, serve
 
 TIMEOUT_S = 30
+HELD_UP_S = 20
+"""A busy machine is quicker than this, and whoever waits for a hanging peer is not."""
 
 
 @asynccontextmanager
@@ -100,7 +102,7 @@ async def test_a_broker_that_hangs_holds_up_nothing_and_what_waits_stays_bounded
         began_s = time.perf_counter()
         for n in range(20_000):
             out.put(f"t/{n % 100}", Message(b"%d" % n, n % 2, retain=False))
-        assert time.perf_counter() - began_s < 5
+        assert time.perf_counter() - began_s < HELD_UP_S
         assert out.stats().waiting == 100
         assert out.stats().replaced == 19_900
         assert len(out._sent) <= WINDOW
@@ -188,10 +190,10 @@ def test_a_hanging_broker_and_a_hanging_webhook_slow_neither_readings_nor_answer
                 assert server.post(json.dumps({"readings": readings}).encode())[0] == 200
                 slowest_s = max(slowest_s, time.perf_counter() - began_s)
             assert server.get("/health")["queue"]["accepted_readings"] == 2000
-            assert slowest_s < 5
+            assert slowest_s < HELD_UP_S
             eventually(lambda: server.get("/health")["outward"]["mqtt"]["waiting"] > 200)
             began_s = time.perf_counter()
             assert ask(f"{server.http}/api/v1/sites/1/now")[0] == 200
-            assert time.perf_counter() - began_s < 5
+            assert time.perf_counter() - began_s < HELD_UP_S
             assert server.get("/health")["outward"]["failed_rounds"] == 0
             assert server.stopped() == 0

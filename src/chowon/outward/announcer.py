@@ -44,6 +44,8 @@ class Announcer:
         self._forecasts: dict[int, tuple[int, Decimal | None]] = {}
         self._currency: dict[int, str] = {}
         self._tiers: dict[int, bool] = {}
+        self._announced: dict[int, tuple[Site, str | None, bool | None]] = {}
+        """by site: what decided about its sensors when they were announced last"""
         self._said: dict[str, bytes] = {}
 
     def topics(self, sites: Sequence[Site]) -> set[str]:
@@ -56,8 +58,7 @@ class Announcer:
         for site in sites:
             now = await now_of(self._live, site)
             self._learn(site, now)
-            for sensor in SENSORS:
-                self._say(self._places.config(site, sensor), self._config(site, sensor))
+            self._announce(site)
             _, forecast = self._forecasts.get(site.id, (0, None))
             self._say(self._places.state(site), state(now, self._counted.get(site.key), forecast))
             await asyncio.sleep(0)  # the live sockets come first
@@ -81,6 +82,7 @@ class Announcer:
     def forget(self, topic: str) -> None:
         """The topic was cleared: what comes next is news again."""
         self._said.pop(topic, None)
+        self._announced.clear()
 
     async def _expect(self, site: Site) -> None:
         now_ms = self._now_ms()
@@ -95,6 +97,14 @@ class Announcer:
             self._currency[site.id] = now.currency
             if now.no_cost is None:
                 self._tiers[site.id] = now.tier is not None
+
+    def _announce(self, site: Site) -> None:
+        """Say what changed of the site's sensors."""
+        decided = site, self._currency.get(site.id), self._tiers.get(site.id)
+        if self._announced.get(site.id) != decided:
+            self._announced[site.id] = decided
+            for sensor in SENSORS:
+                self._say(self._places.config(site, sensor), self._config(site, sensor))
 
     def _config(self, site: Site, sensor: Sensor) -> bytes | None:
         """The discovery message; empty for a sensor that the site does not have, None while that is open."""

@@ -92,18 +92,19 @@ def test_the_expected_bill_is_the_one_of_the_api(tmp_path):
     """Two hours at 1 kW, in a period that began days ago."""
     today = datetime.now(ZoneInfo("Asia/Seoul")).day
     where = QUICK | {"CHOWON_DEFAULTS__READING_DAY": "15" if today <= 3 else "1"}
-    with mosquitto(tmp_path) as broker, HomeAssistant(broker) as home:
-        with external(tmp_path / "data", broker.port, **where) as server:
-            server.ready()
-            at_ms = now_ms()
-            readings = [
-                {"site": "home", "time": at_ms - 10_000 * n, "power_w": 1000} for n in range(720, -1, -1)
-            ]
-            assert server.post(json.dumps({"readings": readings}).encode())[0] == 200
-            eventually(lambda: home.value("chowon_home_forecast"))
-            said = server.get("/sites/1/bill")["outlook"]["total"]
-            assert home.value("chowon_home_forecast") == pytest.approx(float(said), rel=0.05)
-            assert home.value("chowon_home_forecast") > home.value("chowon_home_cost")
+    with (
+        mosquitto(tmp_path) as broker,
+        HomeAssistant(broker) as home,
+        external(tmp_path / "data", broker.port, **where) as server,
+    ):
+        server.ready()
+        at_ms = now_ms()
+        readings = [{"site": "home", "time": at_ms - 10_000 * n, "power_w": 1000} for n in range(720, -1, -1)]
+        assert server.post(json.dumps({"readings": readings}).encode())[0] == 200
+        eventually(lambda: home.value("chowon_home_forecast"))
+        said = server.get("/sites/1/bill")["outlook"]["total"]
+        assert home.value("chowon_home_forecast") == pytest.approx(float(said), rel=0.05)
+        assert home.value("chowon_home_forecast") > home.value("chowon_home_cost")
 
 
 def test_after_a_restart_of_the_broker_everything_is_there_again(tmp_path):

@@ -34,6 +34,7 @@ from chowon.jobs.seal import Sealer
 from chowon.live.service import Live, Priced
 from chowon.meters.decoded import Envelope
 from chowon.meters.prometheus_write import ForeignMetric, PrometheusWrite
+from chowon.outward.service import Outward
 from chowon.registry import TariffBook
 from chowon.store.catalog.sites import SiteDefaults
 from chowon.store.opening import Store, open_store
@@ -97,6 +98,7 @@ async def _serve(
             store.journal, live.on_durable, QueueLimits(max_readings=config.ingest.queue_readings)
         )
         door = door_of(config, store, pipeline)
+        outward = Outward(config, live, store.history, door.naming.talking, billing.prepared, now_ms)
         async with background(pipeline.run(), pipeline.close), background(live.run()):
             sealing = _Sealing(Sealer(store), config.data.seal_every_s, now_ms)
             asked = sources_of(config, store, door, now_ms)
@@ -105,6 +107,7 @@ async def _serve(
                 background(asked.run()),
                 mqtt_intake(config, door, now_ms) as mqtt,
                 enertalk_intake(config, door, now_ms) as enertalk,
+                background(outward.run(None if mqtt is None else mqtt.address), outward.close),
             ):
 
                 def pulse() -> Pulse:
@@ -115,6 +118,7 @@ async def _serve(
                         None if enertalk is None else enertalk.stats(),
                         sealing.problem,
                         asked.states(),
+                        outward.state(),
                     )
 
                 parts = Parts(

@@ -192,6 +192,7 @@ def _health(where: str, health: dict[str, Any]) -> Iterator[Finding]:
         yield _enertalk(health["enertalk"], health["time_ms"])
     for source in health.get("sources", ()):
         yield _source(source, health["time_ms"])
+    yield from _outward(health.get("outward") or {})
     rejected = health.get("rejected_readings")
     if rejected:
         yield Finding(
@@ -219,3 +220,17 @@ def _enertalk(door: dict[str, Any], now_ms: int) -> Finding:
     heard = "no frame of a meter" if newest is None else f"{newest['device']} is silent"
     trouble = f"; last trouble: {door['last_problem']}" if door["last_problem"] else ""
     return Finding("enertalk", "look", f"{heard}{trouble}; docs/how-to/enertalk.md says what to check")
+
+
+def _outward(outward: Any) -> Iterator[Finding]:
+    """What others should get and do not."""
+    mqtt = outward.get("mqtt")
+    if mqtt is not None and mqtt["problem"] is not None:
+        yield Finding("publishing", "look", mqtt["problem"])
+    for hook in outward.get("webhooks", ()):
+        latest = hook["deliveries"][:1]
+        if latest and latest[0]["problem"] is not None:
+            said = (
+                f"{latest[0]['event']} was not taken: {latest[0]['problem']}; {hook['waiting']} events wait"
+            )
+            yield Finding(f"webhook {hook['address']}", "look", said)

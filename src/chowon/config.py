@@ -10,15 +10,32 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Final, Literal, get_args
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from chowon.errors import Misconfigured, shortened
 
 ENV_PREFIX = "CHOWON_"
-_SECRET = ("token", "password")
+_SECRET = ("token", "password", "secret", "url")
+"""Never shown: the address of a webhook often holds a key of its own."""
+WebhookEvent = Literal["tier.reached", "meter.silent", "meter.back", "period.closed", "device.found"]
+
+
+_TOPIC: Final = r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$"
+_READ_HERE: Final = "chowon/v1"
+"""Where meters publish: what chowon says itself must not come back as a reading."""
+
+
+def _not_read_here(topic: str) -> str:
+    if f"{topic}/".startswith(f"{_READ_HERE}/"):
+        raise ValueError(f"meters publish below {_READ_HERE}; choose another topic")
+    return topic
+
+
+_Topic = Annotated[str, Field(pattern=_TOPIC), AfterValidator(_not_read_here)]
 
 
 class _Section(BaseModel):
@@ -149,6 +166,64 @@ class DefaultsSection(_Section):
         return name
 
 
+class HomeAssistantSection(_Section):
+    """[home_assistant] sensors for Home Assistant, by MQTT discovery"""
+
+    enabled: bool = Field(False, description="announce every site's sensors to Home Assistant")
+    discovery_topic: _Topic = Field(
+        "homeassistant", description="the discovery prefix that Home Assistant listens to"
+    )
+    topic: _Topic = Field("chowon/ha", description="where the sensors' values are published")
+    language: Literal["ko", "en"] = Field("ko", description="language of the sensors' names")
+    every_s: float = Field(5, ge=0.1, description="least seconds between two messages of a site")
+    counters_every_s: float = Field(
+        60, ge=0.5, description="seconds between two looks at the lifetime energy counters"
+    )
+
+
+class MirrorSection(_Section):
+    """[mirror] live values by MQTT"""
+
+    enabled: bool = Field(False, description="publish what GET /now answers, for every site")
+    topic: _Topic = Field("chowon/out", description="in front of <site>/now")
+    every_s: float = Field(1, ge=0.1, description="least seconds between two messages of a site")
+    qos: Literal[0, 1] = Field(0, description="1: the broker acknowledges each message")
+    retain: bool = Field(True, description="whoever subscribes gets the last value at once")
+
+    @field_validator("qos", mode="before")
+    @classmethod
+    def _number(cls, qos: object) -> object:
+        return int(qos) if isinstance(qos, str) and qos in ("0", "1") else qos
+
+
+class WebhookSection(_Section):
+    """[[webhook]] an address that is told when something happens; as many as you like"""
+
+    url: str = Field(description="http:// or https:// address that gets a POST")
+    secret: str | None = Field(
+        None, min_length=16, description="key that signs each message (HMAC-SHA256, Standard Webhooks)"
+    )
+    events: tuple[WebhookEvent, ...] = Field(
+        get_args(WebhookEvent), min_length=1, description="which events it is told"
+    )
+    timeout_s: float = Field(10, gt=0, le=120, description="seconds that it may take to answer")
+
+    @field_validator("url")
+    @classmethod
+    def _reachable(cls, url: str) -> str:
+        expected = "expected an address such as https://example.org/hook"
+        try:
+            parts = urlsplit(url)
+            known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            raise ValueError(expected) from None
+        if not known or not url.isascii() or not url.isprintable() or " " in url:
+            raise ValueError(expected)
+        if "@" in parts.netloc or parts.fragment:
+            raise ValueError("no user name, password or #fragment may stand in it; set a secret instead")
+        return url
+
+
 class Config(_Section):
     """All settings."""
 
@@ -160,6 +235,9 @@ class Config(_Section):
     prometheus: PrometheusSection = PrometheusSection()  # type: ignore[call-arg]
     discovery: DiscoverySection = DiscoverySection()  # type: ignore[call-arg]
     defaults: DefaultsSection = DefaultsSection()  # type: ignore[call-arg]
+    home_assistant: HomeAssistantSection = HomeAssistantSection()  # type: ignore[call-arg]
+    mirror: MirrorSection = MirrorSection()  # type: ignore[call-arg]
+    webhook: tuple[WebhookSection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,13 +260,26 @@ class Loaded:
 
     def explain(self) -> Iterator[Explained]:
         """Every setting with value, origin and meaning; secrets are shown as set or not."""
-        for section_name, section in Config.model_fields.items():
-            values = getattr(self.config, section_name)
-            assert section.annotation is not None
-            for name, field in section.annotation.model_fields.items():
-                key, value = f"{section_name}.{name}", getattr(values, name)
-                shown = ("(set)" if value else "(not set)") if name in _SECRET else str(value)
-                yield Explained(key, shown, self.origins.get(key, "default"), field.description or "")
+        for section_name in Config.model_fields:
+            found = getattr(self.config, section_name)
+            if not isinstance(found, tuple):
+                yield from self._section(section_name, type(found), found)
+                continue
+            if not found:
+                yield from self._section(f"{section_name}[]", _model(section_name), None)
+            for n, one in enumerate(found):
+                yield from self._section(f"{section_name}[{n}]", type(one), one)
+
+    def _section(self, where: str, model: type[BaseModel], values: BaseModel | None) -> Iterator[Explained]:
+        for name, field in model.model_fields.items():
+            key = f"{where}.{name}"
+            value = field.get_default() if values is None else getattr(values, name)
+            if name in _SECRET:
+                shown = "(set)" if value and values is not None else "(not set)"
+            else:
+                words = isinstance(value, tuple) and value and all(isinstance(one, str) for one in value)
+                shown = ", ".join(value) if words else str(value)
+            yield Explained(key, shown, self.origins.get(key, "default"), field.description or "")
 
 
 def load(
@@ -200,10 +291,14 @@ def load(
 
     Errors: Misconfigured, with every problem at once: file, key, what is expected.
     """
-    tree: dict[str, dict[str, Any]] = {}
+    tree: dict[str, Any] = {}
     origins: dict[str, str] = {}
     if file is not None:
         for section, values in _read(file).items():
+            if section in _LISTS:
+                tree[section] = values
+                origins |= _list_origins(section, values, str(file))
+                continue
             if not isinstance(values, dict):
                 raise Misconfigured(f"{file}: {section} must stand in a section such as [server]")
             for key, value in values.items():
@@ -211,6 +306,8 @@ def load(
                 origins[f"{section}.{key}"] = str(file)
     for variable, text in environ.items():
         section, _, key = variable.removeprefix(ENV_PREFIX).lower().partition("__")
+        if variable.startswith(ENV_PREFIX) and section in _LISTS:
+            raise Misconfigured(f"{variable}: [[{section}]] stands in the settings file only")
         if variable.startswith(ENV_PREFIX) and key:
             tree.setdefault(section, {})[key] = text
             origins[f"{section}.{key}"] = variable
@@ -226,6 +323,24 @@ def load(
         raise Misconfigured("\n".join(["configuration:", *problems])) from error
 
 
+_LISTS: Final = tuple(name for name, field in Config.model_fields.items() if field.default == ())
+
+
+def _model(section: str) -> type[BaseModel]:
+    """What stands in a section, or in each table of a list of sections."""
+    annotation = Config.model_fields[section].annotation
+    found = get_args(annotation)[0] if section in _LISTS else annotation
+    assert isinstance(found, type)
+    assert issubclass(found, BaseModel)
+    return found
+
+
+def _list_origins(section: str, values: object, origin: str) -> dict[str, str]:
+    if not isinstance(values, list) or not all(isinstance(one, dict) for one in values):
+        raise Misconfigured(f"{origin}: write each {section} as a table of its own under [[{section}]]")
+    return {f"{section}[{n}].{key}": origin for n, one in enumerate(values) for key in one}
+
+
 def _read(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text("utf-8"))
@@ -237,17 +352,20 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _said(error: Any, origins: Mapping[str, str]) -> str:
     path = [str(p) for p in error["loc"]]
+    if path[0] in _LISTS and len(path) > 1:
+        path[:2] = [f"{path[0]}[{path[1]}]"]
     where = ".".join(path)
     origin = origins.get(where) or next((o for k, o in origins.items() if k.startswith(where)), "")
     if error["type"] != "extra_forbidden":
-        found = "a secret" if path[-1] in _SECRET else shortened(error.get("input"))
+        found = "a secret" if set(_SECRET).intersection(path) else shortened(error.get("input"))
+        if error["type"] == "missing":
+            found = "nothing"
         return f"  {where} ({origin}): {error['msg']}; found {found}"
     known = list(Config.model_fields)
     if len(path) > 2:
         known = list(MetricSetting.model_fields)
     elif len(path) > 1:
-        section = Config.model_fields[path[0]].annotation
-        known = list(section.model_fields) if section is not None else []
+        known = list(_model(path[0].partition("[")[0]).model_fields)
     near = difflib.get_close_matches(path[-1], known, 1)
     hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
     return f"  {where} ({origin}): no such setting; {hint}"

@@ -4,6 +4,7 @@ import json
 
 from typer.testing import CliRunner
 
+from chowon import checkup
 from chowon.cli.main import app
 from tests.system.programs import taken_port
 
@@ -61,3 +62,29 @@ def test_something_else_on_our_port_is_found_out(tmp_path, monkeypatch):
         code, parts = doctor("--data", tmp_path)
     assert code == 1
     assert "does not answer as chowon does" in parts["server"][0]["said"]
+
+
+def test_what_does_not_reach_others_is_named_with_the_reason_and_what_does_is_not():
+    hook = {"address": "https://a.example/…", "waiting": 3}
+    failed, fine = ({"event": "tier.reached", "problem": p} for p in ("the address answered 500", None))
+    health = {
+        "healthy": True,
+        "version": "0",
+        "outward": {
+            "mqtt": {"problem": "the broker does not answer"},
+            "webhooks": [
+                hook | {"deliveries": [failed, fine]},
+                hook | {"deliveries": [fine, failed]},
+                hook | {"deliveries": []},
+            ],
+        },
+    }
+    found = [(f.part, f.state, f.said) for f in checkup._health("http://x", health)][1:]
+    assert found == [
+        ("publishing", "look", "the broker does not answer"),
+        (
+            "webhook https://a.example/…",
+            "look",
+            "tier.reached was not taken: the address answered 500; 3 events wait",
+        ),
+    ]

@@ -64,3 +64,55 @@ def test_a_file_that_is_not_settings_says_so(tmp_path, text):
 def test_a_file_that_does_not_exist_says_what_to_do(tmp_path):
     with pytest.raises(Misconfigured, match="--config"):
         load(tmp_path / "none.toml", {})
+
+
+def test_webhooks_are_tables_of_their_own_and_their_addresses_are_never_shown(tmp_path):
+    file = write(
+        tmp_path,
+        '[[webhook]]\nurl = "https://a.example/key-in-path"\nsecret = "0123456789abcdef"\n'
+        '[[webhook]]\nurl = "http://127.0.0.1:9/"\nevents = ["meter.back"]\n',
+    )
+    loaded = load(file, {})
+    first, second = loaded.config.webhook
+    assert len(first.events) == 5
+    assert second.events == ("meter.back",)
+    explained = {e.key: e for e in loaded.explain()}
+    assert explained["webhook[0].url"].value == explained["webhook[0].secret"].value == "(set)"
+    assert explained["webhook[1].secret"].value == "(not set)"
+    assert explained["webhook[1].events"].value == "meter.back"
+    assert explained["webhook[1].events"].origin == str(file)
+    assert explained["webhook[1].timeout_s"].origin == "default"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[[webhook]]\nurl = "ftp://hidden"', r"webhook\[0\].url .*expected an address"),
+        ('[[webhook]]\nurl = "https://me:hidden@x.example/"', "set a secret instead"),
+        ('[[webhook]]\nurl = "https://hidden example/"', "expected an address"),
+        ('[[webhook]]\nurl = "http://[hidden"', "expected an address"),
+        ('[[webhook]]\nurl = "http://x/\\r\\nword: 1"', "expected an address"),
+        ('[[webhook]]\nurl = "http://x/"\nevnts = []', r"webhook\[0\].evnts .*did you mean events"),
+        ('[[webhook]]\nurl = "http://x/"\nsecret = "hidden"', "at least 16 characters"),
+        (
+            '[[webhook]]\nurl = "http://x/"\n[[webhook]]\n',
+            r"webhook\[1\].url .*Field required; found nothing",
+        ),
+        ('[webhook]\nurl = "http://hidden/"', r"\[\[webhook\]\]"),
+        ("webhook = 3", r"\[\[webhook\]\]"),
+        ('[mirror]\ntopic = "chowon/v1/home"', "choose another topic"),
+        ('[mirror]\ntopic = "chowon/#"', "mirror.topic"),
+        ("[mirror]\nqos = 2", "mirror.qos"),
+    ],
+)
+def test_a_wrong_webhook_or_topic_is_told_with_its_place_and_without_what_may_be_secret(tmp_path, text, told):
+    with pytest.raises(Misconfigured, match=told) as error:
+        load(write(tmp_path, text), {})
+    assert "hidden" not in str(error.value)
+
+
+def test_webhooks_do_not_come_from_the_environment(tmp_path):
+    with pytest.raises(Misconfigured, match=r"CHOWON_WEBHOOK__URL: \[\[webhook\]\]"):
+        load(None, {"CHOWON_WEBHOOK__URL": "http://x/"})
+    found = load(None, {"CHOWON_MIRROR__QOS": "1", "CHOWON_HOME_ASSISTANT__ENABLED": "true"}).config
+    assert (found.mirror.qos, found.home_assistant.enabled) == (1, True)

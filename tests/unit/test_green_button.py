@@ -100,3 +100,23 @@ def test_an_import_keeps_the_energy_of_each_interval_and_its_direction(tmp_path)
     assert given == [0.0, 0.0, 37.0, 0.0]
     measured = [float(row["measured_s"]) for row in rows]
     assert measured == pytest.approx([900] * 9, abs=0.002)
+
+
+def test_an_export_is_a_green_button_file_that_another_chowon_takes_in_with_the_same_energy(tmp_path):
+    path = tmp_path / "use.xml"
+    path.write_bytes(FILE.read_bytes())
+    chowon("import", path, "--data", tmp_path / "a")
+    out = tmp_path / "out.xml"
+    done = chowon("export", "--data", tmp_path / "a", "-o", out, "--json")
+    assert (done.exit_code, json.loads(done.stdout)["rows"]) == (0, 10), done.output
+    imported, exported = (
+        s for flow in ("import", "export") for s in parse(out.read_bytes()).series if s.flow == flow
+    )
+    assert imported.milliwh.tolist() == pytest.approx([112_500, 98_250, 0, 401_333, 150_000], abs=30)
+    assert exported.milliwh.tolist() == pytest.approx([0, 0, 37_000, 0, 0], abs=30)
+    assert chowon("import", out, "--data", tmp_path / "b").exit_code == 0
+    again = tmp_path / "again.xml"
+    chowon("export", "--data", tmp_path / "b", "-o", again)
+    for first, second in zip(parse(out.read_bytes()).series, parse(again.read_bytes()).series, strict=True):
+        assert second.start_ms.tolist() == first.start_ms.tolist()
+        assert second.milliwh.tolist() == pytest.approx(first.milliwh.tolist(), abs=30)

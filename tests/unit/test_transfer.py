@@ -97,7 +97,7 @@ def test_a_recording_is_imported_with_its_appliances_as_channels(tmp_path):
         (("export", "--site", "nobody"), "no site"),
         (("export", "--from", "yesterday"), "ISO|neither ms"),
         (("export", "--from", "5", "--to", "5"), "later"),
-        (("export", "-o", "out.doc"), ".csv or .parquet"),
+        (("export", "-o", "out.doc"), ".csv, .parquet or .xml"),
     ],
 )
 def test_wrong_input_ends_with_2_and_says_what_to_do(tmp_path, monkeypatch, capsys, words, told):

@@ -43,6 +43,8 @@ class HealthAnswer(BaseModel):
     sealing_problem: str | None
     sources: list[dict[str, Any]]
     """meters that chowon asks or listens to by itself: how much came, when last, why nothing comes"""
+    outward: dict[str, Any]
+    """what goes to others: the publishing connection, each webhook with its last deliveries"""
     live_clients: int
     failed_live_rounds: int
     """rounds of the live loop that failed; the log says why"""
@@ -70,6 +72,7 @@ async def health(request: Request) -> HealthAnswer:
         enertalk=None if pulse.enertalk is None else asdict(pulse.enertalk),
         sealing_problem=pulse.sealing_problem,
         sources=[asdict(state) for state in pulse.sources],
+        outward=asdict(pulse.outward),
         failed_live_rounds=parts.live.failed_rounds,
         live_clients=parts.live.hub.clients(),
         snapshots_forced=parts.live.hub.snapshots_forced,

@@ -22,6 +22,7 @@ from chowon.jobs.billing import Billing
 from chowon.live.service import Live
 from chowon.meters import prometheus_write
 from chowon.meters.decoded import Decoder
+from chowon.outward.service import OutwardState
 from chowon.ports import DeviceBook, History, PriceBook, RecordBook, SiteBook
 
 SiteId: TypeAlias = Annotated[int, InPath(ge=1, le=2**31 - 1)]
@@ -48,6 +49,8 @@ class Pulse:
     sealing_problem: str | None
     sources: list[SourceState]
     """Meters that chowon asks or listens to by itself"""
+    outward: OutwardState
+    """What goes to others; it does not decide whether chowon is healthy"""
 
     @property
     def healthy(self) -> bool:

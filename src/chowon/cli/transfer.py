@@ -79,7 +79,8 @@ def export(
         Literal["raw", "1min", "15min", "1h", "1day"], typer.Option(help="raw readings or rollups")
     ] = "1h",
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help=".csv or .parquet; left out: CSV to stdout")
+        Path | None,
+        typer.Option("-o", "--output", help=".csv, .parquet or .xml (Green Button); left out: CSV to stdout"),
     ] = None,
     config: ConfigFile = None,
     data: DataFolder = None,
@@ -87,7 +88,9 @@ def export(
 ) -> None:
     """Write readings or rollups of a site to a file. A running server goes on undisturbed."""
     from chowon.api.usage import instant_ms
+    from chowon.ingest.files import GREEN_BUTTON
     from chowon.jobs.export import raw_tables, rollup_tables
+    from chowon.jobs.green_button import green_button
     from chowon.store.opening import open_reader
 
     reader = open_reader(loaded(config, data).config.data.folder)
@@ -100,12 +103,16 @@ def export(
         end_ms = span[1] + 1 if end is None else instant_ms("--to", end)
         if end_ms <= start_ms:
             raise BadInput("--to must be later than --from")
-        tables = (
-            raw_tables(reader.history, found, start_ms, end_ms)
-            if resolution == "raw"
-            else rollup_tables(reader.history, found, start_ms, end_ms, resolution)
-        )
-        rows = _written(tables, output)
+        if output is not None and output.suffix == GREEN_BUTTON:
+            feed, rows = green_button(reader.history, found, start_ms, end_ms, wall_ms())
+            feed.write(output, encoding="utf-8", xml_declaration=True)
+        else:
+            tables = (
+                raw_tables(reader.history, found, start_ms, end_ms)
+                if resolution == "raw"
+                else rollup_tables(reader.history, found, start_ms, end_ms, resolution)
+            )
+            rows = _written(tables, output)
         if output is None:
             note(f"{rows:,} rows")
         else:
@@ -203,7 +210,7 @@ def _written(tables: Iterator[Any], output: Path | None) -> int:
     import pyarrow.parquet as pq
 
     if output is not None and output.suffix not in (".csv", ".parquet"):
-        raise BadInput(f"{output}: expected a name that ends in .csv or .parquet")
+        raise BadInput(f"{output}: expected a name that ends in .csv, .parquet or .xml")
     as_parquet = output is not None and output.suffix == ".parquet"
     rows = 0
     writer: Any = None

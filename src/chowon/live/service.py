@@ -152,6 +152,10 @@ class Live:
             await self._read_book()
             await self._reconcile()
 
+    def sites(self) -> tuple[Site, ...]:
+        """All sites as they were read last."""
+        return tuple(self._sites.values())
+
     async def now(self, site_id: int) -> Now:
         """The site's state at this instant. Errors: NotFound; what pricing says of an unusable tariff."""
         if site_id not in self._windows:

@@ -27,6 +27,8 @@ from chowon.meters.value_template import Path
 
 FAMILY: Final = Family("home-assistant", "ESPHome and others that announce themselves", hold_s=300)
 
+OURS: Final = "chowon"
+"""The origin of what chowon announces itself (outward/home_assistant.py): that is no device"""
 _POWER: Final = {"mW": 0.001, "W": 1.0, "kW": 1e3, "MW": 1e6}
 _ENERGY: Final = {"mWh": 0.001, "Wh": 1.0, "kWh": 1e3, "MWh": 1e6, "GWh": 1e9}
 _REACTIVE: Final = {"mvar": 0.001, "var": 1.0, "VAr": 1.0, "VAR": 1.0, "kvar": 1e3, "kVAr": 1e3}
@@ -59,6 +61,7 @@ _LONG: Final = {
     "cns": "connections",
     "mdl": "model",
     "t": "topic",
+    "o": "origin",
 }
 _SHARED: Final = ("state_topic", "availability", "availability_topic", "device", "~")
 """What a device's message says once for all its components."""
@@ -120,6 +123,9 @@ def discovered(topic: str, payload: bytes) -> Discovery:
     if not payload.strip():
         return Discovery()
     sent = _named(json_object(payload, "a discovery message"))
+    origin = sent.get("origin")
+    if isinstance(origin, Mapping) and origin.get("name") == OURS:
+        return Discovery()
     name = "/".join(levels[2:-1])
     if levels[1] == "sensor":
         return _collected({name: sent})

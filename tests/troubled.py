@@ -79,7 +79,9 @@ class Meter:
 
     def jitter(self, at: int, length: int) -> None:
         self.shown[at : at + length] += self.random.integers(-40_000, 40_000, length)
-        self.shown[at] += 50_000
+        self.shown[at : at + 2] = (
+            self.true[at : at + 2] - self.true[at] + self.shown[at - 1] + [45_000, -45_000]
+        )
         self.note("noise", at - 1, at + length + 1)
 
     def reset(self, at: int) -> None:

@@ -71,6 +71,10 @@ def test_a_month_offline_counts_what_the_counter_advanced_and_nothing_if_it_did_
     assert told(200, 431.5, step_ms=MONTH_MS) == (231.5, [])
 
 
+def test_a_month_offline_makes_no_unit_of_any_fall():
+    assert told(20, 15, step_ms=MONTH_MS) == (0, ["replaced"])
+
+
 def test_a_meter_that_is_read_every_hour_comes_back_from_a_dropout_too():
     assert told(55, 0, 55.2, step_ms=HOUR_MS) == (0.2, ["dropout"])
     assert told(55, 0, 55.2, step_ms=6 * HOUR_MS) == (0.2, ["dropout"])

@@ -280,7 +280,7 @@ def _units(had: int, has: int, most: int) -> int:
     """1 if `has` must be made 1000 times greater to go on from `had`, -1 if smaller, 0 if neither fits."""
     slack = had // UNITS
     for step, made in ((1, has * UNITS), (-1, has // UNITS)):
-        if min(had, made) >= _LEAST_UNITS_MILLIWH and -slack <= made - had <= slack + most:
+        if min(had, made) >= _LEAST_UNITS_MILLIWH and -slack <= made - had <= slack + min(most, had // 10):
             return step
     return 0
 

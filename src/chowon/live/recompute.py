@@ -10,6 +10,7 @@ from chowon.domain.readings import Readings
 from chowon.domain.rollups import ROLLUP_COLUMNS, Rollup, rollup
 from chowon.live.quarters import QuarterSums
 from chowon.live.state import GAP_SHOWN_MS, Sums, Window
+from chowon.live.steps import last_step
 from chowon.ports import History
 
 
@@ -85,6 +86,7 @@ def _sums(rows: Rollup, tail: Readings, window: Window, open_ms: int, hold_ms: i
         period_covered_ms=int(rows.covered_ms.sum()) + int(open_period.held_ms.sum()),
         gap_end_ms=int(gap_ends[-1]) if len(gap_ends) else None,
         quarters=_quarters(rows, open_period) if by_quarter else None,
+        step=last_step(tail),
     )
 
 

@@ -135,7 +135,7 @@ def _recover(journal: SqliteJournal, lake: Lake, files: FileList) -> None:
 
 
 def _history(lake: Lake, files: FileList, journal: Unsealed, sites: CatalogSites) -> LakeHistory:
-    return LakeHistory(Views(lake, files, journal), sites.holds, files.times)
+    return LakeHistory(Views(lake, files, journal), sites.holds, files.times, files.counters)
 
 
 @contextmanager

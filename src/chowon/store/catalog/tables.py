@@ -77,8 +77,8 @@ lake_files = Table(
     "lake_files",
     metadata,
     Column("id", BIG, primary_key=True),  # of equal keys the row of the file with the highest id counts
-    Column("kind", String(16), nullable=False),  # raw | minute
-    Column("span", String(10), nullable=False),  # raw: 2026-11-23, minute: 2026-11
+    Column("kind", String(16), nullable=False),  # raw | minute | import | export
+    Column("span", String(10), nullable=False),  # raw: 2026-11-23, the others: 2026-11
     Column("shard", Integer, nullable=False),
     Column("path", Text, nullable=False, unique=True),  # below the lake's folder
     Column("rows", BigInteger, nullable=False),
@@ -107,4 +107,15 @@ channel_times = Table(
     Column("channel", BigInteger, primary_key=True, autoincrement=False),
     Column("first_ms", BigInteger, nullable=False),
     Column("last_ms", BigInteger, nullable=False),
+)
+
+counter_times = Table(
+    "counter_times",
+    metadata,
+    Column("channel", BigInteger, primary_key=True, autoincrement=False),
+    Column("flow", String(8), primary_key=True),  # import | export
+    Column("first_ms", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+    Column("last_milliwh", BigInteger, nullable=False),  # what the counter showed at last_ms
+    Column("units_ms", BigInteger),  # where its unit may have changed first
 )

@@ -112,6 +112,8 @@ async def _serve(
                     live=live,
                     history=store.history,
                     sites=store.sites,
+                    corrections=store.corrections,
+                    doubts=store.history,
                     door=door,
                     access=Access(RememberedTokens(store.tokens, now_ms), config.server.token),
                     tariff=pricing.tariffs.load,

@@ -62,6 +62,8 @@ def client(history: MemoryHistory, book: Book) -> httpx.AsyncClient:
         live=Live(history, book, pricing, lambda: NOW_MS),
         history=history,
         sites=book,
+        corrections=SimpleNamespace(),
+        doubts=SimpleNamespace(),
         door=SimpleNamespace(),
         access=Access(NoTokens(), None),
         tariff=lambda _: BY_THE_HOUR,

@@ -18,7 +18,7 @@ from chowon.ingest.door import Door
 from chowon.ingest.mqtt import MqttStats
 from chowon.ingest.pipeline import QueueStats
 from chowon.live.service import Live
-from chowon.ports import History, SiteBook
+from chowon.ports import CorrectionBook, Doubts, History, SiteBook
 
 SiteId: TypeAlias = Annotated[int, InPath(ge=1, le=2**31 - 1)]
 
@@ -59,6 +59,8 @@ class Parts:
     live: Live
     history: History
     sites: SiteBook
+    corrections: CorrectionBook
+    doubts: Doubts
     door: Door
     access: Access
     tariff: Callable[[str], Tariff]

@@ -3,7 +3,19 @@
 from fastapi import FastAPI
 
 from chowon import __version__
-from chowon.api import answers, bill, compare, dashboard, health, now, readings, sites, usage, what_if
+from chowon.api import (
+    answers,
+    bill,
+    compare,
+    corrections,
+    dashboard,
+    health,
+    now,
+    readings,
+    sites,
+    usage,
+    what_if,
+)
 from chowon.api.middleware import BodyLimit, SecurityHeaders, ServerStop
 from chowon.api.parts import Parts
 
@@ -26,6 +38,7 @@ def create_app(parts: Parts) -> FastAPI:
         bill.router,
         compare.router,
         what_if.router,
+        corrections.router,
         readings.own,
         health.router,
     ):

@@ -19,7 +19,8 @@ from chowon.domain.quantities import ABSENT_I32, DWMS_PER_WH, I64, MINUTE_MS, QU
 from chowon.domain.rollups import Rollup
 
 _DWMS_PER_MILLIWH = DWMS_PER_WH // 1000
-_TIME_BITS = 43
+TIME_BITS = 43
+"""Instants below the year 2248 fit; the rest is left for the rank of a channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +88,13 @@ def settled(power: Rollup, imported: Groups, exported: Groups) -> Rollup:
         energy[where] = _shared_out(its.energy_dwms, sizes, energy[where], covered[where])
         known_ms[where] = MINUTE_MS
         energies.append(energy)
-    channel = known[keys >> _TIME_BITS] if n else power.channel
-    start_ms = keys & (2**_TIME_BITS - 1)
+    channel = known[keys >> TIME_BITS] if n else power.channel
+    start_ms = keys & (2**TIME_BITS - 1)
     return Rollup(channel, start_ms, energies[0], energies[1], covered, low, high, known_ms)
 
 
 def _keys(known: U32, channel: U32, start_ms: I64) -> I64:
-    return (np.searchsorted(known, channel).astype(np.int64) << _TIME_BITS) + start_ms
+    return (np.searchsorted(known, channel).astype(np.int64) << TIME_BITS) + start_ms
 
 
 def _minutes(known: U32, of: Groups) -> tuple[I64, I64]:

@@ -135,6 +135,12 @@ class Live:
             await self._read_book()
             await self._reconcile()
 
+    async def recount(self, channels: list[int]) -> None:
+        """What the store says of these channels has changed."""
+        await self.reload()
+        self.states.mark_dirty(channels)
+        self._news.set()
+
     async def now(self, site_id: int) -> Now:
         """The site's state at this instant. Errors: NotFound; what pricing says of an unusable tariff."""
         if site_id not in self._windows:

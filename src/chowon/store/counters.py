@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from chowon.domain.counter_minutes import CounterMinutes, counter_minutes
-from chowon.domain.counters import UNITS, Counted, Flow, counted, counts_of
+from chowon.domain.counters import NO_OVERRIDES, UNITS, Counted, Flow, Overrides, counted, counts_of
 from chowon.domain.excursions import Rules
 from chowon.domain.quantities import I64, QUARTER_MS, U32, Bools
 from chowon.domain.readings import Readings, latest
@@ -64,8 +64,16 @@ def with_counter(readings: Readings, flow: Flow) -> U32:
 class Counters:
     """One flow's counters at one moment."""
 
-    def __init__(self, view: View, spans: CounterSpans, flow: Flow, rules: Rules) -> None:
+    def __init__(
+        self,
+        view: View,
+        spans: CounterSpans,
+        flow: Flow,
+        rules: Rules,
+        overrides: Overrides = NO_OVERRIDES,
+    ) -> None:
         self._view, self._spans, self._flow, self._rules = view, spans, flow, rules
+        self._overrides = overrides
 
     def known(self, ids: U32) -> dict[int, CounterSpan]:
         """The spans of those of these channels (sorted) that have such a counter, as far as it matters."""
@@ -104,12 +112,12 @@ class Counters:
         spans = self.known(ids)
         ids = ids[np.isin(ids, np.array(list(spans), np.uint32))]
         rows = self._around(ids, start_ms, end_ms, spans, _MARGIN)
-        found = counted(rows.counts, self._rules)
+        found = counted(rows.counts, self._rules, self._overrides)
         if not found.decisions:
             return found
         troubled = np.unique(np.array([d.channel for d in found.decisions], np.uint32))
         more = self._around(troubled, start_ms, end_ms, spans, _TROUBLED)
-        return counted(newest_counters([rows, more]).counts, self._rules)
+        return counted(newest_counters([rows, more]).counts, self._rules, self._overrides)
 
     def leaps(self, ids: U32, start_ms: int, end_ms: int) -> dict[int, int]:
         """Where, in or around [start, end), the value of each channel leaps first as if its unit changed."""

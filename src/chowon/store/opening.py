@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from chowon.errors import Damaged, Misconfigured, NotFound
+from chowon.store.catalog.corrections import CatalogCorrections
 from chowon.store.catalog.engine import Catalog, open_catalog
 from chowon.store.catalog.files import FileList
 from chowon.store.catalog.sites import CatalogSites, SiteDefaults
@@ -28,6 +29,7 @@ class Store:
     history: LakeHistory
     sites: CatalogSites
     tokens: CatalogTokens
+    corrections: CatalogCorrections
     lake: Lake
     files: FileList
     shards: int
@@ -91,7 +93,8 @@ def open_store(
         lake = Lake(folder / "lake", journal.id)
         _recover(journal, lake, files)
         sites = CatalogSites(catalog, defaults or SiteDefaults())
-        history = _history(lake, files, journal, sites)
+        corrections = CatalogCorrections(catalog, now_ms)
+        history = _history(lake, files, journal, sites, corrections)
     except BaseException:
         for part in (journal, catalog):
             if part is not None:
@@ -99,7 +102,7 @@ def open_store(
         lock.release()
         raise
     tokens = CatalogTokens(catalog, now_ms)
-    return Store(journal, history, sites, tokens, lake, files, shards, catalog, lock)
+    return Store(journal, history, sites, tokens, corrections, lake, files, shards, catalog, lock)
 
 
 def open_reader(folder: Path, *, catalog_url: str | None = None) -> Reader:
@@ -112,7 +115,9 @@ def open_reader(folder: Path, *, catalog_url: str | None = None) -> Reader:
         files = FileList(catalog, journal.id, lambda: 0)
         lake = Lake(folder / "lake", journal.id)
         sites = CatalogSites(catalog, SiteDefaults())
-        return Reader(journal, _history(lake, files, journal, sites), sites, lake, files, catalog)
+        corrections = CatalogCorrections(catalog, lambda: 0)
+        history = _history(lake, files, journal, sites, corrections)
+        return Reader(journal, history, sites, lake, files, catalog)
     except BaseException:
         catalog.close()
         raise
@@ -134,8 +139,11 @@ def _recover(journal: SqliteJournal, lake: Lake, files: FileList) -> None:
     lake.delete(left_over)
 
 
-def _history(lake: Lake, files: FileList, journal: Unsealed, sites: CatalogSites) -> LakeHistory:
-    return LakeHistory(Views(lake, files, journal), sites.holds, files.times, files.counters)
+def _history(
+    lake: Lake, files: FileList, journal: Unsealed, sites: CatalogSites, corrections: CatalogCorrections
+) -> LakeHistory:
+    views = Views(lake, files, journal)
+    return LakeHistory(views, sites.holds, files.times, files.counters, corrections.in_force)
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 
 from chowon.domain.clock import day_starts_ms, local_day, midnight_ms
-from chowon.domain.counters import FLOWS, Flow
+from chowon.domain.corrections import Correction, corrected, extent, overrides
+from chowon.domain.counters import FLOWS, Decision, Flow
 from chowon.domain.excursions import Rules
 from chowon.domain.quantities import DAY_MS, HOUR_MS, I64, MINUTE_MS, QUARTER_MS, U32
 from chowon.domain.readings import Readings, latest
@@ -44,12 +45,14 @@ class LakeHistory:
         holds: Holds,
         times: Callable[[U32], dict[int, tuple[int, int]]],
         spans: CounterSpans,
+        corrections: Callable[[U32], list[Correction]],
         rules: Rules = Rules(),  # noqa: B008 - frozen
     ) -> None:
         self._views = views
         self._holds = holds
         self._times = times
         self._spans = spans
+        self._corrections = corrections
         self._rules = rules
 
     def readings(self, channels: Sequence[int], start_ms: int, end_ms: int) -> Readings:
@@ -97,6 +100,21 @@ class LakeHistory:
             return ids, none, none
         return self._ask(lambda view: self._gaps(view, ids, start_ms, end_ms))
 
+    def decisions(self, channels: Sequence[int], start_ms: int, end_ms: int) -> list[tuple[Flow, Decision]]:
+        """Where counters were not taken at their word in [start, end), by flow, channel and time."""
+        ids = _ids(channels)
+        decided = self._corrections(ids)
+
+        def ask(view: View) -> list[tuple[Flow, Decision]]:
+            return [
+                (flow, one)
+                for flow in FLOWS
+                for one in self._counters(view, flow, decided).counted(ids, start_ms, end_ms).decisions
+                if one.start_ms < end_ms and one.end_ms >= start_ms
+            ]
+
+        return self._ask(ask)
+
     def _gaps(self, view: View, ids: U32, start_ms: int, end_ms: int) -> Spans:
         heard = self._heard(view, ids)
         begin = {c: max(start_ms, first) for c, (first, last) in heard.items()}
@@ -112,9 +130,21 @@ class LakeHistory:
         return silences((asked, begins, ends), minutes, view.raw, self._holds)
 
     def _settled(self, view: View, ids: U32, start_ms: int, end_ms: int) -> Rollup:
-        """Minute rows in [start, end), with the energy that the counters tell."""
+        """Minute rows in [start, end), with the energy that counters tell and that people set."""
+        decided = self._corrections(ids) if len(ids) else []
+        if not decided:
+            return self._by_counters(view, ids, (start_ms, end_ms), [])
+        span = extent(decided, start_ms, end_ms)
+        touching = [c for c in decided if c.start_ms < span[1] and c.end_ms > span[0]]
+        rows = corrected(self._by_counters(view, ids, span, decided), touching)
+        return rows_where(rows, (rows.start_ms >= start_ms) & (rows.start_ms < end_ms))
+
+    def _by_counters(
+        self, view: View, ids: U32, span: tuple[int, int], decided: Sequence[Correction]
+    ) -> Rollup:
+        start_ms, end_ms = span
         rows = self._minutes(view, ids, start_ms, end_ms)
-        flows = [self._groups(view, flow, ids, start_ms, end_ms) for flow in FLOWS]
+        flows = [self._counters(view, f, decided).groups(ids, start_ms, end_ms) for f in FLOWS]
         if not any(map(len, flows)):
             return rows
         more = [rows]
@@ -123,8 +153,8 @@ class LakeHistory:
         answer = settled(newest(joined(more)), *flows)
         return rows_where(answer, (answer.start_ms >= start_ms) & (answer.start_ms < end_ms))
 
-    def _groups(self, view: View, flow: Flow, ids: U32, start_ms: int, end_ms: int) -> Groups:
-        return Counters(view, self._spans, flow, self._rules).groups(ids, start_ms, end_ms)
+    def _counters(self, view: View, flow: Flow, decided: Sequence[Correction]) -> Counters:
+        return Counters(view, self._spans, flow, self._rules, overrides(decided, flow))
 
     def _minutes(self, view: View, ids: U32, start_ms: int, end_ms: int) -> Rollup:
         """Minute rows in [start, end): the lake's, but recomputed wherever the tail touches them."""

@@ -119,3 +119,22 @@ counter_times = Table(
     Column("last_milliwh", BigInteger, nullable=False),  # what the counter showed at last_ms
     Column("units_ms", BigInteger),  # where its unit may have changed first
 )
+
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("channel", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),  # trusted | replaced | energy | turned
+    Column("flow", String(8)),  # import | export; null: both
+    Column("start_ms", BigInteger, nullable=False),
+    Column("end_ms", BigInteger, nullable=False),
+    Column("milliwh", BigInteger),
+    Column("reason", Text, nullable=False),
+    Column("made_by", String(128), nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("undone_by", String(128)),
+    Column("undone_ms", BigInteger),
+    Index(None, "channel"),
+    sqlite_autoincrement=True,  # an id is never given twice: corrections count in their order
+)

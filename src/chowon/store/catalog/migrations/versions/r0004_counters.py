@@ -5,8 +5,6 @@ from alembic import op
 
 revision = "0004"
 down_revision = "0001"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
@@ -19,7 +17,7 @@ def upgrade() -> None:
         sa.Column("last_ms", sa.BigInteger(), nullable=False),
         sa.Column("last_milliwh", sa.BigInteger(), nullable=False),
         sa.Column("units_ms", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("channel", "flow", name=op.f("pk_counter_times")),
+        sa.PrimaryKeyConstraint("channel", "flow", name="pk_counter_times"),
     )
 
 

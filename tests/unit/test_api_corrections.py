@@ -73,7 +73,7 @@ def test_a_decision_is_told_and_taken_back_and_restored(server: Server):
     assert decision == {"channel": 1, "flow": "import", "kind": "dropout"} | span | kwh
     wanted = {"channel": 1, "kind": "trusted", "reason": "a test", "by": "kim"} | span
     made = server.ask("POST", json=wanted).json()
-    assert made == wanted | {"id": 1, "flow": None, "kwh": None, "made_ms": NOON_MS + HOUR_MS}
+    assert made == wanted | {"id": 1, "flow": None, "kwh": None, "kw": None, "made_ms": NOON_MS + HOUR_MS}
     assert server.listed() | {"decisions": [], "corrections": [made]} == server.listed()
     assert server.ask("DELETE", "/1", params={"by": "lee"}).json() == made
     assert server.listed()["decisions"] == [decision]
@@ -88,6 +88,13 @@ def test_energy_is_set_in_kwh(server: Server):
     assert (kept.milliwh, kept.flow, kept.made_by) == (1_500_000, "export", "api")
 
 
+def test_a_connection_is_told_in_kw(server: Server):
+    wanted = {"channel": 1, "kind": "connection", "kw": 630, "reason": "the contract"}
+    assert server.ask("POST", json=wanted).json()["kw"] == 630
+    assert server.store.corrections.in_force([1])[0].plausible_w == 630_000
+    assert server.listed()["corrections"][0]["kind"] == "connection"
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -99,6 +106,9 @@ def test_energy_is_set_in_kwh(server: Server):
         ({"kind": "trusted"}, "with no other kind"),
         ({"kind": "turned", "kwh": None, "flow": "import"}, "leave it out"),
         ({"kwh": -1}, "greater than or equal to 0"),
+        ({"from_ms": None}, "from_ms: expected"),
+        ({"kw": 5}, "kw: expected with kind connection"),
+        ({"kind": "connection", "kwh": None, "kw": 500}, "counts at all times"),
         ({"reason": ""}, "at least 1 character"),
         ({"colour": "red"}, "Extra inputs"),
     ],

@@ -30,7 +30,7 @@ def store(tmp_path: Path):
 def wanted(
     kind: str, start_ms: int, end_ms: int, milliwh: int | None = None, flow: str | None = None
 ) -> Correction:
-    return Correction(0, 1, kind, flow, start_ms, end_ms, milliwh, "it was so", "kim", 0)
+    return Correction(0, 1, kind, flow, start_ms, end_ms, milliwh, None, "it was so", "kim", 0)
 
 
 def hour_of_power(store: Store, channel: int = 1) -> None:
@@ -108,6 +108,22 @@ def test_a_meter_that_was_replaced_unseen_is_told_by_a_person(store: Store):
     assert wh(store, NOON_MS, NOON_MS + HOUR_MS) == 200
     ((_, decision),) = store.history.decisions([1], NOON_MS, NOON_MS + HOUR_MS)
     assert decision.kind == "replaced"
+
+
+def test_a_large_connection_is_believed_once_it_is_told(store: Store):
+    counters(store, *(5000 + 10 * n for n in range(10)))
+    other = Readings(
+        np.full(2, 2, np.uint32), NOON_MS + MINUTE_MS * np.arange(2), import_milliwh=np.array([0, KWH])
+    )
+    store.journal.append([other])
+    assert wh(store, NOON_MS, NOON_MS + HOUR_MS) == 0
+    told = replace(wanted("connection", 0, 2**42), plausible_w=1_000_000)
+    store.corrections.add(told)
+    assert wh(store, NOON_MS, NOON_MS + HOUR_MS) == 90_000
+    assert wh(store, NOON_MS, NOON_MS + HOUR_MS, channel=2) == 1000
+    assert store.history.decisions([1, 2], NOON_MS, NOON_MS + HOUR_MS) == []
+    both = store.history.rollup([1, 2], NOON_MS, NOON_MS + HOUR_MS, "1h", "UTC")
+    assert (both.import_dwms / DWMS_PER_WH).round(3).tolist() == [90_000, 1000]
 
 
 def test_the_ledger_keeps_what_was_taken_back_and_knows_its_channels(store: Store):

@@ -117,12 +117,13 @@ def test_a_reading_that_loses_its_counter_leaves_the_minute(store: Store):
     assert energy(store, NOON_MS, NOON_MS + 16 * MINUTE_MS, "1min") in (14_999, 15_000)
 
 
-def test_a_unit_that_changed_long_ago_is_still_known(store: Store):
+@pytest.mark.parametrize("seal", [True, False], ids=["sealed", "in the journal"])
+def test_a_unit_that_changed_long_ago_is_still_known(store: Store, seal: bool):
     shown = [5_000 * KWH + 10_000 * n for n in range(30)]
     changed_ms = NOON_MS - 60 * DAY_MS
     put(store, counter(changed_ms - HOUR_MS, shown))
-    put(store, counter(changed_ms, [(v + KWH) * 1000 for v in shown]))
-    put(store, counter(NOON_MS, [(v + 40 * KWH) * 1000 for v in shown]))
+    put(store, counter(changed_ms, [(v + KWH) * 1000 for v in shown]), seal=seal)
+    put(store, counter(NOON_MS, [(v + 40 * KWH) * 1000 for v in shown]), seal=seal)
     assert energy(store, NOON_MS + MINUTE_MS, NOON_MS + HOUR_MS, "1min") == pytest.approx(290_000, abs=10)
     assert energy(store, changed_ms + QUARTER_MS, NOON_MS + HOUR_MS) == pytest.approx(39.3 * KWH, rel=0.01)
 

@@ -75,6 +75,13 @@ def test_a_month_offline_makes_no_unit_of_any_fall():
     assert told(20, 15, step_ms=MONTH_MS) == (0, ["replaced"])
 
 
+def test_years_offline_at_any_plausible_power_fit_the_numbers():
+    rules = Rules(plausible_w=10_000_000)
+    years_ms = np.array([20 * 365 * DAY_MS])
+    assert 0 < rules.most(years_ms)[0] * 36_000 < 2**63
+    assert rules.most_in(int(years_ms[0])) == rules.most(years_ms)[0]
+
+
 def test_a_meter_that_is_read_every_hour_comes_back_from_a_dropout_too():
     assert told(55, 0, 55.2, step_ms=HOUR_MS) == (0.2, ["dropout"])
     assert told(55, 0, 55.2, step_ms=6 * HOUR_MS) == (0.2, ["dropout"])
@@ -120,12 +127,6 @@ def test_a_decision_that_was_taken_back_lets_the_plain_difference_stand():
 def test_a_person_may_say_that_the_meter_was_replaced():
     swapped = Overrides(replaced=((1, NOON_MS + 90_000), (2, NOON_MS)))
     assert told(10, 10.1, 10.4, 10.5, overrides=swapped) == (0.2, ["replaced"])
-
-
-def test_units_that_are_known_from_before_are_used():
-    wh = counts(5_000_100, 5_000_200)
-    found = counted(wh, Rules(), thousands=np.full(2, -1))
-    assert found.steps.advance_milliwh.tolist() == [100_000]
 
 
 def test_channels_and_readings_without_a_counter_are_kept_apart():

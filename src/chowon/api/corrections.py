@@ -17,6 +17,8 @@ from chowon.errors import BadInput
 router = APIRouter(prefix="/sites", tags=["corrections"])
 LONGEST_MS = 400 * DAY_MS
 MOST_KWH = 10_000_000
+MOST_KW = 10_000
+ALWAYS_MS = (0, 2**42)
 _MILLIWH_PER_KWH = 1_000_000
 
 
@@ -45,6 +47,7 @@ class CorrectionAnswer(BaseModel):
     from_ms: int
     to_ms: int
     kwh: float | None
+    kw: float | None
     reason: str
     by: str
     made_ms: int
@@ -67,9 +70,10 @@ class NewCorrection(BaseModel):
     channel: int
     kind: CorrectionKind
     flow: Flow | None = None
-    from_ms: Annotated[int, Field(ge=0, lt=2**42)]
+    from_ms: Annotated[int, Field(ge=0, lt=2**42)] | None = None
     to_ms: Annotated[int, Field(ge=0, lt=2**42)] | None = None
     kwh: Annotated[float, Field(ge=0, le=MOST_KWH)] | None = None
+    kw: Annotated[float, Field(ge=1, le=MOST_KW)] | None = None
     reason: Annotated[str, Field(min_length=1, max_length=500)]
     by: Annotated[str, Field(min_length=1, max_length=100)] = "api"
 
@@ -122,28 +126,44 @@ async def take_back(
 def _checked(site: Site, wanted: NewCorrection) -> Correction:
     if all(c.id != wanted.channel for c in site.channels):
         raise BadInput(f"channel {wanted.channel}: site {site.key} has {[c.id for c in site.channels]}")
-    to_ms = wanted.from_ms if wanted.kind == "replaced" else wanted.to_ms
-    if to_ms is None or (wanted.kind != "replaced" and not 0 < to_ms - wanted.from_ms <= LONGEST_MS):
-        raise BadInput(f"to_ms: {wanted.to_ms}; expected later than from_ms, by {LONGEST_MS} ms at most")
-    if wanted.kind in ("energy", "turned") and (wanted.from_ms % MINUTE_MS or to_ms % MINUTE_MS):
-        raise BadInput(f"from_ms, to_ms: expected whole minutes (multiples of {MINUTE_MS}) for {wanted.kind}")
     if (wanted.kwh is None) == (wanted.kind == "energy"):
         raise BadInput("kwh: expected with kind energy (0 leaves the span out), and with no other kind")
-    if wanted.kind == "turned" and wanted.flow is not None:
-        raise BadInput("flow: a turned span has both; leave it out")
-    milliwh = None if wanted.kwh is None else round(wanted.kwh * _MILLIWH_PER_KWH)
+    if (wanted.kw is None) == (wanted.kind == "connection"):
+        raise BadInput("kw: expected with kind connection, and with no other kind")
+    if wanted.kind in ("turned", "connection") and wanted.flow is not None:
+        raise BadInput(f"flow: {wanted.kind} is of both; leave it out")
+    start_ms, end_ms = _span(wanted)
     return Correction(
         id=0,
         channel=wanted.channel,
         kind=wanted.kind,
         flow=wanted.flow,
-        start_ms=wanted.from_ms,
-        end_ms=to_ms,
-        milliwh=milliwh,
+        start_ms=start_ms,
+        end_ms=end_ms,
+        milliwh=None if wanted.kwh is None else round(wanted.kwh * _MILLIWH_PER_KWH),
+        plausible_w=None if wanted.kw is None else round(wanted.kw * 1000),
         reason=wanted.reason,
         made_by=wanted.by,
         made_ms=0,
     )
+
+
+def _span(wanted: NewCorrection) -> tuple[int, int]:
+    """From when to when it is to count."""
+    start_ms, end_ms = wanted.from_ms, wanted.to_ms
+    if wanted.kind == "connection":
+        if start_ms is not None or end_ms is not None:
+            raise BadInput("from_ms, to_ms: a connection counts at all times; leave them out")
+        return ALWAYS_MS
+    if start_ms is None:
+        raise BadInput(f"from_ms: expected ms since 1970 for {wanted.kind}")
+    if wanted.kind == "replaced":
+        return start_ms, start_ms
+    if end_ms is None or not 0 < end_ms - start_ms <= LONGEST_MS:
+        raise BadInput(f"to_ms: {end_ms}; expected later than from_ms, by {LONGEST_MS} ms at most")
+    if wanted.kind != "trusted" and (start_ms % MINUTE_MS or end_ms % MINUTE_MS):
+        raise BadInput(f"from_ms, to_ms: expected whole minutes (multiples of {MINUTE_MS}) for {wanted.kind}")
+    return start_ms, end_ms
 
 
 def _answer(parts: Parts, site: Site, from_ms: int, to_ms: int) -> CorrectionsAnswer:
@@ -182,6 +202,7 @@ def _correction(one: Correction) -> CorrectionAnswer:
         from_ms=one.start_ms,
         to_ms=one.end_ms,
         kwh=None if one.milliwh is None else one.milliwh / _MILLIWH_PER_KWH,
+        kw=None if one.plausible_w is None else one.plausible_w / 1000,
         reason=one.reason,
         by=one.made_by,
         made_ms=one.made_ms,

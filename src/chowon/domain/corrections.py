@@ -11,13 +11,15 @@ from typing import Final, Literal
 import numpy as np
 
 from chowon.domain.counters import FLOWS, Flow, Overrides
-from chowon.domain.quantities import DWMS_PER_WH, I64
+from chowon.domain.excursions import Rules
+from chowon.domain.quantities import DWMS_PER_WH, I64, U32
 from chowon.domain.rollups import Rollup
 from chowon.domain.settle import TIME_BITS, Groups, settled
 
-CorrectionKind = Literal["trusted", "replaced", "energy", "turned"]
+CorrectionKind = Literal["trusted", "replaced", "energy", "turned", "connection"]
 """trusted: take the counter's differences as they are; replaced: the first reading from `start_ms` on is
-another meter's; energy: this much, 0 to leave the span out; turned: import and export change places."""
+another meter's; energy: this much, 0 to leave the span out; turned: import and export change places;
+connection: at all times, power up to this is plausible."""
 _DWMS_PER_MILLIWH: Final = DWMS_PER_WH // 1000
 
 
@@ -35,6 +37,8 @@ class Correction:
     """exclusive; of trusted inclusive: the reading after; of replaced the same as start_ms"""
     milliwh: int | None
     """of energy"""
+    plausible_w: int | None
+    """of connection"""
     reason: str
     made_by: str
     made_ms: int
@@ -51,6 +55,15 @@ def overrides(corrections: Sequence[Correction], flow: Flow) -> Overrides:
         trusted=tuple((c.channel, c.start_ms, c.end_ms) for c in mine if c.kind == "trusted"),
         replaced=tuple((c.channel, c.start_ms) for c in mine if c.kind == "replaced"),
     )
+
+
+def rules_of(corrections: Sequence[Correction], channels: U32, rules: Rules) -> list[tuple[Rules, U32]]:
+    """(rules, the channels that they are for): of several connections of a channel the newest counts."""
+    newest = {c.channel: c.plausible_w for c in corrections if c.plausible_w is not None}
+    plausible_w = np.array([newest.get(c, rules.plausible_w) for c in channels.tolist()], np.int64)
+    return [
+        (replace(rules, plausible_w=w), channels[plausible_w == w]) for w in np.unique(plausible_w).tolist()
+    ]
 
 
 def extent(corrections: Sequence[Correction], start_ms: int, end_ms: int) -> tuple[int, int]:

@@ -113,15 +113,9 @@ def counts_of(readings: Readings, flow: Flow) -> Counts:
     return Counts(readings.channel[told], readings.time_ms[told], value[told])
 
 
-def counted(
-    counts: Counts, rules: Rules, overrides: Overrides = NO_OVERRIDES, thousands: I64 | None = None
-) -> Counted:
-    """The steps that count, and every decision on the way.
-
-    thousands: (n,) what is known of units before: each value times 1000 to the power of this.
-    Changes of unit among the readings are found by themselves.
-    """
-    power = np.zeros(len(counts), np.int64) if thousands is None else thousands.copy()
+def counted(counts: Counts, rules: Rules, overrides: Overrides = NO_OVERRIDES) -> Counted:
+    """The steps that count, and every decision on the way. The first reading's unit is taken as right."""
+    power = np.zeros(len(counts), np.int64)
     changed = np.zeros(len(counts), np.bool_)
     while True:
         look = _Look(counts, power, changed, rules, overrides)

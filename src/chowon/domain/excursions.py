@@ -17,6 +17,8 @@ from chowon.domain.quantities import DAY_MS, I64, U32
 _KWH: Final = 1_000_000
 _MS_A_MILLIWH: Final = 3600
 """1 W makes 1 mWh in 3600 ms."""
+_LONGEST_MS: Final = 400 * DAY_MS
+"""No more is plausible in any longer time, so that energies of up to 10 MW fit their numbers."""
 _NEAR: Final = 16
 """A counter that came back from a dip stands at most a 16th above where it was, or it jumped."""
 _USUAL: Final = 25
@@ -46,12 +48,12 @@ class Rules:
     def most(self, elapsed_ms: I64, power_w: int | None = None) -> I64:
         """(n,) the greatest advance, milliwatt-hours, in so much time."""
         power = self.plausible_w if power_w is None else power_w
-        return elapsed_ms * power // _MS_A_MILLIWH + self.resolution_milliwh
+        return np.minimum(elapsed_ms, _LONGEST_MS) * power // _MS_A_MILLIWH + self.resolution_milliwh
 
     def most_in(self, elapsed_ms: int, power_w: int | None = None) -> int:
         """The same for one span."""
         power = self.plausible_w if power_w is None else power_w
-        return elapsed_ms * power // _MS_A_MILLIWH + self.resolution_milliwh
+        return min(elapsed_ms, _LONGEST_MS) * power // _MS_A_MILLIWH + self.resolution_milliwh
 
     def rolled_over(self, had: int, has: int, elapsed_ms: int) -> int | None:
         """The advance, if a counter that fell so much may have come to the end of its range."""

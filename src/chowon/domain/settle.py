@@ -10,6 +10,7 @@ as across a time offline, is a group of its own. Within it
 Sums are whole numbers, and a group's minutes always add up to exactly what was counted.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,6 +62,18 @@ def groups(steps: Steps) -> Groups:
     last = np.append(first[1:], n) - 1
     energy = np.add.reduceat(steps.advance_milliwh, first) * _DWMS_PER_MILLIWH
     return Groups(steps.channel[first], start_ms[first], end_ms[last], energy)
+
+
+def together(parts: Sequence[Groups]) -> Groups:
+    """The groups of all parts, which are of different channels; at least one part, or none of any channel."""
+    if not parts:
+        none = np.zeros(0, np.int64)
+        return Groups(np.zeros(0, np.uint32), none, none, none)
+    return (
+        parts[0]
+        if len(parts) == 1
+        else Groups(*(np.concatenate([getattr(p, name) for p in parts]) for name in Groups.__slots__))
+    )
 
 
 def settled(power: Rollup, imported: Groups, exported: Groups) -> Rollup:

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from chowon.domain.counter_minutes import CounterMinutes, counter_minutes
-from chowon.domain.counters import NO_OVERRIDES, UNITS, Counted, Flow, Overrides, counted, counts_of
+from chowon.domain.counters import NO_OVERRIDES, UNITS, Counted, Counts, Flow, Overrides, counted, counts_of
 from chowon.domain.excursions import Rules
 from chowon.domain.quantities import I64, QUARTER_MS, U32, Bools
 from chowon.domain.readings import Readings, latest
@@ -49,7 +49,7 @@ def recomputed_counters(windows: Windows, fetch: Fetch, flow: Flow) -> CounterMi
 
 def leap(low: I64, high: I64) -> Bools:
     """(n,) whether two values are so far apart that a unit may have changed."""
-    found: Bools = (low > 0) & (high >= low * (UNITS // 2))
+    found: Bools = (low > 0) & (high // (UNITS // 2) >= low)
     return found
 
 
@@ -87,8 +87,10 @@ class Counters:
             last = np.zeros(len(channels), np.int64)
             np.minimum.at(first, at, fresh.time_ms)
             np.maximum.at(last, at, fresh.time_ms)
-            for channel, low, high in zip(channels.tolist(), first.tolist(), last.tolist(), strict=True):
-                span = CounterSpan(low, high, 0, None)
+            leaps = _leaps(fresh, channels, at, found)
+            limits = zip(channels.tolist(), first.tolist(), last.tolist(), leaps.tolist(), strict=True)
+            for channel, low, high, leapt in limits:
+                span = CounterSpan(low, high, 0, low if leapt else None)
                 found[channel] = found[channel].joined(span) if channel in found else span
         return found
 
@@ -193,6 +195,16 @@ class Counters:
         if before:
             return [(start, min(end, at_ms)) for start, end in limits if start < at_ms]
         return [(max(start, at_ms), end) for start, end in limits if end > at_ms]
+
+
+def _leaps(fresh: Counts, channels: U32, at: I64, known: dict[int, CounterSpan]) -> Bools:
+    """Whether the unit of each channel may have changed among these counts, or since what is known."""
+    before = np.array([known[c].last_milliwh if c in known else 0 for c in channels.tolist()], np.int64)
+    low, high = np.where(before > 0, before, 2**62), before.copy()
+    some = fresh.value_milliwh > 0
+    np.minimum.at(low, at[some], fresh.value_milliwh[some])
+    np.maximum.at(high, at[some], fresh.value_milliwh[some])
+    return leap(low, high)
 
 
 def _quarters(start_ms: int, end_ms: int) -> tuple[int, int]:

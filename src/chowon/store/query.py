@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 
 from chowon.domain.clock import day_starts_ms, local_day, midnight_ms
-from chowon.domain.corrections import Correction, corrected, extent, overrides
+from chowon.domain.corrections import Correction, corrected, extent, overrides, rules_of
 from chowon.domain.counters import FLOWS, Decision, Flow
 from chowon.domain.excursions import Rules
 from chowon.domain.quantities import DAY_MS, HOUR_MS, I64, MINUTE_MS, QUARTER_MS, U32
 from chowon.domain.readings import Readings, latest
 from chowon.domain.rollups import Rollup, regroup
-from chowon.domain.settle import Groups, settled
+from chowon.domain.settle import Groups, settled, together
 from chowon.errors import BadInput, Damaged, shortened
 from chowon.ports import Resolution
 from chowon.store.columns import NO_ROW_MS, joined, newest, rows_where
@@ -109,7 +109,8 @@ class LakeHistory:
             return [
                 (flow, one)
                 for flow in FLOWS
-                for one in self._counters(view, flow, decided).counted(ids, start_ms, end_ms).decisions
+                for counters, mine in self._counters(view, flow, ids, decided)
+                for one in counters.counted(mine, start_ms, end_ms).decisions
                 if one.start_ms < end_ms and one.end_ms >= start_ms
             ]
 
@@ -144,7 +145,10 @@ class LakeHistory:
     ) -> Rollup:
         start_ms, end_ms = span
         rows = self._minutes(view, ids, start_ms, end_ms)
-        flows = [self._counters(view, f, decided).groups(ids, start_ms, end_ms) for f in FLOWS]
+        flows = [
+            together([c.groups(mine, start_ms, end_ms) for c, mine in self._counters(view, f, ids, decided)])
+            for f in FLOWS
+        ]
         if not any(map(len, flows)):
             return rows
         more = [rows]
@@ -153,8 +157,15 @@ class LakeHistory:
         answer = settled(newest(joined(more)), *flows)
         return rows_where(answer, (answer.start_ms >= start_ms) & (answer.start_ms < end_ms))
 
-    def _counters(self, view: View, flow: Flow, decided: Sequence[Correction]) -> Counters:
-        return Counters(view, self._spans, flow, self._rules, overrides(decided, flow))
+    def _counters(
+        self, view: View, flow: Flow, ids: U32, decided: Sequence[Correction]
+    ) -> list[tuple[Counters, U32]]:
+        """One flow's counters with the channels to ask them for: those of equal rules together."""
+        by_hand = overrides(decided, flow)
+        return [
+            (Counters(view, self._spans, flow, rules, by_hand), mine)
+            for rules, mine in rules_of(decided, ids, self._rules)
+        ]
 
     def _minutes(self, view: View, ids: U32, start_ms: int, end_ms: int) -> Rollup:
         """Minute rows in [start, end): the lake's, but recomputed wherever the tail touches them."""

@@ -125,11 +125,12 @@ corrections = Table(
     metadata,
     Column("id", BIG, primary_key=True),
     Column("channel", BigInteger, nullable=False),
-    Column("kind", String(16), nullable=False),  # trusted | replaced | energy | turned
+    Column("kind", String(16), nullable=False),  # trusted | replaced | energy | turned | connection
     Column("flow", String(8)),  # import | export; null: both
     Column("start_ms", BigInteger, nullable=False),
     Column("end_ms", BigInteger, nullable=False),
     Column("milliwh", BigInteger),
+    Column("plausible_w", BigInteger),
     Column("reason", Text, nullable=False),
     Column("made_by", String(128), nullable=False),
     Column("made_ms", BigInteger, nullable=False),

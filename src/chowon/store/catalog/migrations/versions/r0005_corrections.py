@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("start_ms", sa.BigInteger, nullable=False),
         sa.Column("end_ms", sa.BigInteger, nullable=False),
         sa.Column("milliwh", sa.BigInteger),
+        sa.Column("plausible_w", sa.BigInteger),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("made_by", sa.String(128), nullable=False),
         sa.Column("made_ms", sa.BigInteger, nullable=False),

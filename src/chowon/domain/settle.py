@@ -12,6 +12,7 @@ Sums are whole numbers, and a group's minutes always add up to exactly what was 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from chowon.domain.counters import Steps
 from chowon.domain.quantities import ABSENT_I32, DWMS_PER_WH, I64, MINUTE_MS, QUARTER_MS, U32, Bools
 from chowon.domain.rollups import Rollup
 
+_Numbers = TypeVar("_Numbers", I64, U32)
 _DWMS_PER_MILLIWH = DWMS_PER_WH // 1000
 TIME_BITS = 43
 """Instants below the year 2248 fit; the rest is left for the rank of a channel."""
@@ -81,10 +83,10 @@ def settled(power: Rollup, imported: Groups, exported: Groups) -> Rollup:
 
     Minutes of a group without a row of power get one; its power is absent.
     """
-    known = np.unique(np.concatenate([power.channel, imported.channel, exported.channel]))
+    known = np.unique(np.concatenate([_distinct(p.channel) for p in (power, imported, exported)]))
     mine = _keys(known, power.channel, power.start_ms)
     flows = [_minutes(known, g) for g in (imported, exported)]
-    keys = np.unique(np.concatenate([mine, *(k for k, _ in flows)]))
+    keys = _distinct(np.sort(np.concatenate([mine, *(k for k, _ in flows)]), kind="stable"))
     at = np.searchsorted(keys, mine)
     n = len(keys)
     covered = np.zeros(n, np.int64)
@@ -104,6 +106,12 @@ def settled(power: Rollup, imported: Groups, exported: Groups) -> Rollup:
     channel = known[keys >> TIME_BITS] if n else power.channel
     start_ms = keys & (2**TIME_BITS - 1)
     return Rollup(channel, start_ms, energies[0], energies[1], covered, low, high, known_ms)
+
+
+def _distinct(values: _Numbers) -> _Numbers:
+    """Each run of equal values once; of sorted ones, and far quicker than to look among all."""
+    found: _Numbers = values[np.append(np.ones(min(len(values), 1), np.bool_), values[1:] != values[:-1])]
+    return found
 
 
 def _keys(known: U32, channel: U32, start_ms: I64) -> I64:

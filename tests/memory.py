@@ -7,11 +7,15 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from chowon.domain.clock import local_day, midnight_ms
+from chowon.domain.counter_minutes import counter_minutes
+from chowon.domain.counters import FLOWS, counted
 from chowon.domain.energy import gaps, held
+from chowon.domain.excursions import Rules
 from chowon.domain.quantities import HOUR_MS, MINUTE_MS, QUARTER_MS
 from chowon.domain.readings import Readings, concat, latest, of_channels
 from chowon.domain.records import KeptSeries, PriceRow, Recorded, Records, RecordsChange, Written
 from chowon.domain.rollups import Rollup, regroup, rollup
+from chowon.domain.settle import groups, settled
 from chowon.jobs.billing import Billing, Books
 
 BUCKETS = {"1min": MINUTE_MS, "15min": QUARTER_MS, "1h": HOUR_MS}
@@ -34,17 +38,22 @@ class MemoryHistory:
         found = self.all(channels)
         return found.where((found.time_ms >= start_ms) & (found.time_ms < end_ms))
 
+    def minutes(self, channels: Sequence[int]) -> Rollup:
+        found = self.all(channels)
+        power = rollup(held(found, self.hold_ms), MINUTE_MS)
+        flows = [groups(counted(counter_minutes(found, f).counts, Rules()).steps) for f in FLOWS]
+        return settled(power, *flows) if any(map(len, flows)) else power
+
     def rollup(
         self, channels: Sequence[int], start_ms: int, end_ms: int, resolution: str, timezone: str
     ) -> Rollup:
-        pieces = held(self.all(channels), self.hold_ms)
+        rows = self.minutes(channels)
         if resolution == "1day":
-            rows = rollup(pieces, QUARTER_MS)
             zone = ZoneInfo(timezone)
             days = [midnight_ms(local_day(t, zone), zone) for t in rows.start_ms.tolist()]
             rows = regroup(rows, np.array(days, np.int64))
         else:
-            rows = rollup(pieces, BUCKETS[resolution])
+            rows = regroup(rows, rows.start_ms // BUCKETS[resolution] * BUCKETS[resolution])
         keep = (rows.start_ms >= start_ms) & (rows.start_ms < end_ms)
         return Rollup(*(getattr(rows, name)[keep] for name in rows.__slots__))
 

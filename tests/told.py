@@ -43,6 +43,9 @@ class Served:
             live=self.live,
             history=store.history,
             sites=store.sites,
+            devices=store.devices,
+            corrections=store.corrections,
+            doubts=store.history,
             door=SimpleNamespace(),  # type: ignore[arg-type]
             access=Access(store.tokens, None),
             tariff=TARIFFS.load,

@@ -126,6 +126,8 @@ async def _serve(
                     history=store.history,
                     sites=store.sites,
                     devices=store.devices,
+                    corrections=store.corrections,
+                    doubts=store.history,
                     door=door,
                     access=Access(RememberedTokens(store.tokens, now_ms), config.server.token),
                     tariff=tariffs.load,

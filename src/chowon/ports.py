@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from chowon.domain.corrections import Correction
+from chowon.domain.counters import Decision, Flow
 from chowon.domain.quantities import I64, U32
 from chowon.domain.readings import Readings
 from chowon.domain.records import KeptSeries, PriceRow, Records, RecordsChange
@@ -170,6 +172,26 @@ class TokenBook(Protocol):
 
     def name(self, token: str) -> str | None:
         """What this token was issued for, None if it is unknown or revoked."""
+
+
+class CorrectionBook(Protocol):
+    """What people decided about what was measured."""
+
+    def in_force(self, channels: Sequence[int]) -> list[Correction]:
+        """Those of these channels that were not taken back, in the order in which they were made."""
+
+    def add(self, correction: Correction) -> Correction:
+        """Note it, with its id and the time of this moment."""
+
+    def take_back(self, correction_id: int, channels: Sequence[int], by: str) -> Correction:
+        """It counts no more. Errors: NotFound if these channels have none of this id in force."""
+
+
+class Doubts(Protocol):
+    """Where counters were not taken at their word."""
+
+    def decisions(self, channels: Sequence[int], start_ms: int, end_ms: int) -> list[tuple[Flow, Decision]]:
+        """The decisions that touch [start, end), in the order of flow, channel and time."""
 
 
 class Sink(Protocol):

@@ -70,4 +70,4 @@ def test_every_route_stands_in_the_reference(tmp_path):
     for path, methods in paths.items():
         short = path.removeprefix("/api/v1").replace("{site_id}", "{id}")
         for method in methods:
-            assert re.search(rf"`(?:GET|PATCH|POST)[^`\n]* ?{re.escape(short)}", page), (method, path)
+            assert re.search(rf"`(?:GET|PATCH|POST|DELETE)[^`\n]* ?{re.escape(short)}", page), (method, path)

@@ -66,6 +66,8 @@ def client(history: MemoryHistory, book: Book) -> httpx.AsyncClient:
         history=history,
         sites=book,
         devices=SimpleNamespace(),
+        corrections=SimpleNamespace(),
+        doubts=SimpleNamespace(),
         door=SimpleNamespace(),
         access=Access(NoTokens(), None),
         tariff=lambda _: BY_THE_HOUR,

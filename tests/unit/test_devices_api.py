@@ -45,6 +45,8 @@ class Home:
             history=self.history,
             sites=self.sites,
             devices=self.devices,
+            corrections=SimpleNamespace(),
+            doubts=SimpleNamespace(),
             door=door,
             access=Access(SimpleNamespace(names=list, scopes=lambda _: None), None),
             tariff=lambda _: None,

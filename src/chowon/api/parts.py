@@ -23,7 +23,15 @@ from chowon.live.service import Live
 from chowon.meters import prometheus_write
 from chowon.meters.decoded import Decoder
 from chowon.outward.service import OutwardState
-from chowon.ports import DeviceBook, History, PriceBook, RecordBook, SiteBook
+from chowon.ports import (
+    CorrectionBook,
+    DeviceBook,
+    Doubts,
+    History,
+    PriceBook,
+    RecordBook,
+    SiteBook,
+)
 
 SiteId: TypeAlias = Annotated[int, InPath(ge=1, le=2**31 - 1)]
 
@@ -74,6 +82,8 @@ class Parts:
     history: History
     sites: SiteBook
     devices: DeviceBook
+    corrections: CorrectionBook
+    doubts: Doubts
     door: Door
     access: Access
     tariff: Callable[[str], Tariff]

@@ -7,6 +7,7 @@ from chowon.api import (
     answers,
     bill,
     compare,
+    corrections,
     dashboard,
     devices,
     emoncms,
@@ -53,6 +54,7 @@ def create_app(parts: Parts) -> FastAPI:
         records.router,
         prices.router,
         devices.router,
+        corrections.router,
         readings.own,
         health.router,
     ):

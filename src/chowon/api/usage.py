@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from chowon.api.parts import Parts, SiteId, parts_of
 from chowon.domain.clock import local_day, midnight_ms
-from chowon.domain.quantities import DAY_MS, HOUR_MS, MINUTE_MS, QUARTER_MS
+from chowon.domain.quantities import ABSENT_I32, DAY_MS, HOUR_MS, I64, MINUTE_MS, QUARTER_MS
 from chowon.domain.readings import Readings, concat
 from chowon.domain.site_usage import SiteUsage, merged, site_usage
 from chowon.domain.sites import Site
@@ -30,7 +30,7 @@ _BUCKET_MS: dict[Resolution, int] = {"1min": MINUTE_MS, "15min": QUARTER_MS, "1h
 
 
 class UsageAnswer(BaseModel):
-    """Columns of equal length; buckets without a reading are not listed."""
+    """Columns of equal length; buckets of which nothing is known are not listed."""
 
     site: int
     resolution: Resolution
@@ -40,9 +40,10 @@ class UsageAnswer(BaseModel):
     import_kwh: list[float]
     export_kwh: list[float]
     mean_w: list[float | None]
-    min_w: list[float] | None
-    max_w: list[float] | None
+    min_w: list[float | None] | None
+    max_w: list[float | None] | None
     coverage: list[float]
+    known: list[float]
     gaps: list[tuple[int, int]]
 
 
@@ -146,14 +147,10 @@ def _bucketed(parts: Parts, site: Site, from_ms: int, to_ms: int, resolution: Re
         import_kwh=used.import_kwh,
         export_kwh=used.export_kwh,
         mean_w=_means_w(used),
-        min_w=None if used.min_dw is None else (used.min_dw / 10).tolist(),
-        max_w=None if used.max_dw is None else (used.max_dw / 10).tolist(),
-        coverage=[
-            coverage(covered, start, start + length, now_ms)
-            for covered, start, length in zip(
-                used.covered_ms.tolist(), used.start_ms.tolist(), lengths, strict=True
-            )
-        ],
+        min_w=_watts(used.min_dw),
+        max_w=_watts(used.max_dw),
+        coverage=_shares(used.covered_ms, used, lengths, now_ms),
+        known=_shares(used.known_ms, used, lengths, now_ms),
         gaps=gaps_of(parts, site, from_ms, to_ms),
     )
 
@@ -161,8 +158,20 @@ def _bucketed(parts: Parts, site: Site, from_ms: int, to_ms: int, resolution: Re
 def _means_w(used: SiteUsage) -> list[float | None]:
     net = (used.import_dwms - used.export_dwms).tolist()
     return [
-        None if covered == 0 else round(energy / covered / 10, 2)
-        for energy, covered in zip(net, used.covered_ms.tolist(), strict=True)
+        None if known == 0 else round(energy / known / 10, 2)
+        for energy, known in zip(net, used.known_ms.tolist(), strict=True)
+    ]
+
+
+def _watts(power_dw: I64 | None) -> list[float | None] | None:
+    return None if power_dw is None else [None if p == ABSENT_I32 else p / 10 for p in power_dw.tolist()]
+
+
+def _shares(known_ms: I64, used: SiteUsage, lengths: list[int], now_ms: int) -> list[float]:
+    """The share of each bucket, so far, that these times make up."""
+    return [
+        coverage(known, start, start + length, now_ms)
+        for known, start, length in zip(known_ms.tolist(), used.start_ms.tolist(), lengths, strict=True)
     ]
 
 

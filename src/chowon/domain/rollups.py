@@ -5,12 +5,12 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from chowon.domain.energy import Held, cut, export_dwms, import_dwms
-from chowon.domain.quantities import I32, I64, U32
+from chowon.domain.quantities import ABSENT_I32, I32, I64, U32
 
 
 @dataclass(frozen=True, slots=True)
 class Rollup:
-    """One row a (channel, bucket), sorted; buckets without a sample have no row."""
+    """One row a (channel, bucket), sorted; buckets of which nothing is known have no row."""
 
     channel: U32
     """(n,) uint32"""
@@ -23,9 +23,11 @@ class Rollup:
     covered_ms: I64
     """(n,) int64, ms of the bucket for which a sample stands"""
     min_dw: I32
-    """(n,) int32, lowest power, 0.1 W"""
+    """(n,) int32, lowest power, 0.1 W; absent where no sample stands"""
     max_dw: I32
     """(n,) int32, highest power, 0.1 W"""
+    known_ms: I64
+    """(n,) int64, ms whose energy is known: by samples of power, or by the meter's own counter"""
 
     def __len__(self) -> int:
         return len(self.start_ms)
@@ -42,6 +44,7 @@ def rollup(pieces: Held, bucket_ms: int) -> Rollup:
         parts.held_ms,
         parts.power_dw,
         parts.power_dw,
+        parts.held_ms,
     )
 
 
@@ -59,14 +62,17 @@ def regroup(fine: Rollup, start_ms: I64) -> Rollup:
         fine.covered_ms[order],
         fine.min_dw[order],
         fine.max_dw[order],
+        fine.known_ms[order],
     )
 
 
-def _summed(channel: U32, start_ms: I64, imp: I64, exp: I64, covered: I64, low: I32, high: I32) -> Rollup:
+def _summed(
+    channel: U32, start_ms: I64, imp: I64, exp: I64, covered: I64, low: I32, high: I32, known: I64
+) -> Rollup:
     """Rows of equal (channel, start) added up; the input is sorted by them."""
     n = len(channel)
     if n == 0:
-        return Rollup(channel, start_ms, imp, exp, covered, low, high)
+        return Rollup(channel, start_ms, imp, exp, covered, low, high, known)
     new = np.ones(n, np.bool_)
     new[1:] = (channel[1:] != channel[:-1]) | (start_ms[1:] != start_ms[:-1])
     at = np.flatnonzero(new)
@@ -76,9 +82,20 @@ def _summed(channel: U32, start_ms: I64, imp: I64, exp: I64, covered: I64, low: 
         np.add.reduceat(imp, at),
         np.add.reduceat(exp, at),
         np.add.reduceat(covered, at),
-        np.minimum.reduceat(low, at),
+        _lowest(low, at),
         np.maximum.reduceat(high, at),
+        np.add.reduceat(known, at),
     )
 
 
+def _lowest(low: I32, at: I64) -> I32:
+    """The lowest of each run; absent ones, which are lower than any power, count only among themselves."""
+    absent = low == ABSENT_I32
+    if not absent.any():
+        return np.minimum.reduceat(low, at)
+    lowest = np.minimum.reduceat(np.where(absent, _NONE_I32, low), at)
+    return np.where(lowest == _NONE_I32, ABSENT_I32, lowest)
+
+
+_NONE_I32 = np.int32(2**31 - 1)
 ROLLUP_COLUMNS = tuple(f.name for f in fields(Rollup))

@@ -21,8 +21,11 @@ class SiteUsage:
     """(n,) int64, energy given to the grid"""
     covered_ms: I64
     """(n,) int64, ms for which every channel is known: that of the least covered one"""
+    known_ms: I64
+    """(n,) int64, ms whose energy is known for every channel, be it by power or by a counter"""
     min_dw: I64 | None
-    """(n,) int64, lowest power, 0.1 W; None for several channels, whose lowest sum is not known"""
+    """(n,) int64, lowest power, 0.1 W, ABSENT_I32 where none was measured; None for several channels, whose
+    lowest sum is not known"""
     max_dw: I64 | None
 
     def __len__(self) -> int:
@@ -47,13 +50,14 @@ def site_usage(rows: Rollup, channels: Sequence[int]) -> SiteUsage:
     imported, exported = np.zeros(n, np.int64), np.zeros(n, np.int64)
     np.add.at(imported, index, rows.import_dwms[mine])
     np.add.at(exported, index, rows.export_dwms[mine])
-    covered = np.full(n, 2**62, np.int64)
-    np.minimum.at(covered, index, rows.covered_ms[mine])
-    covered[np.bincount(index, minlength=n) < len(channels)] = 0
+    covered, known = np.full(n, 2**62, np.int64), np.full(n, 2**62, np.int64)
+    for least, column in ((covered, rows.covered_ms), (known, rows.known_ms)):
+        np.minimum.at(least, index, column[mine])
+        least[np.bincount(index, minlength=n) < len(channels)] = 0
     if len(channels) > 1:
-        return SiteUsage(start_ms, imported, exported, covered, None, None)
+        return SiteUsage(start_ms, imported, exported, covered, known, None, None)
     low, high = rows.min_dw[mine].astype(np.int64), rows.max_dw[mine].astype(np.int64)
-    return SiteUsage(start_ms, imported, exported, covered, low, high)
+    return SiteUsage(start_ms, imported, exported, covered, known, low, high)
 
 
 def merged(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

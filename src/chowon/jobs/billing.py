@@ -186,7 +186,7 @@ class Billing:
         def find() -> Decimal | None:
             try:
                 found = measured(self._history, site, self._base(of[0], period, of[1]))
-                if found.to_ms > now_ms or not found.covered_ms.any():
+                if found.to_ms > now_ms or not found.known_ms.any():
                     return None
                 prepared = self._priced(period, of, records)
                 past, _ = self._past_demand(site, prepared, now_ms, records)

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from chowon.domain.counters import FLOWS
 from chowon.domain.quantities import HOUR_MS, U32
 from chowon.domain.readings import concat, latest
 from chowon.store.catalog.files import LakeFile, NewFile, Snapshot
@@ -25,6 +26,7 @@ from chowon.store.columns import (
     table_of_readings,
     table_of_rollup,
 )
+from chowon.store.counter_rows import counters_of_table, newest_counters, present, table_of_counters
 from chowon.store.lake import Lake
 
 SMALL_FILES: Final = 16
@@ -93,6 +95,9 @@ def _tables(lake: Lake, merge: Merge) -> Iterator[pa.Table]:
         parts = [lake.read(file, channels, *_ALWAYS) for file in merge.files]
         if merge.files[0].kind == "raw":
             table = table_of_readings(latest(concat([readings_of_table(part) for part in parts])), names)
+        elif merge.files[0].kind in FLOWS:
+            counters = newest_counters([counters_of_table(part) for part in parts])
+            table = table_of_counters(present(counters) if merge.whole else counters)
         else:
             rows = newest(joined([rollup_of_table(part) for part in parts]))
             table = table_of_rollup(rows_where(rows, rows.covered_ms != NO_ROW_MS) if merge.whole else rows)

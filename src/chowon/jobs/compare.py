@@ -46,7 +46,7 @@ def comparison(
     """
     load, ids = tariffs
     in_force = load(site.tariff)
-    uses = [u for p in periods if (u := billing.use(site, p, now_ms)).covered_ms.any()]
+    uses = [u for p in periods if (u := billing.use(site, p, now_ms)).known_ms.any()]
     if not uses:
         raise UsageInvalid(
             f"site {site.key}: nothing was measured from {periods[0].start} to {periods[-1].end}; "

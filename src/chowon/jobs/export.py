@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from chowon.domain.quantities import DAY_MS, DWMS_PER_WH, I32, I64
+from chowon.domain.quantities import ABSENT_I32, DAY_MS, DWMS_PER_WH, I32, I64
 from chowon.domain.readings import QUANTITIES, absent_of
 from chowon.domain.sites import Site
 from chowon.ports import History, Resolution
@@ -45,9 +45,10 @@ def rollup_tables(
         | {
             "import_kwh": pa.array(rows.import_dwms / (DWMS_PER_WH * 1000)),
             "export_kwh": pa.array(rows.export_dwms / (DWMS_PER_WH * 1000)),
-            "min_w": pa.array(rows.min_dw / 10),
-            "max_w": pa.array(rows.max_dw / 10),
+            "min_w": _scaled(rows.min_dw, 10, rows.min_dw == ABSENT_I32),
+            "max_w": _scaled(rows.max_dw, 10, rows.max_dw == ABSENT_I32),
             "measured_s": pa.array(rows.covered_ms / 1000),
+            "known_s": pa.array(rows.known_ms / 1000),
         }
     )
 

@@ -26,6 +26,8 @@ class PeriodUse:
     """From the period's start to `until_ms`; 0 where nothing was measured"""
     covered_ms: I64
     """(n,) ms of each quarter that were measured"""
+    known_ms: I64
+    """(n,) ms of each quarter whose energy is known, also by a counter alone"""
 
     @property
     def closed(self) -> bool:
@@ -72,7 +74,7 @@ def period_use(history: History, site: Site, period: Period, now_ms: int) -> Per
     until_ms = max(from_ms, min(now_ms, to_ms))
     end_ms = -(-until_ms // QUARTER_MS) * QUARTER_MS
     found = site_profile(history, site, from_ms, end_ms)
-    return PeriodUse(period, starts, until_ms, found.profile, found.covered_ms)
+    return PeriodUse(period, starts, until_ms, found.profile, found.covered_ms, found.known_ms)
 
 
 def energy_kwh(profile: Profile) -> tuple[Decimal, Decimal]:

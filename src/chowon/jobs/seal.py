@@ -19,12 +19,16 @@ from typing import Final
 
 import numpy as np
 
+from chowon.domain.counters import FLOWS, Flow
 from chowon.domain.quantities import DAY_MS, I64, U32
 from chowon.domain.readings import Readings, concat, latest
 from chowon.domain.rollups import Rollup
 from chowon.jobs.compact import SMALL_FILES, Merge, merged, merges
+from chowon.store.catalog.counter_times import CounterSpan
 from chowon.store.catalog.files import Heard, Kind, NewFile, Snapshot
 from chowon.store.columns import joined, newest, rows_where, table_of_readings, table_of_rollup
+from chowon.store.counter_news import changed_counters
+from chowon.store.counter_rows import table_of_counters
 from chowon.store.opening import Store
 from chowon.store.recompute import emptied, recomputed, touched
 from chowon.store.view import View
@@ -86,8 +90,12 @@ class Sealer:
             return None
         added: list[NewFile] = []
         try:
-            self._write(View(store.lake, snapshot, fresh), fresh, added)
-            store.files.commit(snapshot, added, sealed_through=through, heard=_heard(fresh))
+            view = View(store.lake, snapshot, fresh)
+            self._write(view, fresh, added)
+            counters = {flow: self._write_counters(view, fresh, flow, added) for flow in FLOWS}
+            store.files.commit(
+                snapshot, added, sealed_through=through, heard=_heard(fresh), counters=counters
+            )
         except Exception:
             store.lake.retire(added, now_ms)
             raise
@@ -119,6 +127,17 @@ class Sealer:
             table = table_of_rollup(rows_where(minutes, rows))
             added.append(store.lake.write("minute", span, shard, [table]))
 
+    def _write_counters(
+        self, view: View, fresh: Readings, flow: Flow, added: list[NewFile]
+    ) -> dict[int, CounterSpan]:
+        """Write the rows of one flow's counters that these readings change; what is new of the counters."""
+        store = self._store
+        news = changed_counters(view, fresh, flow, store.files.counters)
+        for span, shard, rows in _split(news.rows.channel, news.rows.start_ms, flow, store.shards):
+            table = table_of_counters(news.rows.where(rows))
+            added.append(store.lake.write(flow, span, shard, [table]))
+        return news.spans
+
     def _changed_minutes(self, view: View, fresh: Readings) -> Rollup:
         holds = self._store.sites.holds
         rows = newest(recomputed(touched(fresh, holds), view.raw, holds))
@@ -147,7 +166,7 @@ def _heard(fresh: Readings) -> Heard:
 
 
 def _split(channel: U32, time_ms: I64, kind: Kind, shards: int) -> Iterator[tuple[str, int, I64]]:
-    """(span, shard, indices in order) of each file's rows; spans are UTC days (raw) or months (minute)."""
+    """(span, shard, indices in order) of each file's rows; spans are UTC days (raw) or months."""
     if kind == "raw":
         span = time_ms // DAY_MS
     else:

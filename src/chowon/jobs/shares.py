@@ -89,7 +89,7 @@ def shares(
     UsageInvalid where the tariff needs what nobody has told, or, by the average, where nothing was taken.
     """
     use = period_use(history, site, prepared.period, now_ms)
-    found = cut(use.profile, use.covered_ms, [*metered_parts(history, site, use), *detected])
+    found = cut(use.profile, use.known_ms, [*metered_parts(history, site, use), *detected])
     bills = BILLS if in_arrays(prepared, found, closed=use.closed) else BILLS_ONE_BY_ONE
     shared = _shared(costs_of_parts(prepared, found, closed=use.closed), rule, bills)
     energy = (found.taken.sum(axis=1) - found.given.sum(axis=1)).tolist()
@@ -127,7 +127,7 @@ def metered_parts(history: History, site: Site, use: PeriodUse) -> list[Part]:
         if channel.role == "solar" and taken.sum() > given.sum():
             taken, given = given, taken
         name = f"{channel.key.meter}/{channel.key.channel}"
-        parts.append(Part(name, _label(channel, channels), "metered", taken, given, quarters.covered_ms))
+        parts.append(Part(name, _label(channel, channels), "metered", taken, given, quarters.known_ms))
     return parts
 
 

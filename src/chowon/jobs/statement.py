@@ -53,7 +53,7 @@ class Statement:
     coverage: float
     """measured share of the time gone by, 0–1"""
     missing_ms: int
-    """time gone by for which there is no measurement; nothing is billed for it"""
+    """time gone by whose energy neither power nor a counter tells; nothing is billed for it"""
     bill: Bill
     """of what was measured; of whole kWh once the period is closed, where the tariff asks for no more than
     how much in all, as a meter is read"""
@@ -83,7 +83,7 @@ def statement(history: History, site: Site, prepared: Prepared, now_ms: int) -> 
     used = usage(found, period.days)
     billed = prepared.as_read(used) if closed else used
     covered_ms = int(found.covered_ms.sum())
-    missing_ms = max(0, until_ms - from_ms - covered_ms)
+    missing_ms = max(0, until_ms - from_ms - int(found.known_ms.sum()))
     here = prepared.by_interval and from_ms <= now_ms < to_ms
     return Statement(
         period=period,

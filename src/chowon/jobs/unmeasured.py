@@ -78,7 +78,7 @@ def estimate(
     """
     read = found.quarters or site_profile(history, site, found.from_ms, found.to_ms)
     of = quarters_of(site, prepared)
-    missing = [of.missing_ms(channel.covered_ms, until_ms) for channel in read.channels]
+    missing = [of.missing_ms(channel.known_ms, until_ms) for channel in read.channels]
     if not any(wanted.any() for wanted in missing):
         return None
     usual = _usual(read, missing, of)
@@ -137,9 +137,9 @@ def _next_tier(
 
 def _at_mean_pace(found: Measured, now_ms: int) -> tuple[Usage, Paths] | None:
     """(the whole period's use, the rest of it)."""
-    covered_ms = int(found.covered_ms.sum())
+    known_ms = int(found.known_ms.sum())
     kwh, export_kwh = (Decimal(int(e.sum())) / DWMS_PER_KWH for e in (found.import_dwms, found.export_dwms))
-    path, back = (at_this_pace(e, covered_ms, now_ms, found.to_ms) for e in (kwh, export_kwh))
+    path, back = (at_this_pace(e, known_ms, now_ms, found.to_ms) for e in (kwh, export_kwh))
     if path is None or back is None:
         return None
     rest, rest_back = (Decimal(int(p.energy_wh.sum())) / 1000 for p in (path, back))
@@ -167,8 +167,8 @@ def _usual(read: SiteProfile, wanted_ms: list[I64], of: Quarters) -> tuple[I64, 
         return None
     imported, exported = (np.zeros(len(of.start_ms), np.int64) for _ in range(2))
     for channel, wanted in zip(read.channels, wanted_ms, strict=True):
-        more = usual_energy(channel.import_dwms, channel.covered_ms, wanted, of)
-        back = usual_energy(channel.export_dwms, channel.covered_ms, wanted, of)
+        more = usual_energy(channel.import_dwms, channel.known_ms, wanted, of)
+        back = usual_energy(channel.export_dwms, channel.known_ms, wanted, of)
         if more is None or back is None:
             return None
         imported, exported = imported + more, exported + back

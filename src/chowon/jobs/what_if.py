@@ -119,9 +119,9 @@ def _sessions(charging: Charging, days: list[date], timezone: str) -> list[tuple
 
 
 def _sunny(use: PeriodUse, profile: Profile, place: Place, roof: Roof) -> Profile:
-    """What the roof gives counts where the use was measured, by its share of each quarter."""
+    """What the roof gives counts where the use is known, by its share of each quarter."""
     made = production(place, roof, profile.start_ms, profile.step_ms, len(profile), profile.per_kwh)
-    share = use.covered_ms / QUARTER_MS
+    share = use.known_ms / QUARTER_MS
     return with_solar(profile, (made * share).astype(made.dtype))
 
 

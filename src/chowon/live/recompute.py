@@ -10,6 +10,7 @@ from chowon.domain.readings import Readings
 from chowon.domain.rollups import ROLLUP_COLUMNS, Rollup, rollup
 from chowon.live.quarters import QuarterSums
 from chowon.live.state import GAP_SHOWN_MS, Sums, Window
+from chowon.live.steps import last_step
 from chowon.ports import History
 
 
@@ -34,11 +35,15 @@ def sums_from_store(
         newest = {c: min(t, until_ms) for c, t in history.last_times(channels).items()}
         for quarter_ms in {t // QUARTER_MS * QUARTER_MS for t in newest.values()}:
             mine = [c for c, t in newest.items() if t // QUARTER_MS * QUARTER_MS == quarter_ms]
-            found |= _of_channels(history, mine, window, quarter_ms, hold_ms, until_ms, by_quarter)
+            for at in range(0, len(mine), AT_ONCE):
+                some = mine[at : at + AT_ONCE]
+                found |= _of_channels(history, some, window, quarter_ms, hold_ms, until_ms, by_quarter)
         found |= {c: NOTHING for c in channels if c not in newest}
     return found
 
 
+AT_ONCE = 64
+"""A month of so many channels by the minute is held in memory; channels with counters ask every quarter."""
 _NONE = np.zeros(0, np.int64)
 NOTHING = Sums(None, 0, None, 0, 0, 0, 0, None, QuarterSums(_NONE, _NONE, _NONE))
 """The sums of a channel without a reading."""
@@ -85,6 +90,7 @@ def _sums(rows: Rollup, tail: Readings, window: Window, open_ms: int, hold_ms: i
         period_covered_ms=int(rows.covered_ms.sum()) + int(open_period.held_ms.sum()),
         gap_end_ms=int(gap_ends[-1]) if len(gap_ends) else None,
         quarters=_quarters(rows, open_period) if by_quarter else None,
+        step=last_step(tail),
     )
 
 

@@ -156,6 +156,12 @@ class Live:
         """All sites as they were read last."""
         return tuple(self._sites.values())
 
+    async def recount(self, channels: list[int]) -> None:
+        """What the store says of these channels has changed."""
+        await self.reload()
+        self.states.mark_dirty(channels)
+        self._news.set()
+
     async def now(self, site_id: int) -> Now:
         """The site's state at this instant. Errors: NotFound; what pricing says of an unusable tariff."""
         if site_id not in self._windows:

@@ -1,7 +1,8 @@
 """The state of every channel as arrays: a batch of readings is a few numpy operations, however many homes.
 
 A reading that comes in order adds exactly the energy that a recomputation from raw would give. One that
-comes late or again cannot: its channel is marked for `reconcile`, which sets it from the store.
+comes late or again cannot: its channel is marked for `reconcile`, which sets it from the store. So is one
+whose counter begins another quarter of an hour: the store settles the one that is over.
 """
 
 from collections.abc import Sequence
@@ -10,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from chowon.domain.energy import Held, held, import_dwms
-from chowon.domain.quantities import ABSENT_I32, I32, I64, MINUTE_MS, U32, Bools
+from chowon.domain.quantities import ABSENT_I32, ABSENT_I64, I32, I64, MINUTE_MS, QUARTER_MS, U32, Bools
 from chowon.domain.readings import Readings, latest
 from chowon.live.quarters import Quarters, QuarterSums
+from chowon.live.steps import LastStep, means, told
 
 NEVER = np.int64(-(2**62))
 """Stands for "no reading yet" where a time is expected."""
@@ -47,6 +49,8 @@ class Sums:
     """Where the channel's newest gap ended, ms UTC; None when it had none lately."""
     quarters: QuarterSums | None = None
     """The period's energy by quarter of an hour, where it was asked for."""
+    step: LastStep | None = None
+    """The newest step of its counter; None when it told none lately."""
 
 
 class ChannelStates:
@@ -63,6 +67,13 @@ class ChannelStates:
     voltage_dv: I32
     gap_end_ms: I64
     """where the newest gap ended, NEVER without one"""
+    counted_ms: I64
+    """when its import counter was read last, NEVER without one"""
+    counted_milliwh: I64
+    step_ms: I64
+    """how long the counter's newest step lasted, 0 without one that is plausible"""
+    step_dw: I32
+    """mean power over that step"""
     today_dwms: I64
     today_covered_ms: I64
     period_dwms: I64
@@ -114,6 +125,7 @@ class ChannelStates:
 
     def apply(self, readings: Readings) -> None:
         """Take in a durable batch. Readings of unknown channels are passed over."""
+        self._see_counters(readings)
         if readings.power_dw is None or not len(readings):
             return
         slot = self._slots_of_array(readings.channel)
@@ -161,6 +173,9 @@ class ChannelStates:
         self.period_dwms[slot] = sums.period_dwms
         self.period_covered_ms[slot] = sums.period_covered_ms
         self.gap_end_ms[slot] = NEVER if sums.gap_end_ms is None else sums.gap_end_ms
+        step = sums.step or LastStep(int(NEVER), 0, 0, 0)
+        self.counted_ms[slot], self.counted_milliwh[slot] = step.end_ms, step.milliwh
+        self.step_ms[slot], self.step_dw[slot] = step.lasted_ms, step.power_dw
         if sums.quarters is not None:
             self.quarters.set(slot, sums.quarters)
 
@@ -173,6 +188,34 @@ class ChannelStates:
         slots = np.flatnonzero(self._dirty[: self._count])
         self._dirty[slots] = False
         return [int(c) for c in self._channel[slots]]
+
+    def _see_counters(self, readings: Readings) -> None:
+        """Note the newest steps; late readings and new quarters of an hour are for the store."""
+        slot = self._slots_of_array(readings.channel)
+        known = (slot >= 0) & told(readings)
+        if not known.any():
+            return
+        slot, time_ms = slot[known], readings.time_ms[known]
+        seen_ms = self.counted_ms[slot]
+        late = time_ms < seen_ms
+        turned = (seen_ms != NEVER) & (time_ms // QUARTER_MS > seen_ms // QUARTER_MS)
+        self._dirty[slot[late | turned]] = True
+        if readings.import_milliwh is None:
+            np.maximum.at(self.counted_ms, slot, time_ms)
+            return
+        value = readings.import_milliwh[known]
+        order = np.lexsort((time_ms, slot))
+        for at in (order[_next_to_last(slot[order])], order[_last(slot[order])]):
+            self._step(slot[at], time_ms[at], value[at])
+
+    def _step(self, slot: I64, time_ms: I64, value: I64) -> None:
+        """A counter's next reading, one a slot."""
+        newer = (time_ms > self.counted_ms[slot]) & (value != ABSENT_I64)
+        slot, time_ms, value = slot[newer], time_ms[newer], value[newer]
+        before = self.counted_ms[slot]
+        lasted_ms, power_dw = means(before, self.counted_milliwh[slot], time_ms, value)
+        self.step_ms[slot], self.step_dw[slot] = lasted_ms, power_dw
+        self.counted_ms[slot], self.counted_milliwh[slot] = time_ms, value
 
     def _extend(self, fresh: Readings, slot: I64) -> None:
         """Add in-order readings, sorted by (channel, time), behind what each channel had last."""
@@ -239,6 +282,18 @@ class ChannelStates:
         return slot
 
 
+def _last(slot: I64) -> I64:
+    """Where the last row of each slot is; sorted."""
+    return np.flatnonzero(np.append(slot[1:] != slot[:-1], True))
+
+
+def _next_to_last(slot: I64) -> I64:
+    """Where the row before that is, of slots that have one."""
+    before = _last(slot) - 1
+    found: I64 = before[(before >= 0) & (slot[before] == slot[before + 1])]
+    return found
+
+
 _COLUMNS: dict[str, tuple[type[np.generic], object]] = {
     "_channel": (np.uint32, 0),
     "hold_ms": (np.int64, 0),
@@ -246,6 +301,10 @@ _COLUMNS: dict[str, tuple[type[np.generic], object]] = {
     "last_dw": (np.int32, 0),
     "voltage_dv": (np.int32, ABSENT_I32),
     "gap_end_ms": (np.int64, NEVER),
+    "counted_ms": (np.int64, NEVER),
+    "counted_milliwh": (np.int64, 0),
+    "step_ms": (np.int64, 0),
+    "step_dw": (np.int32, 0),
     "today_dwms": (np.int64, 0),
     "today_covered_ms": (np.int64, 0),
     "period_dwms": (np.int64, 0),

@@ -7,7 +7,7 @@ import numpy as np
 
 from chowon.domain.bill import Prepared, TierStanding, number_text
 from chowon.domain.clock import Period
-from chowon.domain.quantities import ABSENT_I32, DWMS_PER_WH, I64
+from chowon.domain.quantities import ABSENT_I32, DWMS_PER_WH, I32, I64
 from chowon.domain.tariff import Text
 from chowon.errors import BadInput, ChowonError
 from chowon.live.costs import CostsNow, costs
@@ -105,10 +105,10 @@ class Frame:
 
 def view(frame: Frame, states: ChannelStates, slots: I64, now_ms: int, yesterday_kwh: float | None) -> Now:
     """The site's state from the arrays. `slots`: its main channels; with none, everything is unknown or 0."""
-    last_ms = states.last_ms[slots]
+    last_ms, power_dw, holds_ms = _newest(states, slots)
     heard = last_ms != NEVER
-    stale = not len(slots) or bool((~heard | (now_ms - last_ms > states.hold_ms[slots])).any())
-    power_w = None if stale else int(states.last_dw[slots].sum(dtype=np.int64)) / 10
+    stale = not len(slots) or bool((~heard | (now_ms - last_ms > holds_ms)).any())
+    power_w = None if stale else int(power_dw.sum(dtype=np.int64)) / 10
     today_dwms = int(states.today_dwms[slots].sum())
     period_dwms = int(states.period_dwms[slots].sum())
     window = frame.window
@@ -149,6 +149,16 @@ def view(frame: Frame, states: ChannelStates, slots: I64, now_ms: int, yesterday
         tier=None if cost is None else tier_now(cost.standing),
         no_cost=why_not,
     )
+
+
+def _newest(states: ChannelStates, slots: I64) -> tuple[I64, I32, I64]:
+    """(time, power, for how long it stands) of each channel: the newest sample, or, of one that tells only
+    a counter, the mean power of its newest step, which stands for twice as long as that lasted."""
+    silent = (states.last_ms[slots] == NEVER) & (states.counted_ms[slots] != NEVER)
+    last_ms = np.where(silent, states.counted_ms[slots], states.last_ms[slots])
+    power_dw = np.where(silent, states.step_dw[slots], states.last_dw[slots])
+    holds_ms = np.where(silent, 2 * states.step_ms[slots] - 1, states.hold_ms[slots])
+    return last_ms, power_dw, holds_ms
 
 
 def _costs(

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from chowon.domain.quantities import ABSENT_I32, ABSENT_I64, I32, I64
+from chowon.domain.quantities import ABSENT_I32, ABSENT_I64, I32, I64, U32
 from chowon.domain.readings import QUANTITIES, Readings, absent_of
 from chowon.domain.rollups import ROLLUP_COLUMNS, Rollup
 
@@ -14,7 +14,7 @@ TIME: Final = pa.timestamp("ms", tz="UTC")
 NO_ROW_MS: Final = -1
 """A rollup row whose covered_ms is this says: the minute has no row any more. In the lake: nulls."""
 _ROLLUP_I32: Final = frozenset({"min_dw", "max_dw"})
-_MEASURES: Final = tuple(name for name in ROLLUP_COLUMNS if name not in ("channel", "start_ms"))
+_MEASURES: Final = tuple(name for name in ROLLUP_COLUMNS if name not in ("channel", "start_ms", "known_ms"))
 
 
 def table_of_readings(readings: Readings, names: Collection[str] | None = None) -> pa.Table:
@@ -50,11 +50,13 @@ def table_of_rollup(rows: Rollup) -> pa.Table:
 
 
 def rollup_of_table(table: pa.Table) -> Rollup:
-    """What `table_of_rollup` was given, rows that are gone included."""
+    """What `table_of_rollup` was given, rows that are gone included; known is what power covers."""
     filler: dict[str, np.int32 | np.int64] = dict.fromkeys(_MEASURES, ABSENT_I64)
     filler |= dict.fromkeys(_ROLLUP_I32, ABSENT_I32) | {"covered_ms": np.int64(NO_ROW_MS)}
     columns = {name: _numbers(table[name], filler[name]) for name in _MEASURES}
-    return Rollup(table["channel"].to_numpy(), _numbers(table["start"]), **columns)  # type: ignore[arg-type]
+    known: dict[str, I32 | I64] = {"known_ms": columns["covered_ms"]}
+    start_ms = _numbers(table["start"])
+    return Rollup(table["channel"].to_numpy(), start_ms, **columns, **known)  # type: ignore[arg-type]
 
 
 def joined(parts: Sequence[Rollup]) -> Rollup:
@@ -72,14 +74,22 @@ def rows_where(rows: Rollup, mask: np.ndarray) -> Rollup:
 
 def newest(rows: Rollup) -> Rollup:
     """Sorted by (channel, start), one row a key: of equal keys the one that stands last."""
-    n = len(rows)
-    if n < 2 or _ascending(rows):
-        return rows
-    order = np.lexsort((np.arange(n), rows.start_ms, rows.channel))
-    channel, start_ms = rows.channel[order], rows.start_ms[order]
+    index = last_of_key(rows.channel, rows.start_ms)
+    return rows if index is None else rows_where(rows, index)
+
+
+def last_of_key(channel: U32, start_ms: I64) -> I64 | None:
+    """Indices that sort by (channel, start) and leave of equal keys the last; None if nothing changes."""
+    n = len(start_ms)
+    same = channel[1:] == channel[:-1]
+    if n < 2 or bool(np.all((channel[1:] > channel[:-1]) | (same & (start_ms[1:] > start_ms[:-1])))):
+        return None
+    order = np.lexsort((np.arange(n), start_ms, channel))
+    channel, start_ms = channel[order], start_ms[order]
     last = np.ones(n, np.bool_)
     last[:-1] = (channel[1:] != channel[:-1]) | (start_ms[1:] != start_ms[:-1])
-    return rows_where(rows, order[last])
+    found: I64 = order[last]
+    return found
 
 
 def gone_rows(channel: np.ndarray, start_ms: I64) -> Rollup:
@@ -87,13 +97,8 @@ def gone_rows(channel: np.ndarray, start_ms: I64) -> Rollup:
     n = len(start_ms)
     none = np.full(n, ABSENT_I64)
     low = np.full(n, ABSENT_I32)
-    return Rollup(channel, start_ms, none, none, np.full(n, NO_ROW_MS, np.int64), low, low)
-
-
-def _ascending(rows: Rollup) -> bool:
-    same = rows.channel[1:] == rows.channel[:-1]
-    later = rows.start_ms[1:] > rows.start_ms[:-1]
-    return bool(np.all((rows.channel[1:] > rows.channel[:-1]) | (same & later)))
+    gone = np.full(n, NO_ROW_MS, np.int64)
+    return Rollup(channel, start_ms, none, none, gone, low, low, gone)
 
 
 def _numbers(column: pa.ChunkedArray, absent: np.int32 | np.int64 | None = None) -> I32 | I64:

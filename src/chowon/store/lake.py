@@ -27,7 +27,12 @@ GROUP_ROWS: Final = 16_384
 FOOTERS: Final = 1024
 """So many files' row group limits are remembered."""
 _TEMPORARY: Final = ".tmp"
-_TIME_COLUMN: Final[dict[str, str]] = {"raw": "time", "minute": "start"}
+_TIME_COLUMN: Final[dict[str, str]] = {
+    "raw": "time",
+    "minute": "start",
+    "import": "start",
+    "export": "start",
+}
 
 
 @dataclass(frozen=True, slots=True)

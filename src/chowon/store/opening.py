@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from chowon.errors import Damaged, Misconfigured, NotFound
+from chowon.store.catalog.corrections import CatalogCorrections
 from chowon.store.catalog.engine import Catalog, open_catalog
 from chowon.store.catalog.files import FileList
 from chowon.store.catalog.placements import CatalogPlacements
@@ -34,6 +35,7 @@ class Store:
     prices: CatalogPrices
     records: CatalogRecords
     tokens: CatalogTokens
+    corrections: CatalogCorrections
     lake: Lake
     files: FileList
     shards: int
@@ -99,7 +101,8 @@ def open_store(
         lake = Lake(folder / "lake", journal.id)
         _recover(journal, lake, files)
         sites = CatalogSites(catalog, defaults or SiteDefaults())
-        history = _history(lake, files, journal, sites)
+        corrections = CatalogCorrections(catalog, now_ms)
+        history = _history(lake, files, journal, sites, corrections)
     except BaseException:
         for part in (journal, catalog):
             if part is not None:
@@ -113,6 +116,7 @@ def open_store(
         devices=CatalogPlacements(catalog),
         prices=CatalogPrices(catalog, now_ms),
         records=CatalogRecords(catalog, now_ms),
+        corrections=corrections,
         tokens=CatalogTokens(catalog, now_ms),
         lake=lake,
         files=files,
@@ -132,7 +136,8 @@ def open_reader(folder: Path, *, catalog_url: str | None = None) -> Reader:
         files = FileList(catalog, journal.id, lambda: 0)
         lake = Lake(folder / "lake", journal.id)
         sites = CatalogSites(catalog, SiteDefaults())
-        history = _history(lake, files, journal, sites)
+        corrections = CatalogCorrections(catalog, lambda: 0)
+        history = _history(lake, files, journal, sites, corrections)
         prices, records = CatalogPrices(catalog, lambda: 0), CatalogRecords(catalog, lambda: 0)
         return Reader(journal, history, sites, prices, records, lake, files, catalog)
     except BaseException:
@@ -156,8 +161,11 @@ def _recover(journal: SqliteJournal, lake: Lake, files: FileList) -> None:
     lake.delete(left_over)
 
 
-def _history(lake: Lake, files: FileList, journal: Unsealed, sites: CatalogSites) -> LakeHistory:
-    return LakeHistory(Views(lake, files, journal), sites.holds, files.times)
+def _history(
+    lake: Lake, files: FileList, journal: Unsealed, sites: CatalogSites, corrections: CatalogCorrections
+) -> LakeHistory:
+    views = Views(lake, files, journal)
+    return LakeHistory(views, sites.holds, files.times, files.counters, corrections.in_force)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What was measured, from lake and journal together; implements ports.History.
 
+Energy is settled by the meters' own counters where there are any: domain.settle, store.counters.
 Files are read by row group through pyarrow: their footers are remembered and say which groups to read, which
 was several times quicker than a query engine over the same files (docs/decisions/0002). Rollups are kept by
 the minute; coarser ones are summed from them when they are asked for.
@@ -13,12 +14,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 
 from chowon.domain.clock import day_starts_ms, local_day, midnight_ms
-from chowon.domain.quantities import HOUR_MS, I64, MINUTE_MS, QUARTER_MS, U32
+from chowon.domain.corrections import Correction, corrected, extent, overrides, rules_of
+from chowon.domain.counters import FLOWS, Decision, Flow
+from chowon.domain.excursions import Rules
+from chowon.domain.quantities import DAY_MS, HOUR_MS, I64, MINUTE_MS, QUARTER_MS, U32
 from chowon.domain.readings import Readings, latest
 from chowon.domain.rollups import Rollup, regroup
+from chowon.domain.settle import Groups, settled, together
 from chowon.errors import BadInput, Damaged, shortened
 from chowon.ports import Resolution
 from chowon.store.columns import NO_ROW_MS, joined, newest, rows_where
+from chowon.store.counters import Counters, CounterSpans
 from chowon.store.recompute import Holds, recomputed, touched
 from chowon.store.silence import Spans, silences
 from chowon.store.view import ATTEMPTS, View, Views
@@ -34,11 +40,20 @@ class LakeHistory:
     """
 
     def __init__(
-        self, views: Views, holds: Holds, times: Callable[[U32], dict[int, tuple[int, int]]]
+        self,
+        views: Views,
+        holds: Holds,
+        times: Callable[[U32], dict[int, tuple[int, int]]],
+        spans: CounterSpans,
+        corrections: Callable[[U32], list[Correction]],
+        rules: Rules = Rules(),  # noqa: B008 - frozen
     ) -> None:
         self._views = views
         self._holds = holds
         self._times = times
+        self._spans = spans
+        self._corrections = corrections
+        self._rules = rules
 
     def readings(self, channels: Sequence[int], start_ms: int, end_ms: int) -> Readings:
         """Raw readings in [start, end), sorted by (channel, time), the last appended of equal keys."""
@@ -50,16 +65,16 @@ class LakeHistory:
     ) -> Rollup:
         """Rollup rows whose bucket starts in [start, end); days are local to `timezone`, the rest UTC.
 
-        Equal to rolling up all raw readings. Errors: BadInput for an unknown timezone.
+        Equal to rolling up all raw readings, settled by their counters. Errors: BadInput (timezone).
         """
         ids = _ids(channels)
         if resolution == "1day":
             days = _days_from(start_ms, end_ms, timezone)
-            fine = self._ask(lambda view: self._minutes(view, ids, int(days[0]), int(days[-1])))
+            fine = self._ask(lambda view: self._settled(view, ids, int(days[0]), int(days[-1])))
             return regroup(fine, days[np.searchsorted(days, fine.start_ms, "right") - 1])
         bucket_ms = _BUCKET_MS[resolution]
         first, end = (-(-at // bucket_ms) * bucket_ms for at in (start_ms, end_ms))
-        fine = self._ask(lambda view: self._minutes(view, ids, first, end))
+        fine = self._ask(lambda view: self._settled(view, ids, first, end))
         return fine if bucket_ms == MINUTE_MS else regroup(fine, fine.start_ms // bucket_ms * bucket_ms)
 
     def last_times(self, channels: Sequence[int]) -> dict[int, int]:
@@ -85,6 +100,22 @@ class LakeHistory:
             return ids, none, none
         return self._ask(lambda view: self._gaps(view, ids, start_ms, end_ms))
 
+    def decisions(self, channels: Sequence[int], start_ms: int, end_ms: int) -> list[tuple[Flow, Decision]]:
+        """Where counters were not taken at their word in [start, end), by flow, channel and time."""
+        ids = _ids(channels)
+        decided = self._corrections(ids)
+
+        def ask(view: View) -> list[tuple[Flow, Decision]]:
+            return [
+                (flow, one)
+                for flow in FLOWS
+                for counters, mine in self._counters(view, flow, ids, decided)
+                for one in counters.counted(mine, start_ms, end_ms).decisions
+                if one.start_ms < end_ms and one.end_ms >= start_ms
+            ]
+
+        return self._ask(ask)
+
     def _gaps(self, view: View, ids: U32, start_ms: int, end_ms: int) -> Spans:
         heard = self._heard(view, ids)
         begin = {c: max(start_ms, first) for c, (first, last) in heard.items()}
@@ -98,6 +129,43 @@ class LakeHistory:
         first, last = int(begins.min()) // MINUTE_MS * MINUTE_MS, int(ends.max())
         minutes = self._minutes(view, asked, first, last)
         return silences((asked, begins, ends), minutes, view.raw, self._holds)
+
+    def _settled(self, view: View, ids: U32, start_ms: int, end_ms: int) -> Rollup:
+        """Minute rows in [start, end), with the energy that counters tell and that people set."""
+        decided = self._corrections(ids) if len(ids) else []
+        if not decided:
+            return self._by_counters(view, ids, (start_ms, end_ms), [])
+        span = extent(decided, start_ms, end_ms)
+        touching = [c for c in decided if c.start_ms < span[1] and c.end_ms > span[0]]
+        rows = corrected(self._by_counters(view, ids, span, decided), touching)
+        return rows_where(rows, (rows.start_ms >= start_ms) & (rows.start_ms < end_ms))
+
+    def _by_counters(
+        self, view: View, ids: U32, span: tuple[int, int], decided: Sequence[Correction]
+    ) -> Rollup:
+        start_ms, end_ms = span
+        rows = self._minutes(view, ids, start_ms, end_ms)
+        flows = [
+            together([c.groups(mine, start_ms, end_ms) for c, mine in self._counters(view, f, ids, decided)])
+            for f in FLOWS
+        ]
+        if not any(map(len, flows)):
+            return rows
+        more = [rows]
+        for low, high, channels in _beyond(flows, start_ms, end_ms):
+            more.append(self._minutes(view, channels, low, high))
+        answer = settled(newest(joined(more)), *flows)
+        return rows_where(answer, (answer.start_ms >= start_ms) & (answer.start_ms < end_ms))
+
+    def _counters(
+        self, view: View, flow: Flow, ids: U32, decided: Sequence[Correction]
+    ) -> list[tuple[Counters, U32]]:
+        """One flow's counters with the channels to ask them for: those of equal rules together."""
+        by_hand = overrides(decided, flow)
+        return [
+            (Counters(view, self._spans, flow, rules, by_hand), mine)
+            for rules, mine in rules_of(decided, ids, self._rules)
+        ]
 
     def _minutes(self, view: View, ids: U32, start_ms: int, end_ms: int) -> Rollup:
         """Minute rows in [start, end): the lake's, but recomputed wherever the tail touches them."""
@@ -144,6 +212,21 @@ class LakeHistory:
 
 def _ids(channels: Sequence[int]) -> U32:
     return np.unique(np.asarray(channels, np.uint32))
+
+
+def _beyond(flows: Sequence[Groups], start_ms: int, end_ms: int) -> list[tuple[int, int, U32]]:
+    """(from, to, channels): what the groups span before and after [start, end), a few hours or much more."""
+    found = []
+    for low, high in ((0, DAY_MS), (DAY_MS, 2**62)):
+        for before in (True, False):
+            out = [start_ms - g.start_ms if before else g.end_ms - end_ms for g in flows]
+            far = [(o > low) & (o <= high) for o in out]
+            channels = np.unique(np.concatenate([g.channel[f] for g, f in zip(flows, far, strict=True)]))
+            if len(channels):
+                most = max(int(o[f].max(initial=0)) for o, f in zip(out, far, strict=True))
+                span = (start_ms - most, start_ms) if before else (end_ms, end_ms + most)
+                found.append((*span, channels))
+    return found
 
 
 def _days_from(start_ms: int, end_ms: int, timezone: str) -> I64:

@@ -1,20 +1,23 @@
 """Which files of the lake count, how far the journal is sealed, and when each channel was heard."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 from sqlalchemy import Connection, Select, delete, insert, select, update
 
+from chowon.domain.counters import Flow
 from chowon.domain.quantities import I64, U32
 from chowon.errors import Misconfigured
+from chowon.store.catalog.chunks import chunks
+from chowon.store.catalog.counter_times import CounterSpan, counter_spans, widen_counter_spans
 from chowon.store.catalog.engine import Catalog
 from chowon.store.catalog.tables import channel_times, lake_files, lake_state
 
-Kind = Literal["raw", "minute"]
-PARAMETERS: Final = 10_000
+Kind = Literal["raw", "minute", "import", "export"]
+"""Readings; their power by the minute; what the counters of each flow showed by the minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,7 @@ class NewFile:
 
     kind: Kind
     span: str
-    """The UTC day (raw: "2026-11-23") or UTC month (minute: "2026-11") of all its rows."""
+    """The UTC day (raw: "2026-11-23") or UTC month (the others: "2026-11") of all its rows."""
     shard: int
     path: str
     """Below the lake's folder."""
@@ -56,6 +59,11 @@ class Snapshot:
         """(4, n) first and last time, first and last channel."""
         rows = [(f.min_time_ms, f.max_time_ms, f.min_channel, f.max_channel) for f in self.files]
         return np.array(rows, np.int64).reshape(-1, 4).T
+
+    @cached_property
+    def kinds(self) -> frozenset[Kind]:
+        """The kinds of files that there are."""
+        return frozenset(f.kind for f in self.files)
 
     def overlapping(self, kind: Kind, channels: U32, start_ms: int, end_ms: int) -> list[LakeFile]:
         """Files that may hold rows of these channels (at least one) in [start, end), ordered by id."""
@@ -112,6 +120,7 @@ class FileList:
         remove: Sequence[LakeFile] = (),
         sealed_through: int | None = None,
         heard: Heard | None = None,
+        counters: Mapping[Flow, Mapping[int, CounterSpan]] | None = None,
     ) -> None:
         """List and unlist files and move the watermark, all or nothing; `before` is what this follows from.
 
@@ -128,18 +137,25 @@ class FileList:
                 raise Misconfigured(
                     "another process has changed the list of lake files; stop it, only one may write"
                 )
-            for some in _chunks([f.id for f in remove]):
+            for some in chunks([f.id for f in remove]):
                 connection.execute(delete(lake_files).where(lake_files.c.id.in_(some)))
             if add:
                 added_ms = self._now_ms()
                 connection.execute(insert(lake_files), [_values(f) | {"added_ms": added_ms} for f in add])
             if heard is not None and len(heard.channel):
                 _widen(connection, heard)
+            for flow, news in (counters or {}).items():
+                widen_counter_spans(connection, flow, news)
 
     def times(self, channels: U32) -> dict[int, tuple[int, int]]:
         """The first and last time in the lake of each of these channels that has one."""
         with self._catalog.reading() as connection:
             return _times(connection, channels.tolist())
+
+    def counters(self, flow: Flow, channels: U32) -> dict[int, CounterSpan]:
+        """What the lake holds of this flow's counters, of those of these channels that have one."""
+        with self._catalog.reading() as connection:
+            return counter_spans(connection, flow, channels.tolist())
 
     def _state(self) -> Select[Any]:
         return select(lake_state).where(lake_state.c.journal_id == self._journal_id)
@@ -151,7 +167,7 @@ def _values(file: NewFile) -> dict[str, object]:
 
 def _times(connection: Connection, channels: Sequence[int]) -> dict[int, tuple[int, int]]:
     found = {}
-    for some in _chunks(channels):
+    for some in chunks(channels):
         for row in connection.execute(select(channel_times).where(channel_times.c.channel.in_(some))):
             found[row.channel] = (row.first_ms, row.last_ms)
     return found
@@ -165,12 +181,6 @@ def _widen(connection: Connection, heard: Heard) -> None:
     for channel, first, last in zip(ids, heard.first_ms.tolist(), heard.last_ms.tolist(), strict=True):
         earlier, later = known.get(channel, (first, last))
         rows.append({"channel": channel, "first_ms": min(first, earlier), "last_ms": max(last, later)})
-    for some in _chunks(list(known)):
+    for some in chunks(list(known)):
         connection.execute(delete(channel_times).where(channel_times.c.channel.in_(some)))
     connection.execute(insert(channel_times), rows)
-
-
-def _chunks(values: Sequence[int]) -> Iterator[Sequence[int]]:
-    """A few at a time: databases limit the parameters of one statement."""
-    for start in range(0, len(values), PARAMETERS):
-        yield values[start : start + PARAMETERS]

@@ -88,8 +88,8 @@ lake_files = Table(
     "lake_files",
     metadata,
     Column("id", BIG, primary_key=True),  # of equal keys the row of the file with the highest id counts
-    Column("kind", String(16), nullable=False),  # raw | minute
-    Column("span", String(10), nullable=False),  # raw: 2026-11-23, minute: 2026-11
+    Column("kind", String(16), nullable=False),  # raw | minute | import | export
+    Column("span", String(10), nullable=False),  # raw: 2026-11-23, the others: 2026-11
     Column("shard", Integer, nullable=False),
     Column("path", Text, nullable=False, unique=True),  # below the lake's folder
     Column("rows", BigInteger, nullable=False),
@@ -150,4 +150,35 @@ revisions = Table(
     metadata,
     Column("name", String(16), primary_key=True),  # prices | records
     Column("revision", BigInteger, nullable=False),  # grows with every change
+)
+
+counter_times = Table(
+    "counter_times",
+    metadata,
+    Column("channel", BigInteger, primary_key=True, autoincrement=False),
+    Column("flow", String(8), primary_key=True),  # import | export
+    Column("first_ms", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+    Column("last_milliwh", BigInteger, nullable=False),  # what the counter showed at last_ms
+    Column("units_ms", BigInteger),  # where its unit may have changed first
+)
+
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("channel", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),  # trusted | replaced | energy | turned | connection
+    Column("flow", String(8)),  # import | export; null: both
+    Column("start_ms", BigInteger, nullable=False),
+    Column("end_ms", BigInteger, nullable=False),
+    Column("milliwh", BigInteger),
+    Column("plausible_w", BigInteger),
+    Column("reason", Text, nullable=False),
+    Column("made_by", String(128), nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("undone_by", String(128)),
+    Column("undone_ms", BigInteger),
+    Index(None, "channel"),
+    sqlite_autoincrement=True,  # an id is never given twice: corrections count in their order
 )

@@ -10,6 +10,7 @@ from typing import Final
 from chowon import meters
 from chowon.errors import Misconfigured, NotFound, shortened
 from chowon.meters.decoded import Decoder, Envelope
+from chowon.meters.kept import Keeper
 
 ENTRY_POINTS: Final = "chowon.meters"
 """Entry point group by which other packages offer decoders."""
@@ -82,6 +83,16 @@ def found() -> Registry:
     ]
     ours = [module.DECODER for module in modules if hasattr(module, "DECODER")]
     return Registry([*ours, *(entry.load() for entry in entry_points(group=ENTRY_POINTS))])
+
+
+def keepers() -> tuple[Keeper, ...]:
+    """Who can be asked for what a device has kept: every module of this package that has a KEEPER."""
+    modules = [
+        importlib.import_module(f"{meters.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(meters.__path__)
+        if module.name.endswith("_kept")
+    ]
+    return tuple(module.KEEPER for module in modules)
 
 
 def _pattern(topic: str) -> re.Pattern[str]:

@@ -18,6 +18,8 @@ from chowon.api.server import create_app
 from chowon.config import Config
 from chowon.domain.bill import Prepared
 from chowon.errors import ChowonError, Misconfigured
+from chowon.ingest.backfill import Backfill
+from chowon.ingest.backfill_round import BackfillBooks
 from chowon.ingest.broker import Address, EmbeddedBroker, EmbeddedSettings, ExternalBroker, MqttBroker
 from chowon.ingest.door import Door, Outcome
 from chowon.ingest.enertalk import EnerTalkLimits, EnerTalkListener
@@ -114,7 +116,7 @@ async def _serve(
             async with (
                 _background(sealing.run()),
                 _background(asked.run()),
-                _mqtt(config, door, now_ms) as mqtt,
+                _mqtt(config, store, door, now_ms) as mqtt,
                 _enertalk(config, door, now_ms) as enertalk,
             ):
 
@@ -124,6 +126,7 @@ async def _serve(
                         None if mqtt is None else mqtt.listener.stats(),
                         None if mqtt is None else mqtt.broker.is_running(),
                         None if enertalk is None else enertalk.stats(),
+                        None if mqtt is None or mqtt.backfill is None else mqtt.backfill.stats(),
                         sealing.problem,
                         asked.states(),
                     )
@@ -229,10 +232,13 @@ class _Mqtt:
     broker: MqttBroker
     address: Address
     listener: MqttListener
+    backfill: Backfill | None
 
 
 @contextlib.asynccontextmanager
-async def _mqtt(config: Config, door: Door, now_ms: Callable[[], int]) -> AsyncIterator[_Mqtt | None]:
+async def _mqtt(
+    config: Config, store: Store, door: Door, now_ms: Callable[[], int]
+) -> AsyncIterator[_Mqtt | None]:
     """The broker (ours or another) and the listener at it; None when MQTT is off."""
     if config.mqtt.broker == "off":
         yield None
@@ -255,12 +261,22 @@ async def _mqtt(config: Config, door: Door, now_ms: Callable[[], int]) -> AsyncI
             max_messages_per_s=mqtt.max_messages_per_s,
         )
         heard = asyncio.Event()
+        books = BackfillBooks(door, store.devices, store.history, store.backfills, now_ms)
+        backfill = Backfill(decoders.keepers() if config.backfill.enabled else (), books)
         listener = MqttListener(
-            door, settings, now_ms=now_ms, on_state=lambda s: heard.set() if s.listening else None
+            door,
+            settings,
+            now_ms=now_ms,
+            on_state=lambda s: heard.set() if s.listening else None,
+            on_heard=backfill.heard,
         )
-        async with _background(_kept_running(broker)), _background(listener.run(), listener.close):
+        async with (
+            _background(_kept_running(broker)),
+            _background(listener.run(), listener.close),
+            _background(backfill.run(listener.calls.ask)),
+        ):
             await _listening_by(heard, listener)
-            yield _Mqtt(broker, address, listener)
+            yield _Mqtt(broker, address, listener, backfill if config.backfill.enabled else None)
     finally:
         await asyncio.to_thread(broker.stop)
 

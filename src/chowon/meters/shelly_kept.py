@@ -23,8 +23,8 @@ from chowon.meters.shelly import FAMILY
 from chowon.meters.shelly_records import Kind
 
 _TOPIC: Final = re.compile(r"(.+)/(?:events/rpc|status/[^/]+)")
-_PHASE: Final = re.compile(r"(?:(\d{1,4})-)?(a|b|c|main)", re.ASCII)
-_SINGLE: Final = re.compile(r"\d{1,4}", re.ASCII)
+_PHASE: Final = re.compile(r"(?:([1-9]\d{0,3})-)?(a|b|c|main)")
+_SINGLE: Final = re.compile(r"[1-9]\d{0,3}")
 _METHODS: Final = {"emdata": "EMData", "em1data": "EM1Data"}
 _NO_SUCH_STORE: Final = frozenset({404, -105, -114})
 """No handler for the method; no component of this id; no such method"""

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from chowon.errors import Damaged, Misconfigured, NotFound
+from chowon.store.catalog.backfills import CatalogBackfills
 from chowon.store.catalog.engine import Catalog, open_catalog
 from chowon.store.catalog.files import FileList
 from chowon.store.catalog.placements import CatalogPlacements
@@ -31,6 +32,7 @@ class Store:
     history: LakeHistory
     sites: CatalogSites
     devices: CatalogPlacements
+    backfills: CatalogBackfills
     prices: CatalogPrices
     records: CatalogRecords
     tokens: CatalogTokens
@@ -111,6 +113,7 @@ def open_store(
         history=history,
         sites=sites,
         devices=CatalogPlacements(catalog),
+        backfills=CatalogBackfills(catalog),
         prices=CatalogPrices(catalog, now_ms),
         records=CatalogRecords(catalog, now_ms),
         tokens=CatalogTokens(catalog, now_ms),

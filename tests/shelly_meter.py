@@ -1,7 +1,8 @@
 """A Shelly meter at a broker: says its power, keeps minutes, and answers calls as the vendor's pages say.
 
-What it does wrong, on purpose: `pages` (so many minutes an answer), `silent`, `storeless`, `garbled_before` (a
-result that cannot be read for what is asked from before this second), `strays` (messages before each answer that are none), `ignores_range`.
+What it does wrong, on purpose: `pages` (so many minutes an answer), `silent`, `storeless`, `garbled_before`
+(what is asked from before this second cannot be read), `strays` (messages before each answer that are none),
+`ignores_range`.
 """
 
 import json
@@ -32,16 +33,17 @@ class ShellyMeter:
         self.garbled_before = 0
         self.strays: list[bytes] = []
         self.calls: list[dict[str, Any]] = []
-        self._subscribed = threading.Event()
-        self._client = Client(CallbackAPIVersion.VERSION2, client_id=name)
-        self._client.on_connect = lambda client, *_: client.subscribe(f"{self.prefix}/rpc", 1)
-        self._client.on_subscribe = lambda *_: self._subscribed.set()
-        self._client.on_message = lambda _c, _u, message: self._called(json.loads(message.payload))
+        self._client: Client
 
     def connect(self, address: Address) -> None:
-        self._client.connect(address.host, address.port)
-        self._client.loop_start()
-        assert self._subscribed.wait(10)
+        subscribed = threading.Event()
+        client = self._client = Client(CallbackAPIVersion.VERSION2, client_id=self.name)
+        client.on_connect = lambda client, *_: client.subscribe(f"{self.prefix}/rpc", 1)
+        client.on_subscribe = lambda *_: subscribed.set()
+        client.on_message = lambda _c, _u, message: self._called(json.loads(message.payload))
+        client.connect(address.host, address.port)
+        client.loop_start()
+        assert subscribed.wait(10)
 
     def close(self) -> None:
         self._client.disconnect()

@@ -58,8 +58,8 @@ class MqttListener:
         on_heard: Callable[[str, Decoded, int], None] = lambda *_: None,
     ) -> None:
         """on_state: called in the event loop whenever the connection changes.
-        on_heard: called in it with (topic, readings, instant of receipt) of each message that holds some and
-        is not one that the broker had kept.
+        on_heard: called in it with (topic, readings, instant of receipt) of each message whose readings are
+        durable, but for those that the broker had kept.
 
         Errors: MeterMisconfigured — certificates that cannot be read.
         """
@@ -116,12 +116,16 @@ class MqttListener:
         self._in_hand = len(messages)
         try:
             said = self.calls.taken(messages)
-            if await self._is_durable(await self._good_parts(said), messages[-1].received_ms):
+            good = await self._good_parts(said)
+            if await self._is_durable([part for _, part in good], messages[-1].received_ms):
                 self._link.acknowledge(messages)
+                for message, part in good:
+                    if not message.retained:
+                        self._on_heard(message.topic, part, message.received_ms)
         finally:
             self._in_hand = 0
 
-    async def _good_parts(self, messages: list[Arrived]) -> list[Decoded]:
+    async def _good_parts(self, messages: list[Arrived]) -> list[tuple[Arrived, Decoded]]:
         """What can be used of the messages; all else is noted."""
         within = [message for message in messages if message.payload is not None]
         if len(within) < len(messages):
@@ -143,9 +147,7 @@ class MqttListener:
                     message.topic, result.problems, result.rejected, message.received_ms
                 )
             if len(result):
-                good.append(replace(result, problems=(), rejected=0))
-                if not message.retained:
-                    self._on_heard(message.topic, result, message.received_ms)
+                good.append((message, replace(result, problems=(), rejected=0)))
         return good
 
     def _watch(self) -> None:

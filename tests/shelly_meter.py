@@ -76,24 +76,26 @@ class ShellyMeter:
         self._client.publish(topic, payload, qos=1)
 
     def _called(self, call: dict[str, Any]) -> None:
+        answer = self.answer(call)
+        if answer is not None:
+            for said in (*self.strays, answer):
+                self._publish(f"{call['src']}/rpc", said)
+
+    def answer(self, call: dict[str, Any]) -> dict[str, Any] | None:
+        """What it says to a call."""
         self.calls.append(call)
         if self.silent:
-            return
-        answer = {"id": call["id"], "src": self.name, "dst": call["src"]}
-        for stray in self.strays:
-            self._publish(f"{call['src']}/rpc", stray)
+            return None
+        frame = {"id": call["id"], "src": self.name, "dst": call["src"]}
         kind, method = call["method"].split(".")
         if self.storeless:
-            answer["error"] = {"code": 404, "message": f"No handler for {call['method']}"}
-        elif method == "GetRecords":
-            answer["result"] = {
-                "data_blocks": [{"ts": r[0], "period": 60, "records": len(r)} for r in self._runs(0)]
-            }
-        elif call["params"]["ts"] < self.garbled_before:
-            answer["result"] = {"keys": ["total_act_energy"], "data": [{"ts": "yesterday"}]}
-        else:
-            answer["result"] = self._data(kind, call["params"])
-        self._publish(f"{call['src']}/rpc", answer)
+            return frame | {"error": {"code": 404, "message": f"No handler for {call['method']}"}}
+        if method == "GetRecords":
+            blocks = [{"ts": run[0], "period": 60, "records": len(run)} for run in self._runs(0)]
+            return frame | {"result": {"data_blocks": blocks}}
+        if call["params"]["ts"] < self.garbled_before:
+            return frame | {"result": {"keys": ["total_act_energy"], "data": [{"ts": "yesterday"}]}}
+        return frame | {"result": self._data(kind, call["params"])}
 
     def _runs(self, from_s: int, to_s: int = 2**40) -> list[list[int]]:
         found: list[list[int]] = []

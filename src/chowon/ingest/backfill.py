@@ -15,6 +15,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Final
 
 from chowon.domain.sites import UNPLACED, Placement
@@ -105,7 +106,9 @@ class Backfill:
         self._pace = pace or BackfillPace()
         self._monotonic_s = monotonic_s
         self._devices: OrderedDict[tuple[str, str], _Device] = OrderedDict()
-        self._due: list[tuple[float, tuple[str, str]]] = []
+        self._due: list[tuple[float, int, tuple[str, str]]] = []
+        """A heap: when, who came first, whom; valid as long as it is what the device says"""
+        self._turns = count()
         self._news = asyncio.Event()
         self._placed: dict[tuple[str, str], list[Placement]] = {}
         self._placed_s = -math.inf
@@ -137,7 +140,8 @@ class Backfill:
                 wait_s = self._due[0][0] - self._monotonic_s() if self._due else None
                 self._news.clear()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), wait_s)
+                    async with asyncio.timeout(wait_s):  # wait_for of Python 3.11 may lose a cancellation
+                        await self._news.wait()
             else:
                 await self._once(name, self._devices[name], ask)
 
@@ -156,16 +160,16 @@ class Backfill:
 
     def _schedule(self, name: tuple[str, str], device: _Device, due_s: float) -> None:
         device.due_s = due_s
-        heapq.heappush(self._due, (due_s, name))
+        heapq.heappush(self._due, (due_s, next(self._turns), name))
         if len(self._due) > 4 * len(self._devices) + 100:  # most were scheduled anew since
-            self._due = [(d.due_s, n) for n, d in self._devices.items() if d.due_s < math.inf]
-            heapq.heapify(self._due)
+            due = [(d.due_s, n) for n, d in self._devices.items() if d.due_s < math.inf]
+            self._due = [(at_s, next(self._turns), n) for at_s, n in sorted(due)]
         self._news.set()
 
     def _first_due(self) -> tuple[str, str] | None:
         """The device whose turn it is; entries that were scheduled anew since are passed over."""
         while self._due:
-            due_s, name = self._due[0]
+            due_s, _, name = self._due[0]
             device = self._devices.get(name)
             if device is not None and device.due_s == due_s and due_s > self._monotonic_s():
                 return None
@@ -203,11 +207,11 @@ class Backfill:
         attempt = Round(
             device.keeper, device.name, device.address, self._books, ask, pace.timeout_s, device.tally
         )
-        await attempt.run(placed)
+        whole = await attempt.run(placed)
         device.failures = 0
         if device.tally.readings > before:
             log.info("backfill: %s gave %d readings", device.name, device.tally.readings - before)
-        return pace.every_s
+        return pace.every_s if whole else 0.0
 
     def _after_failure(self, device: _Device) -> float:
         pace = self._pace

@@ -30,6 +30,8 @@ Ask: TypeAlias = Callable[[Question, float], Awaitable[bytes]]
 MOST_PAGES: Final = 300
 """Of one listing or one window; a device with more never ends."""
 MOST_BLOCKS: Final = 20_000
+WINDOWS_A_ROUND: Final = 24
+"""Two days; a longer past is continued when the other devices have had their turn."""
 TRIES_OF_A_WINDOW: Final = 3
 """So many unreadable answers about one window, and it is given up, with what it hides."""
 
@@ -76,28 +78,35 @@ class Round:
         self._books, self._ask_device, self._timeout_s = books, ask, timeout_s
         self._tally = tally
 
-    async def run(self, placed: list[Placement]) -> None:
-        """placed: the device's channels that feed one of ours.
+    async def run(self, placed: list[Placement]) -> bool:
+        """Whether all was asked for that there was to ask; if not, it goes on in another round.
 
+        placed: the device's channels that feed one of ours.
         Errors: MeterUnavailable, PayloadRejected; Overloaded, StoreUnavailable, Damaged.
         """
         by_channel = {placement.key.channel: placement for placement in placed}
+        whole = True
         for store, channels in self._keeper.stores(by_channel).items():
-            await self._store(store, [by_channel[channel] for channel in channels])
+            whole &= await self._store(store, [by_channel[channel] for channel in channels])
+        return whole
 
-    async def _store(self, store: str, placed: list[Placement]) -> None:
+    async def _store(self, store: str, placed: list[Placement]) -> bool:
         books = self._books
         plan = await asyncio.to_thread(
             planned, placed, books.history, books.book, books.now_ms(), self._keeper.kept_ms
         )
         if plan.gaps:
             try:
-                for window in windows(plan.gaps.values(), await self._listed(store)):
+                todo = windows(plan.gaps.values(), await self._listed(store))
+                for window in todo[:WINDOWS_A_ROUND]:
                     await self._fill(store, window, plan)
                     await asyncio.to_thread(self._settle, plan, window[1])
+                if len(todo) > WINDOWS_A_ROUND:
+                    return False
             except NotFound as error:
                 self._tally.remark = f"{store}: {error}"
         await asyncio.to_thread(self._settle, plan, None)
+        return True
 
     def _settle(self, plan: Plan, end_ms: int | None) -> None:
         """Up to this instant all is asked for, but not past a channel's newest reading: what gap begins

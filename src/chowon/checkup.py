@@ -173,6 +173,10 @@ def _health(where: str, health: dict[str, Any]) -> Iterator[Finding]:
         yield Finding("server", "wrong", f"{where} does not take readings in: {json.dumps(health)[:400]}")
     if health.get("enertalk") is not None:
         yield _enertalk(health["enertalk"], health["time_ms"])
+    for device in (health.get("backfill") or {}).get("devices", ()):
+        if device["problem"] is not None:
+            said = f"{device['device']} does not give what it has kept: {device['problem']}"
+            yield Finding("backfill", "look", said)
     rejected = health.get("rejected_readings")
     if rejected:
         yield Finding(

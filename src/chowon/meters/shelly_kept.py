@@ -1,7 +1,7 @@
 """Asking a Shelly meter of the second generation and later, over MQTT, for the minutes that it has stored.
 
 A call is published on `<prefix>/rpc`; the device answers on `<src>/rpc`, with the id of the call and either a
-result or an error. Calls over MQTT must be allowed on the device ("Enable RPC", on by default).
+result or an error. Calls over MQTT must be allowed on the device (`enable_rpc` of its MQTT settings).
 
 Sources: the vendor's pages on EMData, EM1Data, MQTT and the RPC protocol and channels. Devices keep some 60
 days of minutes, and answer about 55 of them a second (measured by others), so ask for hours, not for weeks.

@@ -13,7 +13,7 @@ from tests.system.programs import eventually, serve
 HOUR_S = 3600
 
 
-def test_a_server_fills_the_gap_of_a_meter_that_comes_back_and_doctor_hears_of_it(tmp_path):
+def test_a_server_fills_the_gap_of_a_meter_that_comes_back_and_says_so(tmp_path):
     now_s = int(time.time())
     meter = ShellyMeter("shellypro3em-1", lambda clamp, minute: 60.0 + minute // 60 % 7)
     with_place(tmp_path / "data", meter, (now_s - 2 * HOUR_S) * 1000)

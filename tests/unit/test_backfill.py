@@ -82,10 +82,8 @@ class Desk:
 
     async def heard(self, meter: ShellyMeter) -> None:
         """The meter says its power now, and what can be done at once is done."""
-        params = {"ts": self.s, "em1:0": {"id": 0, "act_power": meter.power_w("0", self.s // 60 * 60)}}
         topic = f"{meter.prefix}/events/rpc"
-        frame = {"src": meter.name, "method": "NotifyStatus", "params": params}
-        readings = said(topic, frame, received_ms=self.s * 1000)
+        readings = said(topic, _status(meter, self.s), received_ms=self.s * 1000)
         await self.door.take_decoded(readings, self.s * 1000, "test")
         self.backfill.heard(topic, readings, self.s * 1000)
         await self.rest()
@@ -127,6 +125,11 @@ class Desk:
     def problem(self, name: str) -> str | None:
         (found,) = (d.problem for d in self.backfill.stats().devices if d.device == name)
         return found
+
+
+def _status(meter: ShellyMeter, ts: int) -> dict[str, Any]:
+    params = {"ts": ts, "em1:0": {"id": 0, "act_power": meter.power_w("0", ts // 60 * 60)}}
+    return {"src": meter.name, "method": "NotifyStatus", "params": params}
 
 
 @pytest.fixture
@@ -249,6 +252,43 @@ def test_a_bug_in_one_family_is_told_and_stops_nobody(
 
     asyncio.run(scene())
     assert "shellyproem50-bad failed" in caplog.text
+
+
+def test_more_than_was_asked_for_is_taken_only_when_it_was_asked_for(desk: Desk) -> None:
+    meter, channel = desk.meter("shellyproem50-1")
+    meter.ignores_range = True
+
+    async def scene() -> None:
+        async with desk.running():
+            await desk.heard(meter)
+            desk.s += 5 * 3600
+            meter.keep(START_S - 3600, desk.s)
+            await desk.heard(meter)
+            assert desk.gap_s(channel) == 0
+            there = desk.store.history.readings([channel.id], 0, desk.s * 1000 + 1)
+            # a minute each, the two that were heard, and the end of each of three answers
+            assert len(there) == 5 * 60 + 2 + 3
+
+    asyncio.run(scene())
+
+
+def test_a_clock_that_was_ahead_hides_no_later_gap(desk: Desk) -> None:
+    meter, channel = desk.meter("shellyproem50-1")
+
+    async def scene() -> None:
+        async with desk.running():
+            desk.s += 20_000
+            ahead = said(f"{meter.name}/events/rpc", _status(meter, desk.s), received_ms=desk.s * 1000)
+            desk.s -= 20_000
+            await desk.door.take_decoded(ahead, desk.s * 1000, "test")
+            await desk.heard(meter)
+            desk.s += 3600
+            meter.keep(START_S, desk.s)
+            await desk.heard(meter)
+            assert len(meter.asked("GetData")) == 1
+            assert desk.gap_s(channel) == 0
+
+    asyncio.run(scene())
 
 
 def test_a_device_whose_place_changes_meanwhile_fills_no_other_channel(desk: Desk) -> None:

@@ -4,6 +4,7 @@ import json
 
 from typer.testing import CliRunner
 
+from chowon.checkup import _health
 from chowon.cli.main import app
 from tests.system.programs import taken_port
 
@@ -61,3 +62,11 @@ def test_something_else_on_our_port_is_found_out(tmp_path, monkeypatch):
         code, parts = doctor("--data", tmp_path)
     assert code == 1
     assert "does not answer as chowon does" in parts["server"][0]["said"]
+
+
+def test_a_device_that_does_not_give_what_it_has_kept_is_named():
+    devices = [{"device": "mains", "problem": "no answer"}, {"device": "well", "problem": None}]
+    health = {"healthy": True, "version": "1", "backfill": {"devices": devices}}
+    (finding,) = (f for f in _health("http://x", health) if f.part == "backfill")
+    assert (finding.state, finding.said) == ("look", "mains does not give what it has kept: no answer")
+    assert [f.part for f in _health("http://x", health | {"backfill": None})] == ["server"]

@@ -38,6 +38,12 @@ def fitted(kept: Kept, gaps: Mapping[ChannelKey, Spans], holds_ms: Mapping[Chann
     return joined(parts) if parts else nothing()
 
 
+def begun_in(kept: Kept, start_ms: int, end_ms: int) -> Kept:
+    """Only the intervals that begin in [start, end)."""
+    time_ms = kept.readings.time_ms
+    return Kept(kept.readings.where((time_ms >= start_ms) & (time_ms < end_ms)), kept.interval_ms)
+
+
 def times_an_interval(interval_ms: int, hold_ms: int) -> int:
     """How often the mean of an interval must be said so that a hold bridges the time between."""
     return -(-interval_ms // hold_ms)

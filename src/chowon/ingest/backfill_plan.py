@@ -32,7 +32,7 @@ class Plan:
     gaps: Mapping[ChannelKey, Spans]
     """Of the channels that have some"""
     newest_ms: Mapping[ChannelKey, int]
-    """Up to where gaps were looked for: each channel's newest reading"""
+    """Up to where gaps were looked for: each channel's newest reading, or now if that lies ahead"""
 
     @property
     def holds_ms(self) -> dict[ChannelKey, int]:
@@ -56,7 +56,7 @@ def planned(
     for placement, through_ms, channel_id in zip(placed, through, ids, strict=True):
         if channel_id not in newest:
             continue
-        newest_ms = reached[placement.key] = newest[channel_id]
+        newest_ms = reached[placement.key] = min(newest[channel_id], now_ms)
         mine = channel == channel_id
         start = np.maximum(starts[mine], through_ms)
         end = np.minimum(ends[mine], newest_ms)

@@ -9,6 +9,7 @@ import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from chowon.domain.quantities import DAY_MS
 from chowon.domain.sites import ChannelKey, Placement
 from chowon.errors import MeterUnavailable, NotFound, PayloadRejected, Problem
-from chowon.ingest.backfill_fit import SHORTEST_HOLD_MS, fitted, kept_apart, times_an_interval
+from chowon.ingest.backfill_fit import SHORTEST_HOLD_MS, begun_in, fitted, kept_apart, times_an_interval
 from chowon.ingest.backfill_plan import Plan, Window, planned, windows
 from chowon.ingest.door import Door
 from chowon.ingest.mqtt_calls import ASKER
@@ -136,12 +137,13 @@ class Round:
         """One window; given up after too many answers that can't be read."""
         try:
             await self._pages(store, window, plan)
+            self._tally.rejected.pop((store, window[0]), None)
         except PayloadRejected as error:
             self._tally.rejected[store, window[0]] += 1
             if self._tally.rejected[store, window[0]] < TRIES_OF_A_WINDOW:
                 raise
             del self._tally.rejected[store, window[0]]
-            self._tally.problem = f"{store}: given up {window[0]} … {window[1]} ms: {error}"
+            self._tally.problem = f"{store}: given up {_utc(window[0])} … {_utc(window[1])}: {error}"
 
     async def _pages(self, store: str, window: Window, plan: Plan) -> None:
         after_ms, end_ms = window
@@ -150,7 +152,7 @@ class Round:
             payload = await self._ask(wanted, listing=False)
             envelope = Envelope(self._books.now_ms())
             page = await asyncio.to_thread(self._keeper.page, payload, wanted, self._device, envelope)
-            await self._keep(page, plan)
+            await self._keep(page, window, plan)
             if page.next_ms is None or page.next_ms >= end_ms:
                 return
             after_ms = _further(page.next_ms, after_ms)
@@ -166,9 +168,9 @@ class Round:
         self._tally.answered += 1
         return payload
 
-    async def _keep(self, page: Page, plan: Plan) -> None:
+    async def _keep(self, page: Page, window: Window, plan: Plan) -> None:
         """Returns when what fits is durable."""
-        fit = await asyncio.to_thread(self._fit, page, plan)
+        fit = await asyncio.to_thread(self._fit, page, window, plan)
         if not len(fit):
             return
         source = f"backfill {self._device}"
@@ -177,11 +179,11 @@ class Round:
         if outcome.accepted < len(fit):
             raise MeterUnavailable(f"{self._device}: its place was changed meanwhile; asking anew")
 
-    def _fit(self, page: Page, plan: Plan) -> Decoded:
-        """What is missing, of this page, and stands at no instant of a reading that is there."""
+    def _fit(self, page: Page, window: Window, plan: Plan) -> Decoded:
+        """What begins in the window, is missing, and stands at no instant of a reading that is there."""
         self._say_holds(page, plan)
         self._say_rejected(page)
-        parts = [fitted(kept, plan.gaps, plan.holds_ms) for kept in page.kept]
+        parts = [fitted(begun_in(kept, *window), plan.gaps, plan.holds_ms) for kept in page.kept]
         found = joined(parts) if parts else nothing()
         if not len(found):
             return found
@@ -217,6 +219,10 @@ class Round:
                 if channel.hold_ms >= SHORTEST_HOLD_MS
                 else "nothing is filled: give it a hold of 1 s or more"
             )
+
+
+def _utc(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _further(next_ms: int, after_ms: int) -> int:

@@ -2,7 +2,7 @@
 
 What it does wrong, on purpose: `pages` (so many minutes an answer), `silent`, `storeless`, `garbled_before`
 (what is asked from before this second cannot be read), `strays` (messages before each answer that are none),
-`ignores_range`.
+`ignores_range`, `leads_on` (says where to ask on though nothing more is there).
 """
 
 import json
@@ -29,7 +29,7 @@ class ShellyMeter:
         self.kept: set[int] = set()
         """Seconds at which the minutes start that it has"""
         self.pages = 10_000
-        self.silent = self.storeless = self.ignores_range = False
+        self.silent = self.storeless = self.ignores_range = self.leads_on = False
         self.garbled_before = 0
         self.strays: list[bytes] = []
         self.calls: list[dict[str, Any]] = []
@@ -92,7 +92,8 @@ class ShellyMeter:
             return frame | {"error": {"code": 404, "message": f"No handler for {call['method']}"}}
         if method == "GetRecords":
             blocks = [{"ts": run[0], "period": 60, "records": len(run)} for run in self._runs(0)]
-            return frame | {"result": {"data_blocks": blocks}}
+            more = {"next_record_ts": max(self.kept) + 60} if self.leads_on else {}
+            return frame | {"result": {"data_blocks": blocks, **more}}
         if call["params"]["ts"] < self.garbled_before:
             return frame | {"result": {"keys": ["total_act_energy"], "data": [{"ts": "yesterday"}]}}
         return frame | {"result": self._data(kind, call["params"])}
@@ -125,6 +126,8 @@ class ShellyMeter:
             if run
         ]
         more = {"next_record_ts": left[0]} if left else {}
+        if not left and self.leads_on:
+            more = {"next_record_ts": max(self.kept) + 60}
         return {"keys": keys, "data": data, **more}
 
     def _row(self, clamps: tuple[str, ...], minute: int) -> list[float]:

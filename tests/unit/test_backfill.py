@@ -272,6 +272,46 @@ def test_more_than_was_asked_for_is_taken_only_when_it_was_asked_for(desk: Desk)
     asyncio.run(scene())
 
 
+def test_a_device_that_always_says_where_to_ask_on_comes_to_an_end(desk: Desk) -> None:
+    meter, channel = desk.meter("shellyproem50-1")
+    meter.leads_on = True
+
+    async def scene() -> None:
+        async with desk.running():
+            await desk.heard(meter)
+            desk.s += 3600
+            meter.keep(START_S, desk.s)
+            await desk.heard(meter)
+            assert desk.gap_s(channel) == 0
+            assert desk.problem(meter.name) is None
+            assert len(meter.calls) == 3
+
+    asyncio.run(scene())
+
+
+def test_a_device_that_leads_in_circles_is_asked_no_more_than_a_few_times(desk: Desk) -> None:
+    meter, _ = desk.meter("shellyproem50-1")
+    meter.pages = 10
+    answer = meter.answer
+
+    def circles(call: dict[str, Any]) -> dict[str, Any] | None:
+        call["params"]["ts"] = min(call["params"]["ts"], START_S)
+        return answer(call)
+
+    meter.answer = circles  # type: ignore[method-assign]
+
+    async def scene() -> None:
+        async with desk.running():
+            await desk.heard(meter)
+            desk.s += 3600
+            meter.keep(START_S, desk.s)
+            await desk.heard(meter)
+            assert "does not lead on" in (desk.problem(meter.name) or "")
+            assert len(meter.asked("GetData")) == 2 * PACE.most_failures
+
+    asyncio.run(scene())
+
+
 def test_a_clock_that_was_ahead_hides_no_later_gap(desk: Desk) -> None:
     meter, channel = desk.meter("shellyproem50-1")
 
@@ -436,3 +476,12 @@ def test_a_topic_that_we_can_do_without_may_be_refused(wished: bool) -> None:
     reasons = [ReasonCode(PacketTypes.SUBACK, identifier=n) for n in (1, 0x80)]
     link._on_subscribe(link._client, None, 3, reasons, None)
     assert link.listening is wished
+
+
+def test_a_refusal_that_comes_after_the_question_ended_is_no_problem() -> None:
+    link = _link()
+    link.watch(["b"], wished=True)
+    link._asked[3] = ["b"]
+    link.unwatch(["b"])
+    link._on_subscribe(link._client, None, 3, [ReasonCode(PacketTypes.SUBACK, identifier=0x80)], None)
+    assert link.listening

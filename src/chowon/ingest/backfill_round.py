@@ -125,9 +125,9 @@ class Round:
             wanted = Wanted(store, after_ms, now_ms)
             listed = await asyncio.to_thread(self._keeper.listed, await self._ask(wanted, listing=True))
             found += [block for block in listed.blocks if block.start_ms < now_ms + DAY_MS]
-            if listed.next_ms is None or len(found) > MOST_BLOCKS:
+            if listed.next_ms is None or listed.next_ms <= after_ms or len(found) > MOST_BLOCKS:
                 break
-            after_ms = _further(listed.next_ms, after_ms)
+            after_ms = listed.next_ms
         if len(found) > MOST_BLOCKS:
             problem = Problem("blocks", f"more than {MOST_BLOCKS}", "the runs of minutes that a meter keeps")
             raise PayloadRejected("the device's list of records never ends", [problem])

@@ -235,10 +235,11 @@ class Link:
     ) -> None:
         with self._lock:
             asked = self._asked.pop(mid, [])
+            needed = set(self._filters) - self._wished  # a question may have ended before this came
             refused = [
                 topic
                 for topic, reason in zip(asked, reasons, strict=False)
-                if reason.is_failure and topic not in self._wished
+                if reason.is_failure and topic in needed
             ]
             self._refused += refused
             self.listening = not (self._refused or self._asked)

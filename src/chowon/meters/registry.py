@@ -86,7 +86,7 @@ def found() -> Registry:
 
 
 def keepers() -> tuple[Keeper, ...]:
-    """Who can be asked for what a device has kept: every module of this package that has a KEEPER."""
+    """Who can be asked for what a device has kept: the KEEPER of every `<family>_kept` of this package."""
     modules = [
         importlib.import_module(f"{meters.__name__}.{module.name}")
         for module in pkgutil.iter_modules(meters.__path__)

@@ -23,7 +23,8 @@ T0_MS = 1_795_400_040_000
 @st.composite
 def gap_lists(draw: st.DrawFn) -> Spans:
     """Gaps within an hour or so, some of them touching."""
-    edges = sorted(draw(st.lists(st.integers(-90_000, 3_700_000), min_size=2, max_size=10, unique=True)))
+    instants = st.integers(-90_000, 3_700_000) | st.integers(0, 60).map(lambda n: n * MINUTE_MS)
+    edges = sorted(draw(st.lists(instants, min_size=2, max_size=10, unique=True)))
     pairs = list(zip(edges[::2], edges[1::2], strict=False))
     if draw(st.booleans()):
         pairs = list(pairwise(edges))

@@ -4,9 +4,11 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
@@ -15,6 +17,7 @@ from chowon.domain.readings import Readings
 from chowon.domain.sites import Channel, ChannelKey, Placement
 from chowon.errors import MeterUnavailable, NotFound, PayloadRejected, StoreUnavailable
 from chowon.ingest.backfill import Backfill, BackfillPace
+from chowon.ingest.backfill_plan import planned
 from chowon.ingest.backfill_round import BackfillBooks
 from chowon.ingest.door import Door
 from chowon.ingest.ledger import Ledger
@@ -357,6 +360,33 @@ def test_a_device_whose_place_changes_meanwhile_fills_no_other_channel(desk: Des
 
 
 # Up to where
+
+
+def test_each_channel_of_a_device_is_asked_for_from_its_own_place_on(desk: Desk) -> None:
+    key = ChannelKey("home", "mains", "main")
+    channels = [desk.store.sites.register(replace(key, channel=name), 10_000) for name in ("x", "y")]
+    placed = [
+        Placement(ChannelKey("~shelly", "mains", name), channel)
+        for name, channel in zip(("main", "a"), channels, strict=True)
+    ]
+    hour_ms, start_ms = 3_600_000, START_S * 1000
+    desk.store.journal.append(
+        [
+            Readings(
+                np.full(2, channel.id, np.uint32),
+                np.array([start_ms, start_ms + 3 * hour_ms]),
+                np.array([1, 1], np.int32),
+            )
+            for channel in channels
+        ]
+    )
+    for n, placement in enumerate(placed):
+        desk.store.backfills.through([placement], start_ms + n * hour_ms)
+    plan = planned(
+        placed, desk.store.history, desk.store.backfills, start_ms + 3 * hour_ms, 62 * DAY_S * 1000
+    )
+    starts = {key.channel: gap[0].tolist() for key, gap in plan.gaps.items()}
+    assert starts == {"main": [start_ms], "a": [start_ms + hour_ms]}
 
 
 def test_what_was_asked_for_stays_asked_for(catalog: Catalog, book: CatalogSites) -> None:

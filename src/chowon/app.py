@@ -105,7 +105,7 @@ async def _serve(
             async with (
                 background(sealing.run()),
                 background(asked.run()),
-                mqtt_intake(config, door, now_ms) as mqtt,
+                mqtt_intake(config, store, door, now_ms) as mqtt,
                 enertalk_intake(config, door, now_ms) as enertalk,
                 background(outward.run(None if mqtt is None else mqtt.address), outward.close),
             ):
@@ -116,6 +116,7 @@ async def _serve(
                         None if mqtt is None else mqtt.listener.stats(),
                         None if mqtt is None else mqtt.broker.is_running(),
                         None if enertalk is None else enertalk.stats(),
+                        None if mqtt is None or mqtt.backfill is None else mqtt.backfill.stats(),
                         sealing.problem,
                         asked.states(),
                         outward.state(),

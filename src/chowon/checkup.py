@@ -193,6 +193,10 @@ def _health(where: str, health: dict[str, Any]) -> Iterator[Finding]:
     for source in health.get("sources", ()):
         yield _source(source, health["time_ms"])
     yield from _outward(health.get("outward") or {})
+    for device in (health.get("backfill") or {}).get("devices", ()):
+        if device["problem"] is not None:
+            said = f"{device['device']} does not give what it has kept: {device['problem']}"
+            yield Finding("backfill", "look", said)
     rejected = health.get("rejected_readings")
     if rejected:
         yield Finding(

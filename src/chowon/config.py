@@ -148,6 +148,14 @@ class DiscoverySection(_Section):
     )
 
 
+class BackfillSection(_Section):
+    """[backfill] filling gaps from what devices have kept of their own"""
+
+    enabled: bool = Field(
+        True, description="ask devices over MQTT for what they measured while nothing of it arrived"
+    )
+
+
 class DefaultsSection(_Section):
     """[defaults] for sites that register by themselves"""
 
@@ -231,6 +239,7 @@ class Config(_Section):
     server: ServerSection = ServerSection()  # type: ignore[call-arg]
     mqtt: MqttSection = MqttSection()  # type: ignore[call-arg]
     enertalk: EnerTalkSection = EnerTalkSection()  # type: ignore[call-arg]
+    backfill: BackfillSection = BackfillSection()  # type: ignore[call-arg]
     ingest: IngestSection = IngestSection()  # type: ignore[call-arg]
     prometheus: PrometheusSection = PrometheusSection()  # type: ignore[call-arg]
     discovery: DiscoverySection = DiscoverySection()  # type: ignore[call-arg]

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from chowon.config import Config
 from chowon.errors import ChowonError, Misconfigured
+from chowon.ingest.backfill import Backfill
+from chowon.ingest.backfill_round import BackfillBooks
 from chowon.ingest.broker import Address, EmbeddedBroker, EmbeddedSettings, ExternalBroker, MqttBroker
 from chowon.ingest.door import Door
 from chowon.ingest.enertalk import EnerTalkLimits, EnerTalkListener
@@ -41,11 +43,12 @@ class MqttIntake:
     broker: MqttBroker
     address: Address
     listener: MqttListener
+    backfill: Backfill | None
 
 
 @contextlib.asynccontextmanager
 async def mqtt_intake(
-    config: Config, door: Door, now_ms: Callable[[], int]
+    config: Config, store: Store, door: Door, now_ms: Callable[[], int]
 ) -> AsyncIterator[MqttIntake | None]:
     """The broker (ours or another) and the listener at it; None when MQTT is off."""
     if config.mqtt.broker == "off":
@@ -69,12 +72,22 @@ async def mqtt_intake(
             max_messages_per_s=mqtt.max_messages_per_s,
         )
         heard = asyncio.Event()
+        books = BackfillBooks(door, store.devices, store.history, store.backfills, now_ms)
+        backfill = Backfill(decoders.keepers() if config.backfill.enabled else (), books)
         listener = MqttListener(
-            door, settings, now_ms=now_ms, on_state=lambda s: heard.set() if s.listening else None
+            door,
+            settings,
+            now_ms=now_ms,
+            on_state=lambda s: heard.set() if s.listening else None,
+            on_heard=backfill.heard,
         )
-        async with background(_kept_running(broker)), background(listener.run(), listener.close):
+        async with (
+            background(_kept_running(broker)),
+            background(listener.run(), listener.close),
+            background(backfill.run(listener.calls.ask)),
+        ):
             await _listening_by(heard, listener)
-            yield MqttIntake(broker, address, listener)
+            yield MqttIntake(broker, address, listener, backfill if config.backfill.enabled else None)
     finally:
         await asyncio.to_thread(broker.stop)
 

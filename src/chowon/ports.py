@@ -118,6 +118,20 @@ class DeviceBook(Protocol):
         """Forget all decisions about a device. Errors: NotFound."""
 
 
+class BackfillBook(Protocol):
+    """Up to where devices were asked for what they had kept of their own."""
+
+    def through(self, placed: Sequence[Placement], first_ms: int) -> list[int]:
+        """Before which instant nothing is asked for any more, of each placement that feeds a channel.
+
+        first_ms: for one that was never seen before; it is kept. What the device measured elsewhere, before
+        it had this place, is none of this channel's.
+        """
+
+    def settle(self, placed: Sequence[Placement], through_ms: int) -> None:
+        """Nothing before this instant is asked for again; an earlier one than is known changes nothing."""
+
+
 class PriceBook(Protocol):
     """Price series, by interval."""
 

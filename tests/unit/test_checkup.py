@@ -88,3 +88,11 @@ def test_what_does_not_reach_others_is_named_with_the_reason_and_what_does_is_no
             "tier.reached was not taken: the address answered 500; 3 events wait",
         ),
     ]
+
+
+def test_a_device_that_does_not_give_what_it_has_kept_is_named():
+    devices = [{"device": "mains", "problem": "no answer"}, {"device": "well", "problem": None}]
+    health = {"healthy": True, "version": "1", "backfill": {"devices": devices}}
+    (finding,) = (f for f in checkup._health("http://x", health) if f.part == "backfill")
+    assert (finding.state, finding.said) == ("look", "mains does not give what it has kept: no answer")
+    assert [f.part for f in checkup._health("http://x", health | {"backfill": None})] == ["server"]

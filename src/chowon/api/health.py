@@ -40,6 +40,9 @@ class HealthAnswer(BaseModel):
     broker_running: bool | None
     enertalk: dict[str, Any] | None
     """the door for EnerTalk meters: connections, frames, and each meter's newest frame; None if off"""
+    backfill: dict[str, Any] | None
+    """asking devices for what they had kept: questions, answers, readings filled in, the last problem and
+    remark of each device; None if off"""
     sealing_problem: str | None
     sources: list[dict[str, Any]]
     """meters that chowon asks or listens to by itself: how much came, when last, why nothing comes"""
@@ -70,6 +73,7 @@ async def health(request: Request) -> HealthAnswer:
         mqtt=None if pulse.mqtt is None else asdict(pulse.mqtt),
         broker_running=pulse.broker_running,
         enertalk=None if pulse.enertalk is None else asdict(pulse.enertalk),
+        backfill=None if pulse.backfill is None else asdict(pulse.backfill),
         sealing_problem=pulse.sealing_problem,
         sources=[asdict(state) for state in pulse.sources],
         outward=asdict(pulse.outward),

@@ -11,6 +11,7 @@ from fastapi import Request, WebSocket
 
 from chowon.api.access import Access
 from chowon.domain.tariff import Tariff
+from chowon.ingest.backfill import BackfillStats
 from chowon.ingest.discovery import Found
 from chowon.ingest.door import Door
 from chowon.ingest.enertalk import EnerTalkStats
@@ -54,6 +55,7 @@ class Pulse:
     mqtt: MqttStats | None
     broker_running: bool | None
     enertalk: EnerTalkStats | None
+    backfill: BackfillStats | None
     sealing_problem: str | None
     sources: list[SourceState]
     """Meters that chowon asks or listens to by itself"""

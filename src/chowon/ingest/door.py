@@ -76,8 +76,13 @@ class Door:
             self.refused(error, source, envelope.received_ms)
             raise
 
-    async def take_decoded(self, readings: Decoded, received_ms: int, source: str) -> Outcome:
-        """The second half of `take`. Errors: as `take`."""
+    async def take_decoded(
+        self, readings: Decoded, received_ms: int, source: str, *, past: bool = False
+    ) -> Outcome:
+        """The second half of `take`, for transports that decode by themselves.
+
+        past: these fill a gap; they say nothing about how well the meter is heard now.
+        """
         resolved = await self.naming.resolve(readings, received_ms)
         problems = (*readings.problems, *resolved.problems)
         rejected = readings.rejected + resolved.rejected
@@ -86,7 +91,7 @@ class Door:
             self.refused(nothing_good, source, received_ms, rejected)
             raise nothing_good
         await self._sink.submit(resolved.readings)
-        self.ledger.accepted(resolved.readings, received_ms)
+        self.ledger.accepted(resolved.readings, received_ms, past=past)
         if rejected:
             self.ledger.rejected(source, problems, rejected, received_ms)
         return Outcome(len(resolved.readings), rejected, problems)

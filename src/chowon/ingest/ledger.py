@@ -55,8 +55,8 @@ class Ledger:
         self.rejected_payloads = 0
         """Payloads that could not be read at all, or held nothing good."""
 
-    def accepted(self, readings: Readings, received_ms: int) -> None:
-        """Counts durable readings by channel."""
+    def accepted(self, readings: Readings, received_ms: int, *, past: bool = False) -> None:
+        """Counts durable readings by channel. past: they fill a gap, so nothing is judged by them."""
         if len(readings) == 0:
             return
         highest = int(readings.channel.max())
@@ -65,6 +65,8 @@ class Ledger:
             self._accepted = np.pad(self._accepted, (0, more))
             self._last_ms = np.pad(self._last_ms, (0, more))
         np.add.at(self._accepted, readings.channel, 1)
+        if past:
+            return
         self._last_ms[readings.channel] = received_ms
         self.quality.saw(readings, self._holds(readings.channel), received_ms)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from chowon.errors import NotFound, Overloaded, PayloadRejected, StoreUnavailable
 from chowon.ingest.door import IN_THREAD_BYTES, Door
+from chowon.ingest.mqtt_calls import Calls
 from chowon.ingest.mqtt_inbox import Arrived, Inbox
 from chowon.ingest.mqtt_link import Link, MqttSettings
 from chowon.ingest.mqtt_messages import Floods, Messages
@@ -38,6 +39,8 @@ class MqttStats:
     """Messages here that are not acknowledged yet."""
     store_waits: int
     """How often a batch had to be offered again because queue or store did not take it."""
+    unasked: int
+    """Messages where answers to our questions come that answer none: late, or not what was asked for"""
     broken: int
     """How often a connection was given up because what came over it could not be handled."""
 
@@ -52,8 +55,11 @@ class MqttListener:
         *,
         now_ms: Callable[[], int],
         on_state: Callable[[MqttStats], None] = lambda _: None,
+        on_heard: Callable[[str, Decoded, int], None] = lambda *_: None,
     ) -> None:
         """on_state: called in the event loop whenever the connection changes.
+        on_heard: called in it with (topic, readings, instant of receipt) of each message whose readings are
+        durable, but for those that the broker had kept.
 
         Errors: MeterMisconfigured — certificates that cannot be read.
         """
@@ -62,7 +68,8 @@ class MqttListener:
         self._inbox = Inbox(settings.max_inflight, settings.max_held_bytes)
         self._messages, self._floods = Messages(door.registry), Floods(settings.max_messages_per_s)
         self._link = Link(settings, self._messages.filters, self._inbox, now_ms)
-        self._on_state = on_state
+        self.calls = Calls(self._link)
+        self._on_state, self._on_heard = on_state, on_heard
         self._news, self._stopping = asyncio.Event(), asyncio.Event()
         self._in_hand = self._poison = self._store_waits = 0
 
@@ -99,6 +106,7 @@ class MqttListener:
             poison=self._poison,
             held=len(self._inbox) + self._in_hand,
             store_waits=self._store_waits,
+            unasked=self.calls.unasked,
             broken=self._link.broken,
         )
 
@@ -107,12 +115,17 @@ class MqttListener:
             return
         self._in_hand = len(messages)
         try:
-            if await self._is_durable(await self._good_parts(messages), messages[-1].received_ms):
+            said = self.calls.taken(messages)
+            good = await self._good_parts(said)
+            if await self._is_durable([part for _, part in good], messages[-1].received_ms):
                 self._link.acknowledge(messages)
+                for message, part in good:
+                    if not message.retained:
+                        self._on_heard(message.topic, part, message.received_ms)
         finally:
             self._in_hand = 0
 
-    async def _good_parts(self, messages: list[Arrived]) -> list[Decoded]:
+    async def _good_parts(self, messages: list[Arrived]) -> list[tuple[Arrived, Decoded]]:
         """What can be used of the messages; all else is noted."""
         within = [message for message in messages if message.payload is not None]
         if len(within) < len(messages):
@@ -134,7 +147,7 @@ class MqttListener:
                     message.topic, result.problems, result.rejected, message.received_ms
                 )
             if len(result):
-                good.append(replace(result, problems=(), rejected=0))
+                good.append((message, replace(result, problems=(), rejected=0)))
         return good
 
     def _watch(self) -> None:

@@ -16,7 +16,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from chowon.errors import MeterMisconfigured
+from chowon.errors import MeterMisconfigured, MeterUnavailable
 from chowon.ingest.allowance import Allowance
 from chowon.ingest.back_off import BackOff
 from chowon.ingest.mqtt_inbox import Arrived, Inbox
@@ -91,6 +91,8 @@ class Link:
         self._asked: dict[int, Sequence[str]] = {}
         """The filters of each subscription that the broker has not answered yet, by message id"""
         self._refused: list[str] = []
+        self._wished: set[str] = set()
+        """Filters that we can do without: one that the broker refuses is no problem of the connection's"""
         self._inbox = inbox
         self._allowance = Allowance(settings.max_messages_per_s, BURST_S * settings.max_messages_per_s)
         self._now_ms = now_ms
@@ -112,9 +114,14 @@ class Link:
         with self._lock:
             self._connect()
 
-    def watch(self, filters: Sequence[str]) -> None:
-        """Subscribes to further topics, now and after every reconnect."""
+    def watch(self, filters: Sequence[str], *, wished: bool = False) -> None:
+        """Subscribes to further topics, now and after every reconnect.
+
+        wished: whether the broker may refuse them without that being a problem.
+        """
         with self._lock:
+            if wished:
+                self._wished.update(filters)
             fresh = [topic for topic in dict.fromkeys(filters) if topic not in self._filters]
             self._filters += fresh
             if fresh and self._accepted:
@@ -125,8 +132,21 @@ class Link:
         with self._lock:
             gone = [topic for topic in filters if topic in self._filters]
             self._filters = [topic for topic in self._filters if topic not in gone]
+            self._wished.difference_update(gone)
             if gone and self._accepted:
                 self._client.unsubscribe(gone)
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Sends one message at most once: whoever asks something of a device sees by the answer.
+
+        Errors: MeterUnavailable while there is no connection.
+        """
+        with self._lock:
+            sent = (
+                self._accepted and self._client.publish(topic, payload).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+            )
+        if not sent:
+            raise MeterUnavailable(f"mqtt: {self.problem or 'not connected'}; nothing was sent to {topic}")
 
     def _subscribe(self, client: Client, filters: Sequence[str]) -> None:
         """Called with the lock held, so that the answer finds what was asked."""
@@ -215,7 +235,12 @@ class Link:
     ) -> None:
         with self._lock:
             asked = self._asked.pop(mid, [])
-            refused = [topic for topic, reason in zip(asked, reasons, strict=False) if reason.is_failure]
+            needed = set(self._filters) - self._wished  # a question may have ended before this came
+            refused = [
+                topic
+                for topic, reason in zip(asked, reasons, strict=False)
+                if reason.is_failure and topic in needed
+            ]
             self._refused += refused
             self.listening = not (self._refused or self._asked)
         if refused:

@@ -10,6 +10,7 @@ from typing import Final
 from chowon import meters
 from chowon.errors import Misconfigured, NotFound, shortened
 from chowon.meters.decoded import Decoder, Envelope, Family
+from chowon.meters.kept import Keeper
 
 ENTRY_POINTS: Final = "chowon.meters"
 """Entry point group by which other packages offer decoders."""
@@ -94,6 +95,16 @@ def found() -> Registry:
     modules += [importlib.import_module(entry.module) for entry in entries]
     families = [module.FAMILY for module in modules if hasattr(module, "FAMILY")]
     return Registry([*decoders, *(entry.load() for entry in entries)], families)
+
+
+def keepers() -> tuple[Keeper, ...]:
+    """Who can be asked for what a device has kept: the KEEPER of every `<family>_kept` of this package."""
+    modules = [
+        importlib.import_module(f"{meters.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(meters.__path__)
+        if module.name.endswith("_kept")
+    ]
+    return tuple(module.KEEPER for module in modules)
 
 
 def _pattern(topic: str) -> re.Pattern[str]:

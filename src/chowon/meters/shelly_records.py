@@ -3,15 +3,15 @@
 The device stores the energy of each minute (some models: of each five) that it took and gave, not its
 counters. A minute becomes one reading of mean power, (taken − given) ÷ its length, stamped at its start; the
 counters on both sides of the gap say how much it was in all, these readings say when. Where both directions
-occur within one minute only their difference can be told. The channel's hold must be at least the stored
-interval, as the suggested one is for minutes, else gaps remain between them.
+occur within one minute only their difference can be told.
 
 Sources: the vendor's pages on EMData and EM1Data (GetRecords, GetData). That `ts` is where the first interval
-begins, not where it ends, is how they read; no recording has confirmed it yet.
+begins, not where it ends, is how they read; the device's own event about a minute, published a second after
+the minute's end, carries the instant of its beginning (a message quoted in openHAB's issue 20155).
 """
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
@@ -20,28 +20,17 @@ from chowon.errors import PayloadRejected, Problem, shortened
 from chowon.meters.checks import F64, Rows, Sent, checked
 from chowon.meters.decoded import Decoded, Envelope, Findings, joined, nothing
 from chowon.meters.device_message import json_object, number
+from chowon.meters.kept import Block, Kept
 from chowon.meters.names import Keys
 from chowon.meters.shelly import FAMILY, parts
+
+Kind: TypeAlias = Literal["emdata", "em1data"]
 
 LONGEST_PERIOD_S: Final = 3600
 _FAR_S: Final = 2**40
 _LARGEST: Final = 1e15
 """No meter has seen as much of anything."""
 _EXPECTED: Final = "the answer of EMData.GetData or EM1Data.GetData, with its keys"
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A run of stored intervals without a gap."""
-
-    start_ms: int
-    period_ms: int
-    count: int
-
-    @property
-    def end_ms(self) -> int:
-        """Where its last interval ends."""
-        return self.start_ms + self.count * self.period_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +72,7 @@ def next_ms(payload: bytes) -> int | None:
 def decode(
     payload: bytes,
     device: str,
-    kind: Literal["emdata", "em1data"],
+    kind: Kind,
     index: int,
     envelope: Envelope,
     *,
@@ -95,6 +84,21 @@ def decode(
     start_ms, end_ms: the gap; only intervals that lie in it as a whole are taken, for others hold energy that
     was measured live. Errors: PayloadRejected.
     """
+    found = intervals(payload, device, kind, index, envelope, start_ms=start_ms, end_ms=end_ms)
+    return joined([kept.readings for kept in found]) if found else nothing()
+
+
+def intervals(
+    payload: bytes,
+    device: str,
+    kind: Kind,
+    index: int,
+    envelope: Envelope,
+    *,
+    start_ms: int,
+    end_ms: int,
+) -> tuple[Kept, ...]:
+    """As `decode`, each block's readings with the length of its intervals. Errors: PayloadRejected."""
     answer = _result(payload, _EXPECTED)
     keys, listed = answer.get("keys"), answer.get("data")
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
@@ -108,8 +112,8 @@ def decode(
             present = ~np.isnan(power_w)
             if present.any():
                 times, known_w = data.times_ms[present], power_w[present]
-                found.append(_readings(device, channel, times, known_w, envelope))
-    return joined(found) if found else nothing()
+                found.append(Kept(_readings(device, channel, times, known_w, envelope), data.period_ms))
+    return tuple(found)
 
 
 def _within(data: _Data, start_ms: int, end_ms: int) -> _Data:

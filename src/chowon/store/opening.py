@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from chowon.errors import Damaged, Misconfigured, NotFound
+from chowon.store.catalog.backfills import CatalogBackfills
 from chowon.store.catalog.corrections import CatalogCorrections
 from chowon.store.catalog.engine import Catalog, open_catalog
 from chowon.store.catalog.files import FileList
@@ -32,6 +33,7 @@ class Store:
     history: LakeHistory
     sites: CatalogSites
     devices: CatalogPlacements
+    backfills: CatalogBackfills
     prices: CatalogPrices
     records: CatalogRecords
     tokens: CatalogTokens
@@ -114,6 +116,7 @@ def open_store(
         history=history,
         sites=sites,
         devices=CatalogPlacements(catalog),
+        backfills=CatalogBackfills(catalog),
         prices=CatalogPrices(catalog, now_ms),
         records=CatalogRecords(catalog, now_ms),
         corrections=corrections,

@@ -73,6 +73,16 @@ placements = Table(
     Column("turned", Boolean, nullable=False),
 )
 
+backfills = Table(
+    "backfills",
+    metadata,
+    Column("family", String(64), primary_key=True),
+    Column("device", String(64), primary_key=True),
+    Column("name", String(64), primary_key=True),  # the device's own name of a channel
+    Column("channel_id", BIG, ForeignKey("channels.id"), primary_key=True),
+    Column("through_ms", BigInteger, nullable=False),  # nothing before this is asked for any more
+)
+
 tokens = Table(
     "tokens",
     metadata,

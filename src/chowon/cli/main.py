@@ -7,6 +7,7 @@ import typer
 from chowon import __version__
 from chowon.cli import (
     bench,
+    bench_nilm,
     bill,
     bill_compare,
     bill_shares,
@@ -50,6 +51,7 @@ app.add_typer(tariff.app, name="tariff")
 app.add_typer(prices.app, name="prices")
 app.add_typer(token.app, name="token")
 app.add_typer(enertalk.app, name="enertalk")
+bench.app.command("nilm")(bench_nilm.nilm)
 app.add_typer(bench.app, name="bench")
 app.command()(doctor.doctor)
 app.command("config")(configuration.config)

@@ -11,7 +11,7 @@ from pathlib import Path
 from chowon.bench.nilm.homes import GapRules, home_on_grid
 from chowon.bench.nilm.kinds import kinds
 from chowon.bench.nilm.readers import recording
-from chowon.domain.nilm.levels import facts_of
+from chowon.domain.nilm.levels import facts_of_home
 
 STEP_MS = 60_000
 GAPS = GapRules(zero_mains=True, frozen_mains_ms=3_600_000)
@@ -32,19 +32,19 @@ def main(data: Path) -> None:
         home_on_grid(recording.read(data / f"{file}.parquet"), STEP_MS, list(rules), gaps)
         for file, gaps in FILES.items()
     ]
-    found = facts_of(homes, rules)
     document = {
-        "homes": sorted(home.id for home in homes),
-        "step_s": STEP_MS // 1000,
         "licence": "figures of REFIT and IDEAL (CC BY 4.0) and tracebase (ODbL 1.0); see NOTICE",
-        "kinds": {
-            kind: {
-                "mean_w": round(facts.mean_w, 2),
-                "levels_w": [round(w, 1) for w in facts.levels_w],
-                "longest_run_ms": facts.longest_run_ms,
-                "homes": sorted(home.id for home in homes if kind in home.appliances),
+        "step_s": STEP_MS // 1000,
+        "homes": {
+            home.id: {
+                kind: {
+                    "mean_w": round(facts.mean_w, 2),
+                    "levels_w": [round(w, 1) for w in facts.levels_w],
+                    "longest_run_ms": facts.longest_run_ms,
+                }
+                for kind, facts in facts_of_home(home, rules).items()
             }
-            for kind, facts in found.items()
+            for home in homes
         },
     }
     OUT.write_text(json.dumps(document, indent=1) + "\n", "utf-8")

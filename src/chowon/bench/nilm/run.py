@@ -13,7 +13,7 @@ from chowon.domain.nilm.fitted import Fitted, fitted
 from chowon.domain.nilm.levels import facts_of
 from chowon.domain.nilm.power import Home
 from chowon.domain.nilm.runs import OnRule
-from chowon.errors import DataSetInvalid, HomeSeen, Problem
+from chowon.errors import DataSetInvalid, Problem
 from chowon.models.nilm.interface import Disaggregator, Model
 from chowon.models.nilm.learnt import learnt
 from chowon.models.nilm.registry import model as model_named
@@ -139,22 +139,19 @@ def zero_shot(
     absent: Sequence[str] = (),
     seed: int = 0,
 ) -> list[Zeroshot]:
-    """Recordings that the model has never seen. Without `train` the model is as it comes with chowon.
+    """Recordings that the model has never seen. Without `train` it is as it comes, without their homes.
 
     Errors: HomeSeen for a recording of a home that taught it; NotFound, RecordingInvalid.
     """
     rules = {kind.name: kind.rule for kind in known_kinds().values()}
-    if train:
-        homes = [home_on_grid(recording.read(path), step_ms, list(rules), gaps) for path in train]
-        taught = _taught(model, homes, rules, seed)
-        means = fitted(homes, lambda teachers: _means(teachers, rules))
-    else:
-        taught = model.shipped()
-        means = learnt().further([], lambda facts, _: {kind: fact.mean_w for kind, fact in facts.items()})
+    homes = [home_on_grid(recording.read(path), step_ms, list(rules), gaps) for path in train]
+    fit = _taught(model, homes, rules, seed) if homes else None
     found = []
     for path in paths:
         raw = recording.read(path)
+        taught = fit or model.shipped(without=raw.id)
         taught.for_home(raw.id)
+        means = fitted(homes, lambda teachers: _means(teachers, rules)) if homes else _shipped_means(raw.id)
         home = home_on_grid(raw, step_ms, list(rules), gaps)
         scored = scored_home(model, taught, means, home, absent, rules, bill)
         found.append(
@@ -188,7 +185,7 @@ def scored_home(
     kinds = [kind for kind, truth in truths.items() if truth is not None]
     told = taught.for_home(home.id).disaggregate(home.mains, kinds)
     lookahead_ms = model.lookahead_ms(home.mains.step_ms)
-    mean_w = _usable(means, home.id)
+    mean_w = means.for_home(home.id)
     return [
         (
             kind,
@@ -212,12 +209,8 @@ def _means(homes: Sequence[Home], rules: Mapping[str, OnRule]) -> dict[str, floa
     return {kind: facts.mean_w for kind, facts in facts_of(homes, rules).items()}
 
 
-def _usable(means: Fitted[dict[str, float]], home_id: str) -> Mapping[str, float]:
-    """The means for this home; none where the home itself is in them, which is worse than no column."""
-    try:
-        return means.for_home(home_id)
-    except HomeSeen:
-        return {}
+def _shipped_means(home_id: str) -> Fitted[dict[str, float]]:
+    return learnt(home_id).further([], lambda facts, _: {kind: one.mean_w for kind, one in facts.items()})
 
 
 def _opened(

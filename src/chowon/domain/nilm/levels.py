@@ -11,8 +11,6 @@ from chowon.domain.nilm.power import F64, Home, Power
 from chowon.domain.nilm.runs import OnRule, runs_by_rule, states
 
 MOST_LEVELS: Final = 3
-_SAMPLES: Final = 20_000
-"""As many intervals of a home are looked at for levels, evenly spread, so that no home outweighs another"""
 _APART: Final = 0.15
 """Levels closer than this to one another are one"""
 
@@ -26,17 +24,24 @@ class KindFacts:
     levels_w: tuple[float, ...]
     """Powers at which it runs, rising; empty where it never ran"""
     longest_run_ms: int
-    """95 of 100 runs are over by then"""
+    """95 of 100 runs are over by then; 0 where it never ran"""
 
 
 def facts_of(homes: Sequence[Home], rules: Mapping[str, OnRule]) -> dict[str, KindFacts]:
     """The facts of each kind that at least one of the homes has."""
-    found = {}
-    for kind, rule in rules.items():
-        theirs = [home.appliances[kind] for home in homes if kind in home.appliances]
-        if theirs := [power for power in theirs if power.known.any()]:
-            found[kind] = _facts(theirs, rule)
-    return found
+    return together([facts_of_home(home, rules) for home in homes])
+
+
+def facts_of_home(home: Home, rules: Mapping[str, OnRule]) -> dict[str, KindFacts]:
+    """The facts of each kind that this home has."""
+    theirs = {kind: home.appliances[kind] for kind in rules if kind in home.appliances}
+    return {kind: _facts(power, rules[kind]) for kind, power in theirs.items() if power.known.any()}
+
+
+def together(by_home: Sequence[Mapping[str, KindFacts]]) -> dict[str, KindFacts]:
+    """The facts of several homes as one, each home alike: the mean, the levels of all levels, the median."""
+    kinds = dict.fromkeys(kind for facts in by_home for kind in facts)
+    return {kind: _joined([facts[kind] for facts in by_home if kind in facts]) for kind in kinds}
 
 
 def levels_of(power_w: F64, most: int = MOST_LEVELS) -> tuple[float, ...]:
@@ -56,15 +61,19 @@ def levels_of(power_w: F64, most: int = MOST_LEVELS) -> tuple[float, ...]:
     return tuple(kept)
 
 
-def _facts(theirs: Sequence[Power], rule: OnRule) -> KindFacts:
-    on_w, lengths = [], []
-    for power in theirs:
-        runs = runs_by_rule(power, rule)
-        on = states(len(power), runs) & (power.power_w >= rule.on_w)
-        taken = np.minimum(power.power_w[on], rule.most_w)
-        on_w.append(taken[:: max(1, len(taken) // _SAMPLES)])
-        lengths.append((runs.end - runs.start) * power.step_ms)
-    spans = np.concatenate(lengths)
-    mean_w = float(np.mean([np.minimum(p.power_w[p.known], rule.most_w).mean() for p in theirs]))
+def _facts(power: Power, rule: OnRule) -> KindFacts:
+    taken = np.minimum(power.power_w, rule.most_w)
+    runs = runs_by_rule(power, rule)
+    on = states(len(power), runs) & (power.power_w >= rule.on_w)
+    spans = (runs.end - runs.start) * power.step_ms
     longest = round(float(np.quantile(spans, 0.95)) / 1000) * 1000 if len(spans) else 0
-    return KindFacts(mean_w, levels_of(np.concatenate(on_w)), longest)
+    return KindFacts(float(taken[power.known].mean()), levels_of(taken[on]), longest)
+
+
+def _joined(facts: Sequence[KindFacts]) -> KindFacts:
+    ran = [one for one in facts if one.levels_w]
+    return KindFacts(
+        float(np.mean([one.mean_w for one in facts])),
+        levels_of(np.array([level for one in ran for level in one.levels_w])),
+        round(float(np.median([one.longest_run_ms for one in ran]))) if ran else 0,
+    )

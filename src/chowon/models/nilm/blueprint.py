@@ -54,7 +54,7 @@ class Blueprint:
                 shares[kind] = part / whole
         return _Told(shares)
 
-    def shipped(self) -> Fitted[Disaggregator]:
+    def shipped(self, without: str | None = None) -> Fitted[Disaggregator]:  # noqa: ARG002
         """As models.nilm.interface.Model."""
         # 4. The weights that come with it, with the homes that they were learnt from.
         raise NotFound("model blueprint: it comes without weights; fit it on homes (--train)")

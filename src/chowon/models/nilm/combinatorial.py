@@ -52,9 +52,9 @@ class Combinatorial:
         """Each kind's levels."""
         return _Told(facts_of(homes, rules))
 
-    def shipped(self) -> Fitted[Disaggregator]:
+    def shipped(self, without: str | None = None) -> Fitted[Disaggregator]:
         """Levels of the homes in learnt.json."""
-        return learnt().further([], lambda facts, _: _Told(facts))
+        return learnt(without).further([], lambda facts, _: _Told(facts))
 
 
 MODEL: Final[Model] = Combinatorial()

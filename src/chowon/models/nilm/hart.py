@@ -99,9 +99,9 @@ class Hart:
         """Each kind's levels and longest runs."""
         return _Told(facts_of(homes, rules))
 
-    def shipped(self) -> Fitted[Disaggregator]:
+    def shipped(self, without: str | None = None) -> Fitted[Disaggregator]:
         """Levels and runs of the homes in learnt.json."""
-        return learnt().further([], lambda facts, _: _Told(facts))
+        return learnt(without).further([], lambda facts, _: _Told(facts))
 
 
 MODEL: Final[Model] = Hart()

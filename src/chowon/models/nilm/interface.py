@@ -40,5 +40,9 @@ class Model(Protocol):
     def fit(self, homes: Sequence[Home], rules: Mapping[str, OnRule], seed: int) -> Disaggregator:
         """Learn the kinds in `rules` from labelled homes. No global random state: all chance from `seed`."""
 
-    def shipped(self) -> Fitted[Disaggregator]:
-        """As it comes with chowon, with the homes that it learnt from. Errors: NotFound if it doesn't."""
+    def shipped(self, without: str | None = None) -> Fitted[Disaggregator]:
+        """As it comes with chowon, with the homes that it learnt from.
+
+        without: a home to leave out, where what was learnt can be told apart by homes; else it stays in, and
+        cannot be scored. Errors: NotFound if the model comes without weights.
+        """

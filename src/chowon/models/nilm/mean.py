@@ -45,9 +45,9 @@ class Mean:
         """Each kind's mean."""
         return _Told(facts_of(homes, rules))
 
-    def shipped(self) -> Fitted[Disaggregator]:
+    def shipped(self, without: str | None = None) -> Fitted[Disaggregator]:
         """Means of the homes in learnt.json."""
-        return learnt().further([], lambda facts, _: _Told(facts))
+        return learnt(without).further([], lambda facts, _: _Told(facts))
 
 
 MODEL: Final[Model] = Mean()

@@ -33,7 +33,7 @@ class Zero:
         """Nothing to learn."""
         return _Told()
 
-    def shipped(self) -> Fitted[Disaggregator]:
+    def shipped(self, without: str | None = None) -> Fitted[Disaggregator]:  # noqa: ARG002
         """Of no home."""
         return Fitted(_Told(), frozenset())
 

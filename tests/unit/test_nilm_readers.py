@@ -245,3 +245,10 @@ def test_a_text_file_that_is_not_as_published_is_named(tmp_path):
     raw = reader("ampds")(tmp_path, "1")
     with pytest.raises(DataSetInvalid, match=r"Electricity_P\.csv cannot be read"):
         raw.mains[0]()
+
+
+def test_a_meter_slower_than_the_grid_is_refused(tmp_path):
+    recording(tmp_path / "a.parquet", [1, 2, 3])
+    raw = READERS["recording"](tmp_path / "a.parquet", "")
+    with pytest.raises(DataSetInvalid, match="a sample every 60 s; expected one at least every 6 s"):
+        home_on_grid(raw, 6_000, [], GapRules())

@@ -49,12 +49,10 @@ def home_on_grid(
 ) -> Home:
     """The home's mains and the kinds that it has, from the first sample of mains to the last, or [from, to).
 
-    Errors: DataSetInvalid without two samples of mains.
+    Errors: DataSetInvalid without two samples of mains, or where these are further apart than the grid.
     """
     legs = [read() for read in raw.mains]
-    if not legs or min(len(leg.time_ms) for leg in legs) < 2:
-        problem = Problem("mains", "fewer than two samples", "a measured home")
-        raise DataSetInvalid(f"home {raw.id} cannot be used", [problem])
+    _check(raw.id, legs, step_ms)
     start = max(min(int(leg.time_ms[0]) for leg in legs), from_ms or 0) // step_ms * step_ms
     end = max(int(leg.time_ms[-1]) for leg in legs)
     end = end if to_ms is None else min(end, to_ms)
@@ -92,6 +90,19 @@ def zero_share(home: Home) -> float:
     """The share of known mains that is exactly 0 W: much of it is a gap that somebody wrote zeros into."""
     known = home.mains.known
     return float((home.mains.power_w[known] == 0).mean()) if known.any() else 0.0
+
+
+def _check(home_id: str, legs: Sequence[Trace], step_ms: int) -> None:
+    if not legs or min(len(leg.time_ms) for leg in legs) < 2:
+        problem = Problem("mains", "fewer than two samples", "a measured home")
+        raise DataSetInvalid(f"home {home_id} cannot be used", [problem])
+    interval_ms = max(median_step(leg) for leg in legs)
+    if interval_ms > step_ms:
+        found = f"a sample every {interval_ms / 1000:g} s"
+        expected = (
+            f"one at least every {step_ms / 1000:g} s, the grid: a finer one would be made up; take a coarser"
+        )
+        raise DataSetInvalid(f"home {home_id} cannot be used", [Problem("mains", found, expected)])
 
 
 def _measured(trace: Trace, gaps: GapRules) -> Trace:

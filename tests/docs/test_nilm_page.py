@@ -4,6 +4,7 @@ from pathlib import Path
 
 from chowon.bench.nilm import protocol
 from chowon.bench.nilm.page import scoreboard
+from chowon.bench.nilm.plot import matched_energy_svg
 from chowon.bench.nilm.results import read_all
 from chowon.models.nilm.registry import models
 
@@ -12,8 +13,10 @@ BENCHMARKS = Path(__file__).parents[2] / "docs/benchmarks"
 
 def test_the_scoreboard_is_made_from_the_results_beside_it():
     results = read_all(BENCHMARKS / "nilm")
-    assert (BENCHMARKS / "nilm.md").read_text("utf-8") == scoreboard(results)
+    assert (BENCHMARKS / "nilm.md").read_text("utf-8") == scoreboard(results, "nilm")
     assert [one.protocol for one in results] == protocol.names()
+    for one in results:
+        assert (BENCHMARKS / "nilm" / f"{one.protocol}.svg").read_text("utf-8") == matched_energy_svg(one)
 
 
 def test_every_model_and_both_baselines_stand_in_every_table():

@@ -2,6 +2,7 @@
 
 import json
 from datetime import date
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pyarrow as pa
@@ -142,10 +143,13 @@ def test_results_survive_being_written_and_make_the_page(experiment, data, tmp_p
     write(results, tmp_path / "kept")
     (kept,) = read_all(tmp_path / "kept")
     assert [row.kind for row in kept.rows] == [row.kind for row in results.rows]
-    page = scoreboard([kept])
+    page = scoreboard([kept], "kept")
     assert "### Kettle, made/2" in page
+    zero = kept.rows[0].figures["mae_w"].mean
+    assert f"| `p` | kettle | 3.5 / 0.94 | {zero:.2f} zero |" in page
     assert "| made/1 | learnt from | 10.0 | 100% |" in page
-    assert page == scoreboard(read_all(tmp_path / "kept"))
+    assert page == scoreboard(read_all(tmp_path / "kept"), "kept")
+    assert "](kept/p.svg)" in page
     with pytest.raises(NotFound, match="no results"):
         read_all(tmp_path / "nowhere")
     (tmp_path / "kept" / "bad.json").write_text("{}", "utf-8")
@@ -240,7 +244,11 @@ def test_the_command_runs_a_protocol_and_writes_the_page(data, tmp_path):
     done = command(*asked, "--model", "co")
     assert done.exit_code == 0, done.stderr
     assert "kettle" in done.stdout
-    assert page.read_text("utf-8") == scoreboard(read_all(tmp_path / "r"))
+    assert page.read_text("utf-8") == scoreboard(read_all(tmp_path / "r"), "r")
+    bars = ET.fromstring((tmp_path / "r" / "mine.svg").read_text("utf-8"))
+    texts = [text.text for text in bars.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"mean", "co", "kettle", "fridge"} <= set(texts)
+    assert "zero" not in texts
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,10 @@ frozen_mains_s = 3600
 
 [on.kettle]
 on_w = 700
+
+[goal.kettle]
+mae_w = 3.5
+f1 = 0.94
 """
 
 
@@ -45,6 +49,7 @@ def test_a_protocol_says_homes_grid_and_rules():
     assert list(found.rules) == ["kettle", "fridge"]
     assert (found.rules["kettle"].on_w, found.rules["kettle"].most_w) == (700, 3100)
     assert found.rules["fridge"].min_on_ms == 60_000
+    assert found.goals == {"kettle": protocol.Goal(3.5, 0.94)}
     test = found.test[0]
     assert (test.from_ms, test.to_ms, test.absent) == (1_704_067_200_000, None, ("freezer",))
     assert (test.gaps.zero_mains, test.gaps.frozen_mains_ms) == (True, 3_600_000)
@@ -66,6 +71,8 @@ def test_every_problem_is_named_at_once():
         ('"kettle", "fridge"', '"kettle", "spaceship"', "'spaceship'"),
         ('absent = ["freezer"]', 'absent = ["spaceship"]', "'spaceship'"),
         ("on_w = 700", "on_watts = 700", "on_watts"),
+        ("mae_w = 3.5", "mae_kw = 3.5", "mae_kw"),
+        ("[goal.kettle]", "[goal.spaceship]", "'spaceship'"),
         ('path = "1.parquet"', 'path = "1.parquet"\nreader = "nilmtk"', "'nilmtk'"),
         ('path = "1.parquet"', 'path = "1.parquet"\nwhere = 1', "'where'"),
         ("seeds = [0]", "seeds = []", "no seed"),

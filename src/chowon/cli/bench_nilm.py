@@ -136,13 +136,20 @@ def _tables(found: list[Any]) -> Group:
 
 
 def _page(results: Path | None, page: Path) -> None:
+    import os.path
+
     from chowon.bench.nilm.page import scoreboard
+    from chowon.bench.nilm.plot import matched_energy_svg
     from chowon.bench.nilm.results import read_all
 
     if results is None:
         raise BadInput("--page: name the folder of the results too, --results")
-    page.write_text(scoreboard(read_all(results)), "utf-8")
-    note(f"wrote {page}")
+    kept = read_all(results)
+    for one in kept:
+        (results / f"{one.protocol}.svg").write_text(matched_energy_svg(one), "utf-8")
+    beside = Path(os.path.relpath(results, page.parent)).as_posix()
+    page.write_text(scoreboard(kept, beside), "utf-8")
+    note(f"wrote {page} and {len(kept)} pictures in {results}")
 
 
 def _spread(spread: Any) -> str:

@@ -1,6 +1,6 @@
 """The scoreboard, docs/benchmarks/nilm.md: the same results give the same page."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
 from typing import Final
 
@@ -21,18 +21,51 @@ _COLUMNS: Final = (
 )
 
 
-def scoreboard(results: Sequence[Results]) -> str:
-    """The page, in Markdown."""
+def scoreboard(results: Sequence[Results], pictures: str) -> str:
+    """The page, in Markdown. pictures: the folder of plots, as seen from the page."""
     intro = resources.files("chowon.bench.nilm").joinpath("page.md").read_text("utf-8").rstrip()
-    return "\n\n".join([intro, *(_section(one) for one in results)]) + "\n"
+    return "\n\n".join([intro, _overview(results), *(_section(one, pictures) for one in results)]) + "\n"
 
 
-def _section(results: Results) -> str:
+def _overview(results: Sequence[Results]) -> str:
+    """The best of each figure, and how far it is from the goal."""
+    rows = []
+    for one in results:
+        for home, kind in dict.fromkeys((row.home, row.kind) for row in one.rows):
+            of_kind = [row for row in one.rows if (row.home, row.kind) == (home, kind)]
+            runs = of_kind[0].figures["runs"]
+            if runs is None or not runs.mean:
+                continue
+            goal = one.goals.get(kind)
+            wanted = (
+                "–" if goal is None else f"{goal.mae_w:g}" + ("" if goal.f1 is None else f" / {goal.f1:g}")
+            )
+            best = [
+                _best(of_kind, "mae_w", 2, min),
+                _best(of_kind, "f1", 3, max),
+                _best(of_kind, "matched_energy", 3, max),
+                _best(of_kind, "month_energy_error_pct", 1, min),
+            ]
+            rows.append([f"`{one.protocol}`", kind.replace("_", " "), wanted, *best])
+    columns = ["protocol", "appliance", "goal: MAE, W / F1", "MAE, W", "F1", "matched", "by month, %"]
+    return f"## The best so far\nEach figure with the model that has it.\n\n{_table(columns, rows)}"
+
+
+def _best(rows: Sequence[Row], figure: str, digits: int, which: Callable[..., tuple[float, str]]) -> str:
+    told = [(spread.mean, row.model) for row in rows if (spread := row.figures[figure]) is not None]
+    if not told:
+        return "–"
+    value, model = which(told, key=lambda one: one[0])
+    return f"{value:,.{digits}f} {model}"
+
+
+def _section(results: Results, pictures: str) -> str:
     parts = [
         f"## {results.title}",
         f"`{results.protocol}`, {_seconds(results.step_s)} grid. {_joined(results.note)}",
     ]
     parts.append(_homes(results.homes))
+    parts.append(f"![Matched energy by appliance and model, 0 to 1]({pictures}/{results.protocol}.svg)")
     tested = dict.fromkeys((row.home, row.kind) for row in results.rows)
     parts += [_appliance([r for r in results.rows if (r.home, r.kind) == one]) for one in tested]
     return "\n\n".join(parts)

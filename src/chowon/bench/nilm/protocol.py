@@ -69,6 +69,16 @@ class HomeSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Goal:
+    """What a model is to reach on an appliance."""
+
+    mae_w: float
+    """At most"""
+    f1: float | None = None
+    """At least"""
+
+
+@dataclass(frozen=True, slots=True)
 class Protocol:
     """An experiment."""
 
@@ -86,6 +96,8 @@ class Protocol:
     """All months are billed as this one"""
     train: tuple[HomeSpec, ...]
     test: tuple[HomeSpec, ...]
+    goals: Mapping[str, Goal]
+    """By kind; those that have one"""
 
 
 def names() -> list[str]:
@@ -115,7 +127,7 @@ def parse(text: str, name: str) -> Protocol:
         raise ProtocolInvalid(
             f"protocol {name} is not TOML", [Problem(name, str(error), "TOML 1.0")]
         ) from error
-    problems = _typed(file, {**_KEYS, "on": dict}, {"note", "on"}, name)
+    problems = _typed(file, {**_KEYS, "on": dict, "goal": dict}, {"note", "on", "goal"}, name)
     for role in ("train", "test"):
         for at, home in enumerate(file.get(role, ()) if not problems else ()):
             where = f"{name}: {role} {at + 1}"
@@ -137,6 +149,7 @@ def parse(text: str, name: str) -> Protocol:
         file["bill_month"],
         tuple(_home(home) for home in file["train"]),
         tuple(_home(home) for home in file["test"]),
+        {kind: Goal(goal["mae_w"], goal.get("f1")) for kind, goal in file.get("goal", {}).items()},
     )
 
 
@@ -159,7 +172,8 @@ def _typed(
 
 def _meaning(file: Mapping[str, Any], name: str) -> list[Problem]:
     on: dict[str, Any] = file.get("on", {})
-    asked = {*file["kinds"], *on, *(kind for home in file["test"] for kind in home.get("absent", ()))}
+    goals: dict[str, Any] = file.get("goal", {})
+    asked = {*file["kinds"], *on, *goals, *(kind for home in file["test"] for kind in home.get("absent", ()))}
     problems = [
         Problem(f"{name}: kinds", shortened(kind), f"one of {', '.join(known_kinds())}")
         for kind in sorted(asked - known_kinds().keys())
@@ -174,6 +188,11 @@ def _meaning(file: Mapping[str, Any], name: str) -> list[Problem]:
         )
         for kind, rule in on.items()
         if rule.keys() - _RULE_KEYS
+    ]
+    problems += [
+        Problem(f"{name}: goal.{kind}", shortened(goal), "mae_w and perhaps f1")
+        for kind, goal in goals.items()
+        if not {"mae_w"} <= goal.keys() <= {"mae_w", "f1"}
     ]
     if not file["test"] or not file["kinds"] or not file["seeds"]:
         problems.append(Problem(name, "no home to score, no kind or no seed", "at least one of each"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from chowon.bench.nilm.homes import GapRules, home_on_grid, zero_share
 from chowon.bench.nilm.kinds import kinds as known_kinds
-from chowon.bench.nilm.protocol import HomeSpec, Protocol
+from chowon.bench.nilm.protocol import Goal, HomeSpec, Protocol
 from chowon.bench.nilm.readers import recording
 from chowon.bench.nilm.scoring import ApplianceScore, Billing, billing, score, truth_of, value_of
 from chowon.domain.nilm.fitted import Fitted, fitted
@@ -73,6 +73,7 @@ class Results:
     rules: dict[str, dict[str, float]]
     homes: tuple[HomeFacts, ...]
     rows: tuple[Row, ...]
+    goals: dict[str, Goal]
 
 
 def run(
@@ -113,6 +114,7 @@ def run(
         {kind: asdict(rule) for kind, rule in protocol.rules.items()},
         tuple(facts),
         tuple(rows),
+        dict(protocol.goals),
     )
 
 

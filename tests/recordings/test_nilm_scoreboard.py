@@ -1,6 +1,7 @@
 """The published scoreboard is what the shared recordings give. Read where present, never shipped."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,8 @@ RESULTS = Path(__file__).parents[2] / "docs/benchmarks/nilm"
 @pytest.mark.parametrize("name", ["refit-20-unseen", "redd-1-unseen"])
 def test_the_scoreboard_is_reproduced(shared, name):
     kept = next(one for one in read_all(RESULTS) if one.protocol == name)
-    found = run(protocol.load(name), shared / "data", sorted(models()))
+    once = replace(protocol.load(name), seeds=(0,))  # the models so far use no chance
+    found = run(once, shared / "data", sorted(models()))
     again = {(row.model, row.kind): row.figures for row in found.rows}
     for row in kept.rows:
         for figure, spread in row.figures.items():

@@ -6,7 +6,7 @@ import pytest
 from chowon.domain.nilm.always_on import always_on_w
 from chowon.domain.nilm.fitted import fitted
 from chowon.domain.nilm.levels import facts_of, levels_of
-from chowon.domain.nilm.power import Trace, hold_of, median_step, on_grid, summed
+from chowon.domain.nilm.power import Home, Trace, hold_of, median_step, on_grid, summed
 from chowon.errors import BadInput, HomeSeen
 from tests.nilm_homes import RULES, home, power
 
@@ -84,6 +84,18 @@ def test_facts_are_those_of_the_home():
     assert facts["kettle"].levels_w == pytest.approx((2000.0,))
     assert facts["kettle"].longest_run_ms == 180_000
     assert facts["fridge"].mean_w == pytest.approx(100 / 3)
+
+
+def test_intervals_in_which_it_was_on_for_a_part_only_are_no_level():
+    kettle_w = np.tile([0.0, 900.0, 2000.0, 2000.0, 700.0, 0.0], 50)
+    made = Home("a/1", power(kettle_w), {"kettle": power(kettle_w)})
+    assert facts_of([made], RULES)["kettle"].levels_w == pytest.approx((2000.0,))
+
+
+def test_an_appliance_that_is_never_on_for_long_has_levels_all_the_same():
+    kettle_w = np.tile([0.0, 900.0, 2000.0, 0.0], 50)
+    made = Home("a/1", power(kettle_w), {"kettle": power(kettle_w)})
+    assert facts_of([made], RULES)["kettle"].levels_w == pytest.approx((900.0, 2000.0))
 
 
 def test_each_home_weighs_alike_in_the_mean():

@@ -9,8 +9,10 @@ import numpy as np
 
 from chowon.domain.nilm.power import F64, Home, Power
 from chowon.domain.nilm.runs import OnRule, runs_by_rule, states
+from chowon.domain.quantities import Bools
 
 MOST_LEVELS: Final = 3
+_ENOUGH: Final = 0.1
 _APART: Final = 0.15
 """Levels closer than this to one another are one"""
 
@@ -67,7 +69,17 @@ def _facts(power: Power, rule: OnRule) -> KindFacts:
     on = states(len(power), runs) & (power.power_w >= rule.on_w)
     spans = (runs.end - runs.start) * power.step_ms
     longest = round(float(np.quantile(spans, 0.95)) / 1000) * 1000 if len(spans) else 0
-    return KindFacts(float(taken[power.known].mean()), levels_of(taken[on]), longest)
+    return KindFacts(float(taken[power.known].mean()), levels_of(taken[_steady(on)]), longest)
+
+
+def _steady(on: Bools) -> Bools:
+    """Without the first and last interval of each stretch, in which it was on for a part only.
+
+    All of them where too few would be left: an appliance that is never on for three intervals.
+    """
+    apart = np.concatenate([[False], on, [False]])
+    inner = on & apart[:-2] & apart[2:]
+    return inner if inner.sum() >= _ENOUGH * on.sum() else on
 
 
 def _joined(facts: Sequence[KindFacts]) -> KindFacts:

@@ -227,6 +227,13 @@ def test_the_command_tells_of_zeros_that_may_be_gaps(data):
     assert "exactly 0 W" not in command(*asked, "--zero-mains-is-gap").stderr
 
 
+def test_the_command_says_so_where_nothing_can_be_scored(data):
+    recorded(data / "3.parquet", Home("made/3", home().mains, {}))
+    done = command(data / "3.parquet", "--model", "zero")
+    assert done.exit_code == 0
+    assert "no column is of a kind that is scored" in done.stderr
+
+
 def test_the_command_runs_a_protocol_and_writes_the_page(data, tmp_path):
     text = GOOD.replace("from = 2024-01-01T00:00:00Z", "").replace("frozen_mains_s = 3600", "")
     (tmp_path / "mine.toml").write_text(text, "utf-8")

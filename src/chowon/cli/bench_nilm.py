@@ -91,6 +91,8 @@ def _recordings(
                 f"{home.path}: mains are exactly 0 W for {home.zero_mains_share:.0%} of the time; if these "
                 "are gaps, --zero-mains-is-gap leaves them out"
             )
+        if not home.appliances:
+            note(f"{home.path}: no column is of a kind that is scored; there are {', '.join(kinds())}")
     lookahead_ms = used.lookahead_ms(step_s * 1000)
     document = {
         "model": model,

@@ -5,6 +5,7 @@ from importlib import resources
 from typing import Final
 
 from chowon.bench.nilm.run import HomeFacts, Results, Row, Spread
+from chowon.domain.nilm.runs import OnRule
 
 _COLUMNS: Final = (
     ("MAE, W", "mae_w", 2),
@@ -67,7 +68,10 @@ def _section(results: Results, pictures: str) -> str:
     parts.append(_homes(results.homes))
     parts.append(f"![Matched energy by appliance and model, 0 to 1]({pictures}/{results.protocol}.svg)")
     tested = dict.fromkeys((row.home, row.kind) for row in results.rows)
-    parts += [_appliance([r for r in results.rows if (r.home, r.kind) == one]) for one in tested]
+    parts += [
+        _appliance([row for row in results.rows if (row.home, row.kind) == one], results.rules[one[1]])
+        for one in tested
+    ]
     return "\n\n".join(parts)
 
 
@@ -84,18 +88,20 @@ def _homes(homes: Sequence[HomeFacts]) -> str:
     return _table(["home", "role", "days known", "coverage"], rows)
 
 
-def _appliance(rows: Sequence[Row]) -> str:
+def _appliance(rows: Sequence[Row], rule: OnRule) -> str:
     first = rows[0]
     runs, hours, kwh = (first.figures[name] for name in ("runs", "hours", "true_kwh"))
     won = first.figures["won_per_month"]
     about = f"{_text(runs, 0)} runs and {_text(kwh, 1)} kWh in {_text(hours, 0)} h"
     about += "" if won is None else f"; {_text(won, 0)} won a month"
+    on = f"On from {rule.on_w:g} W, runs from {rule.min_on_ms / 1000:g} s, pauses from "
+    on += f"{rule.min_off_ms / 1000:g} s, cut-off {rule.most_w:,g} W"
     cells = [
         [row.model + ("" if row.learnt else " (never learnt it)"), row.value]
         + [_text(row.figures[name], digits) for _, name, digits in _COLUMNS]
         for row in rows
     ]
-    heading = f"### {first.kind.replace('_', ' ').capitalize()}, {first.home}\n{about[0].upper()}{about[1:]}."
+    heading = f"### {first.kind.replace('_', ' ').capitalize()}, {first.home}\n{about}. {on}."
     return f"{heading}\n\n" + _table(["model", "value", *(title for title, _, _ in _COLUMNS)], cells)
 
 

@@ -70,7 +70,7 @@ class Results:
     seeds: tuple[int, ...]
     tariff: str
     bill_month: str
-    rules: dict[str, dict[str, float]]
+    rules: dict[str, OnRule]
     homes: tuple[HomeFacts, ...]
     rows: tuple[Row, ...]
     goals: dict[str, Goal]
@@ -111,7 +111,7 @@ def run(
         protocol.seeds,
         protocol.tariff,
         protocol.bill_month.isoformat(),
-        {kind: asdict(rule) for kind, rule in protocol.rules.items()},
+        dict(protocol.rules),
         tuple(facts),
         tuple(rows),
         dict(protocol.goals),
@@ -147,13 +147,12 @@ def zero_shot(
     """
     rules = {kind.name: kind.rule for kind in known_kinds().values()}
     homes = [home_on_grid(recording.read(path), step_ms, list(rules), gaps) for path in train]
-    fit = _taught(model, homes, rules, seed) if homes else None
+    own = _taught(model, homes, rules, seed), fitted(homes, lambda teachers: _means(teachers, rules))
     found = []
     for path in paths:
         raw = recording.read(path)
-        taught = fit or model.shipped(without=raw.id)
-        taught.for_home(raw.id)
-        means = fitted(homes, lambda teachers: _means(teachers, rules)) if homes else _shipped_means(raw.id)
+        taught, means = own if train else (model.shipped(without=raw.id), _shipped_means(raw.id))
+        taught.for_home(raw.id)  # before anything of a home that may not be scored is read
         home = home_on_grid(raw, step_ms, list(rules), gaps)
         scored = scored_home(model, taught, means, home, absent, rules, bill)
         found.append(

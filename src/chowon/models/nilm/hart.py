@@ -77,7 +77,7 @@ class _Told:
                 kind = _kind_of(size_w, known, running)
                 if kind is not None:
                     most = max(1, _LONGEST * known[kind].longest_run_ms // mains.step_ms)
-                    running[kind] = _Run(at, size_w, first_w, min(at + most, int(gap_at[at])))
+                    running[kind] = _Run(at, size_w, first_w, min(at + most + 1, int(gap_at[at])))
             elif (kind := _ended_by(-size_w, running)) is not None:
                 run = running.pop(kind)
                 _write(told[kind], run, at)

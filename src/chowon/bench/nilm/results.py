@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -10,10 +11,13 @@ from chowon.errors import DataSetInvalid, NotFound, Problem
 
 
 def write(results: Results, folder: Path) -> Path:
-    """Keep the results in this folder; the file's path. Figures are kept to six digits."""
+    """Keep the results in this folder; the file's path. Figures to six digits, a row a line to compare."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{results.protocol}.json"
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(_rounded(asdict(results))), indent=1) + b"\n")
+    document = _rounded(asdict(results))
+    rows = b",\n".join(msgspec.json.encode(row) for row in document.pop("rows"))
+    head = msgspec.json.format(msgspec.json.encode(document), indent=1).rstrip().removesuffix(b"}").rstrip()
+    path.write_bytes(head + b',\n "rows": [\n' + rows + b"\n]}\n")
     return path
 
 
@@ -35,7 +39,7 @@ def _read(path: Path) -> Results:
         raise DataSetInvalid(f"{path} cannot be read", [problem]) from error
 
 
-def _rounded(value: object) -> object:
+def _rounded(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.6g}")
     if isinstance(value, dict):

@@ -177,6 +177,14 @@ def test_a_recording_of_a_home_that_taught_the_model_is_refused(data):
         zero_shot([data / "1.parquet"], model("co"), 60_000, BILL, GapRules(), train=[data / "1.parquet"])
 
 
+def test_a_teacher_under_another_name_is_known_again(experiment, data):
+    recorded(data / "2.parquet", home("made/1", 10, 1), dataset="made", home="2")
+    with pytest.raises(HomeSeen, match="made/2 has the same mains as made/1"):
+        run(experiment, data, [])
+    with pytest.raises(HomeSeen, match="made/2 has the same mains as made/1"):
+        zero_shot([data / "2.parquet"], model("co"), 60_000, BILL, GapRules(), train=[data / "1.parquet"])
+
+
 def test_a_recording_of_a_shipped_models_teacher_is_scored_with_what_the_others_teach(data):
     recorded(data / "refit.parquet", home("refit/2", 10, 2), dataset="REFIT", home="2")
     (found,) = zero_shot([data / "refit.parquet"], model("hart"), 60_000, BILL, GapRules())

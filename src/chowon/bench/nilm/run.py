@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
 from chowon.bench.nilm.homes import GapRules, home_on_grid, zero_share
 from chowon.bench.nilm.kinds import kinds as known_kinds
 from chowon.bench.nilm.protocol import Goal, HomeSpec, Protocol
@@ -13,7 +15,7 @@ from chowon.domain.nilm.fitted import Fitted, fitted
 from chowon.domain.nilm.levels import facts_of
 from chowon.domain.nilm.power import Home
 from chowon.domain.nilm.runs import OnRule
-from chowon.errors import DataSetInvalid, Problem
+from chowon.errors import DataSetInvalid, HomeSeen, Problem
 from chowon.models.nilm.interface import Disaggregator, Model
 from chowon.models.nilm.learnt import learnt
 from chowon.models.nilm.registry import model as model_named
@@ -88,6 +90,8 @@ def run(
     facts: list[HomeFacts] = []
     train = [_opened(protocol, spec, data, "train", facts, tell) for spec in protocol.train]
     test = [(_opened(protocol, spec, data, "test", facts, tell), spec.absent) for spec in protocol.test]
+    for home, _ in test:
+        _no_copy(home, train)
     means = fitted(train, lambda homes: _means(homes, protocol.rules))
     rows: list[Row] = []
     for model in asked:
@@ -154,6 +158,7 @@ def zero_shot(
         taught, means = own if train else (model.shipped(without=raw.id), _shipped_means(raw.id))
         taught.for_home(raw.id)  # before anything of a home that may not be scored is read
         home = home_on_grid(raw, step_ms, list(rules), gaps)
+        _no_copy(home, homes)
         scored = scored_home(model, taught, means, home, absent, rules, bill)
         found.append(
             Zeroshot(
@@ -212,6 +217,16 @@ def _means(homes: Sequence[Home], rules: Mapping[str, OnRule]) -> dict[str, floa
 
 def _shipped_means(home_id: str) -> Fitted[dict[str, float]]:
     return learnt(home_id).further([], lambda facts, _: {kind: one.mean_w for kind, one in facts.items()})
+
+
+def _no_copy(home: Home, teachers: Sequence[Home]) -> None:
+    """Errors: HomeSeen where the home taught under another name."""
+    for teacher in teachers:
+        if np.array_equal(home.mains.power_w, teacher.mains.power_w):
+            raise HomeSeen(
+                f"home {home.id} has the same mains as {teacher.id}, which took part in the fit: a copy under "
+                "another name; score another home"
+            )
 
 
 def _opened(

@@ -224,8 +224,8 @@ def _no_copy(home: Home, teachers: Sequence[Home]) -> None:
     for teacher in teachers:
         if np.array_equal(home.mains.power_w, teacher.mains.power_w):
             raise HomeSeen(
-                f"home {home.id} has the same mains as {teacher.id}, which took part in the fit: a copy under "
-                "another name; score another home"
+                f"home {home.id} has the same mains as {teacher.id}, which took part in the fit: a copy "
+                "under another name; score another home"
             )
 
 

@@ -6,6 +6,9 @@ ChowonError
 │   │   └── PayloadTooLarge   more bytes than are taken at once; send it in parts
 │   ├── TariffInvalid        a tariff file; carries every problem found
 │   ├── RecordingInvalid     a recording file that cannot be played
+│   ├── DataSetInvalid       files of a public data set that are not laid out as it publishes them
+│   ├── ProtocolInvalid      an experiment written down wrongly; carries every problem found
+│   ├── HomeSeen             something learnt from a home was to be scored on that home
 │   └── UsageInvalid         a question about a bill that has no answer (negative kWh, unknown date, …)
 ├── Misconfigured            stop: nothing changes until a person changes a setting
 │   ├── MeterMisconfigured
@@ -73,6 +76,18 @@ class TariffInvalid(_WithProblems):
 
 class RecordingInvalid(_WithProblems):
     """A recording file that cannot be played."""
+
+
+class DataSetInvalid(_WithProblems):
+    """Files of a public data set that cannot be read."""
+
+
+class ProtocolInvalid(_WithProblems):
+    """An experiment that cannot be run."""
+
+
+class HomeSeen(BadInput):
+    """A home took part in the fit that is to be scored on it."""
 
 
 class UsageInvalid(BadInput):

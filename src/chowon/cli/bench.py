@@ -13,7 +13,9 @@ from rich.console import Group
 from chowon.cli.output import AsJson, emit, note, table
 from chowon.errors import ExtraMissing
 
-app = typer.Typer(no_args_is_help=True, help="Measure this machine: doors, ingest, store, live, bill.")
+app = typer.Typer(
+    no_args_is_help=True, help="Measure this machine (doors, ingest, store, live, bill) and models (nilm)."
+)
 
 
 @app.command()

@@ -7,6 +7,7 @@ import typer
 from chowon import __version__
 from chowon.cli import (
     bench,
+    bench_nilm,
     bill,
     bill_compare,
     bill_outlook,
@@ -56,6 +57,7 @@ meters.app.command("scan")(meters_scan.scan)
 app.add_typer(meters.app, name="meters")
 app.add_typer(token.app, name="token")
 app.add_typer(enertalk.app, name="enertalk")
+bench.app.command("nilm")(bench_nilm.nilm)
 app.add_typer(bench.app, name="bench")
 app.command()(doctor.doctor)
 app.command("config")(configuration.config)

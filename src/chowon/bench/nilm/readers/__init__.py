@@ -1,0 +1,31 @@
+"""Public data sets in their own formats: one file a format, each with `read(path, home) -> RawHome`.
+
+Left out, as nothing here could check them: ECO's smart-meter folders, NILMTK's HDF5 (which needs PyTables).
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from chowon.bench.nilm.homes import RawHome
+from chowon.bench.nilm.readers import ampds, enertalk, ideal, labelled_dat, recording, refit
+from chowon.errors import NotFound, shortened
+
+Reader = Callable[[Path, str], RawHome]
+"""(the data set's folder or file, the home's name in it)"""
+READERS: Final[dict[str, Reader]] = {
+    "recording": recording.read,
+    "redd": labelled_dat.read_redd,
+    "uk-dale": labelled_dat.read_uk_dale,
+    "refit": refit.read,
+    "enertalk": enertalk.read,
+    "ampds": ampds.read,
+    "ideal": ideal.read,
+}
+
+
+def reader(name: str) -> Reader:
+    """The reader of this name. Errors: NotFound."""
+    if name not in READERS:
+        raise NotFound(f"no reader {shortened(name)} for labelled homes; there are {', '.join(READERS)}")
+    return READERS[name]

@@ -1,0 +1,263 @@
+"""Running an experiment: fit on the homes that teach, score on the others, beside zero and mean."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from chowon.bench.nilm.homes import GapRules, home_on_grid, zero_share
+from chowon.bench.nilm.kinds import kinds as known_kinds
+from chowon.bench.nilm.protocol import Goal, HomeSpec, Protocol
+from chowon.bench.nilm.readers import recording
+from chowon.bench.nilm.scoring import ApplianceScore, Billing, billing, score, truth_of, value_of
+from chowon.domain.nilm.fitted import Fitted, fitted
+from chowon.domain.nilm.levels import facts_of
+from chowon.domain.nilm.power import Home
+from chowon.domain.nilm.runs import OnRule
+from chowon.errors import DataSetInvalid, HomeSeen, Problem
+from chowon.models.nilm.interface import Disaggregator, Model
+from chowon.models.nilm.learnt import learnt
+from chowon.models.nilm.registry import model as model_named
+
+BASELINES = ("zero", "mean")
+"""In every table"""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A figure over the seeds."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A model on an appliance of a home."""
+
+    model: str
+    value: str
+    """provisional, settled or nightly"""
+    home: str
+    kind: str
+    learnt: bool
+    """False: no home that taught the model has this kind; it was scored as 0 W"""
+    figures: dict[str, Spread | None]
+
+
+@dataclass(frozen=True, slots=True)
+class HomeFacts:
+    """What must be known of a home before its figures are believed."""
+
+    id: str
+    role: str
+    hours: float
+    coverage: float
+    zero_mains_share: float
+    licence: str
+    clock: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """An experiment's outcome, as it goes into docs/benchmarks/nilm/."""
+
+    protocol: str
+    title: str
+    note: str
+    step_s: float
+    seeds: tuple[int, ...]
+    tariff: str
+    bill_month: str
+    rules: dict[str, OnRule]
+    homes: tuple[HomeFacts, ...]
+    rows: tuple[Row, ...]
+    goals: dict[str, Goal]
+
+
+def run(
+    protocol: Protocol, data: Path, models: Sequence[str], tell: Callable[[str], None] = lambda _: None
+) -> Results:
+    """The experiment with these models, zero and mean always among them.
+
+    data: the folder of data sets. tell: hears what is being done. Errors: NotFound, DataSetInvalid, …
+    """
+    asked = [model_named(name) for name in dict.fromkeys((*BASELINES, *models))]
+    bill = billing(protocol.tariff, protocol.bill_month)
+    facts: list[HomeFacts] = []
+    train = [_opened(protocol, spec, data, "train", facts, tell) for spec in protocol.train]
+    test = [(_opened(protocol, spec, data, "test", facts, tell), spec.absent) for spec in protocol.test]
+    for home, _ in test:
+        _no_copy(home, train)
+    means = fitted(train, lambda homes: _means(homes, protocol.rules))
+    rows: list[Row] = []
+    for model in asked:
+        found: dict[tuple[str, str], list[tuple[bool, ApplianceScore]]] = {}
+        for seed in protocol.seeds:
+            tell(f"{model.name}, seed {seed}")
+            taught = _taught(model, train, protocol.rules, seed)
+            for home, absent in test:
+                for kind, scored in scored_home(model, taught, means, home, absent, protocol.rules, bill):
+                    found.setdefault((home.id, kind), []).append(scored)
+        value = value_of(model.lookahead_ms(protocol.step_ms), protocol.step_ms)
+        rows += [
+            Row(model.name, value, home_id, kind, scored[0][0], _spreads([s for _, s in scored]))
+            for (home_id, kind), scored in found.items()
+        ]
+    return Results(
+        protocol.name,
+        protocol.title,
+        protocol.note,
+        protocol.step_ms / 1000,
+        protocol.seeds,
+        protocol.tariff,
+        protocol.bill_month.isoformat(),
+        dict(protocol.rules),
+        tuple(facts),
+        tuple(rows),
+        dict(protocol.goals),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Zeroshot:
+    """One recording, scored."""
+
+    path: str
+    home: str
+    hours: float
+    coverage: float
+    zero_mains_share: float
+    appliances: dict[str, ApplianceScore]
+    not_learnt: tuple[str, ...]
+
+
+def zero_shot(
+    paths: Sequence[Path],
+    model: Model,
+    step_ms: int,
+    bill: Billing,
+    gaps: GapRules,
+    train: Sequence[Path] = (),
+    absent: Sequence[str] = (),
+    seed: int = 0,
+) -> list[Zeroshot]:
+    """Recordings that the model has never seen. Without `train` it is as it comes, without their homes.
+
+    Errors: HomeSeen for a recording of a home that taught it; NotFound, RecordingInvalid.
+    """
+    rules = {kind.name: kind.rule for kind in known_kinds().values()}
+    homes = [home_on_grid(recording.read(path), step_ms, list(rules), gaps) for path in train]
+    own = _taught(model, homes, rules, seed), fitted(homes, lambda teachers: _means(teachers, rules))
+    found = []
+    for path in paths:
+        raw = recording.read(path)
+        taught, means = own if train else (model.shipped(without=raw.id), _shipped_means(raw.id))
+        taught.for_home(raw.id)  # before anything of a home that may not be scored is read
+        home = home_on_grid(raw, step_ms, list(rules), gaps)
+        _no_copy(home, homes)
+        scored = scored_home(model, taught, means, home, absent, rules, bill)
+        found.append(
+            Zeroshot(
+                str(path),
+                home.id,
+                round(home.mains.hours, 1),
+                _coverage(home),
+                zero_share(home),
+                {kind: one for kind, (_, one) in scored},
+                tuple(kind for kind, (told, _) in scored if not told),
+            )
+        )
+    return found
+
+
+def scored_home(
+    model: Model,
+    taught: Fitted[Disaggregator],
+    means: Fitted[dict[str, float]],
+    home: Home,
+    absent: Sequence[str],
+    rules: Mapping[str, OnRule],
+    bill: Billing,
+) -> list[tuple[str, tuple[bool, ApplianceScore]]]:
+    """(kind, (learnt?, figures)) of each kind whose truth is known. The model is given mains and kinds only.
+
+    Errors: HomeSeen.
+    """
+    truths = {kind: truth_of(home, kind, kind in absent) for kind in rules}
+    kinds = [kind for kind, truth in truths.items() if truth is not None]
+    told = taught.for_home(home.id).disaggregate(home.mains, kinds)
+    lookahead_ms = model.lookahead_ms(home.mains.step_ms)
+    mean_w = means.for_home(home.id)
+    return [
+        (
+            kind,
+            (
+                kind in told,
+                score(home.mains, truth, told.get(kind), rules[kind], lookahead_ms, mean_w.get(kind), bill),
+            ),
+        )
+        for kind, truth in truths.items()
+        if truth is not None
+    ]
+
+
+def _taught(
+    model: Model, homes: Sequence[Home], rules: Mapping[str, OnRule], seed: int
+) -> Fitted[Disaggregator]:
+    return fitted(homes, lambda teachers: model.fit(teachers, rules, seed))
+
+
+def _means(homes: Sequence[Home], rules: Mapping[str, OnRule]) -> dict[str, float]:
+    return {kind: facts.mean_w for kind, facts in facts_of(homes, rules).items()}
+
+
+def _shipped_means(home_id: str) -> Fitted[dict[str, float]]:
+    return learnt(home_id).further([], lambda facts, _: {kind: one.mean_w for kind, one in facts.items()})
+
+
+def _no_copy(home: Home, teachers: Sequence[Home]) -> None:
+    """Errors: HomeSeen where the home taught under another name."""
+    for teacher in teachers:
+        if np.array_equal(home.mains.power_w, teacher.mains.power_w):
+            raise HomeSeen(
+                f"home {home.id} has the same mains as {teacher.id}, which took part in the fit: a copy "
+                "under another name; score another home"
+            )
+
+
+def _opened(
+    protocol: Protocol,
+    spec: HomeSpec,
+    data: Path,
+    role: str,
+    facts: list[HomeFacts],
+    tell: Callable[[str], None],
+) -> Home:
+    tell(f"reading {spec.id}")
+    raw = spec.open(data)
+    home = home_on_grid(raw, protocol.step_ms, list(protocol.rules), spec.gaps, spec.from_ms, spec.to_ms)
+    coverage = _coverage(home)
+    if coverage < protocol.least_coverage:
+        problem = Problem("mains", f"known for {coverage:.0%}", f"{protocol.least_coverage:.0%} or more")
+        raise DataSetInvalid(f"home {spec.id} cannot be used by {protocol.name}", [problem])
+    said = [raw.facts.get(key, "") for key in ("licence", "clock", "note")]
+    facts.append(HomeFacts(spec.id, role, round(home.mains.hours, 1), coverage, zero_share(home), *said))
+    return home
+
+
+def _coverage(home: Home) -> float:
+    return round(float(home.mains.known.mean()), 4) if len(home.mains) else 0.0
+
+
+def _spreads(scored: Sequence[ApplianceScore]) -> dict[str, Spread | None]:
+    by_seed = [asdict(one) for one in scored]
+    found: dict[str, Spread | None] = {}
+    for name in by_seed[0]:
+        values = [one[name] for one in by_seed]
+        missing = any(value is None for value in values)
+        found[name] = None if missing else Spread(sum(values) / len(values), min(values), max(values))
+    return found

@@ -1,0 +1,1 @@
+"""Models that tell appliances apart: one file each, found by chowon.models.nilm.registry."""

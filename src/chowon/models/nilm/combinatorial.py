@@ -1,0 +1,71 @@
+"""Combinatorial optimisation (Hart 1992): at each instant the set of states that best explains the mains.
+
+Each interval by itself, so nothing stops an appliance from being on for one minute in the middle of the
+night. What the home always uses is taken off first; a set is never above what is left.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from chowon.domain.nilm.always_on import always_on_w
+from chowon.domain.nilm.fitted import Fitted
+from chowon.domain.nilm.levels import KindFacts, facts_of
+from chowon.domain.nilm.power import F64, Home, Power
+from chowon.domain.nilm.runs import OnRule
+from chowon.models.nilm.interface import Disaggregator, Model
+from chowon.models.nilm.learnt import learnt
+
+MOST_SETS: Final = 2**18
+"""Of more, kinds with the most levels lose their lowest one, again and again."""
+
+
+class _Told:
+    def __init__(self, facts: Mapping[str, KindFacts]) -> None:
+        self._facts = facts
+
+    def disaggregate(self, mains: Power, kinds: Sequence[str]) -> dict[str, Power]:
+        """The largest set of states within what is above the always-on load."""
+        known = [kind for kind in kinds if kind in self._facts]
+        sets_w = _sets([self._facts[kind].levels_w for kind in known])
+        order = np.argsort(total_w := sets_w.sum(axis=1), kind="stable")
+        left_w = np.where(mains.known, mains.power_w - always_on_w(mains), 0.0)
+        chosen = order[np.maximum(np.searchsorted(total_w[order], left_w, "right") - 1, 0)]
+        return {
+            kind: Power(mains.start_ms, mains.step_ms, sets_w[chosen, column], mains.known)
+            for column, kind in enumerate(known)
+        }
+
+
+class Combinatorial:
+    """Combinatorial optimisation."""
+
+    name = "co"
+    within_mains = True
+
+    def lookahead_ms(self, step_ms: int) -> int | None:  # noqa: ARG002
+        """None needed."""
+        return 0
+
+    def fit(self, homes: Sequence[Home], rules: Mapping[str, OnRule], seed: int) -> Disaggregator:  # noqa: ARG002
+        """Each kind's levels."""
+        return _Told(facts_of(homes, rules))
+
+    def shipped(self, without: str | None = None) -> Fitted[Disaggregator]:
+        """Levels of the homes in learnt.json."""
+        return learnt(without).further([], lambda facts, _: _Told(facts))
+
+
+MODEL: Final[Model] = Combinatorial()
+
+
+def _sets(levels_w: Sequence[tuple[float, ...]]) -> F64:
+    """(sets, kinds) W: every choice of a level, or off, for each kind."""
+    choices = [[0.0, *levels] for levels in levels_w]
+    while np.prod([float(len(c)) for c in choices]) > MOST_SETS:
+        largest = max(choices, key=len)
+        largest.pop(1)
+    if not choices:
+        return np.zeros((1, 0))
+    return np.stack([axis.ravel() for axis in np.meshgrid(*choices, indexing="ij")], axis=1)

@@ -1,0 +1,48 @@
+"""What a model that tells appliances apart is asked. Copy blueprint.py to begin one.
+
+tests/laws/test_nilm_models_laws.py holds for every model: no negative power, the same answer for the same
+seed, unknown where the mains are unknown, within the mains where declared, and no look-ahead beyond what is
+declared.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from chowon.domain.nilm.fitted import Fitted
+from chowon.domain.nilm.power import Home, Power
+from chowon.domain.nilm.runs import OnRule
+
+
+class Disaggregator(Protocol):
+    """A model that has learnt."""
+
+    def disaggregate(self, mains: Power, kinds: Sequence[str]) -> dict[str, Power]:
+        """The power of each of these kinds that it can tell, on the grid of `mains`.
+
+        kinds: what the home has. A kind left out is one that this model never learnt.
+        """
+
+
+class Model(Protocol):
+    """A way to tell appliances apart."""
+
+    @property
+    def name(self) -> str:
+        """As the command line calls it."""
+
+    @property
+    def within_mains(self) -> bool:
+        """Does the sum of all kinds never exceed the mains?"""
+
+    def lookahead_ms(self, step_ms: int) -> int | None:
+        """How far past an interval's end it looks to tell that interval; None: the whole recording."""
+
+    def fit(self, homes: Sequence[Home], rules: Mapping[str, OnRule], seed: int) -> Disaggregator:
+        """Learn the kinds in `rules` from labelled homes. No global random state: all chance from `seed`."""
+
+    def shipped(self, without: str | None = None) -> Fitted[Disaggregator]:
+        """As it comes with chowon, with the homes that it learnt from.
+
+        without: a home to leave out, where what was learnt can be told apart by homes; else it stays in, and
+        cannot be scored. Errors: NotFound if the model comes without weights.
+        """

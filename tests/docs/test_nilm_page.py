@@ -1,0 +1,25 @@
+"""docs/benchmarks/nilm.md is made from the results beside it, and names every model."""
+
+from pathlib import Path
+
+from chowon.bench.nilm import protocol
+from chowon.bench.nilm.page import scoreboard
+from chowon.bench.nilm.plot import matched_energy_svg
+from chowon.bench.nilm.results import read_all
+from chowon.models.nilm.registry import models
+
+BENCHMARKS = Path(__file__).parents[2] / "docs/benchmarks"
+
+
+def test_the_scoreboard_is_made_from_the_results_beside_it():
+    results = read_all(BENCHMARKS / "nilm")
+    assert (BENCHMARKS / "nilm.md").read_text("utf-8") == scoreboard(results, "nilm")
+    assert [one.protocol for one in results] == protocol.names()
+    for one in results:
+        assert (BENCHMARKS / "nilm" / f"{one.protocol}.svg").read_text("utf-8") == matched_energy_svg(one)
+
+
+def test_every_model_and_both_baselines_stand_in_every_table():
+    for one in read_all(BENCHMARKS / "nilm"):
+        for kind in {row.kind for row in one.rows}:
+            assert {row.model for row in one.rows if row.kind == kind} == set(models())

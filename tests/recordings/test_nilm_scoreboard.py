@@ -1,0 +1,57 @@
+"""The published scoreboard is what the shared recordings give. Read where present, never shipped."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from scripts import learn_nilm_facts
+
+from chowon.bench.nilm import protocol
+from chowon.bench.nilm.homes import GapRules, home_on_grid
+from chowon.bench.nilm.readers import recording
+from chowon.bench.nilm.results import read_all
+from chowon.bench.nilm.run import run
+from chowon.models.nilm.registry import models
+
+RESULTS = Path(__file__).parents[2] / "docs/benchmarks/nilm"
+
+
+@pytest.mark.parametrize("name", ["refit-20-unseen", "redd-1-unseen"])
+def test_the_scoreboard_is_reproduced(shared, name):
+    kept = next(one for one in read_all(RESULTS) if one.protocol == name)
+    once = replace(protocol.load(name), seeds=(0,))  # the models so far use no chance
+    found = run(once, shared / "data", sorted(models()))
+    again = {(row.model, row.kind): row.figures for row in found.rows}
+    for row in kept.rows:
+        for figure, spread in row.figures.items():
+            now = again[row.model, row.kind][figure]
+            assert (now is None) == (spread is None), (row.model, row.kind, figure)
+            if spread is not None:
+                assert now.mean == pytest.approx(spread.mean, rel=1e-4, abs=1e-4), (
+                    row.model,
+                    row.kind,
+                    figure,
+                )
+
+
+def test_the_shipped_facts_are_those_of_the_recordings(shared, tmp_path, monkeypatch):
+    kept = json.loads(learn_nilm_facts.OUT.read_text("utf-8"))
+    monkeypatch.setattr(learn_nilm_facts, "OUT", tmp_path / "learnt.json")
+    learn_nilm_facts.main(shared / "data")
+    assert json.loads((tmp_path / "learnt.json").read_text("utf-8")) == kept
+    assert not any(home.startswith("redd") for home in kept["homes"])
+
+
+def test_the_zero_predictor_of_refit_20_is_the_mean_of_its_measured_minutes(shared):
+    table = pq.read_table(shared / "data/refit/house20_1min.parquet", columns=["mains", "kettle"])
+    mains, kettle = (table[name].to_numpy().astype(np.float64) for name in ("mains", "kettle"))
+    raw = recording.read(shared / "data/refit/house20_1min.parquet")
+    home = home_on_grid(raw, 60_000, ["kettle"], GapRules(zero_mains=True))
+    known = home.mains.known & home.appliances["kettle"].known
+    assert known.sum() == pytest.approx((mains > 0).sum(), rel=1e-3)
+    assert home.appliances["kettle"].power_w[known].mean() == pytest.approx(
+        kettle[mains > 0].mean(), rel=1e-3
+    )

@@ -1,6 +1,6 @@
 """Run as a process that a test kills: reads from a broker into a journal that never becomes durable.
 
-Prints "held" once a message is inside `append`.
+Prints "listening" once it does, "held" once a message is inside `append`.
 """
 
 import asyncio
@@ -14,13 +14,16 @@ from tests.ingest_fakes import NOW_MS, Intake
 async def _scene(intake: Intake) -> None:
     settings = MqttSettings(port=int(sys.argv[1]), client_id=sys.argv[2])
     intake.journal.hold()
+    listening = asyncio.Event()
     listener = MqttListener(
         intake.door,
         settings,
         now_ms=lambda: NOW_MS,
-        on_state=lambda stats: print("listening", flush=True) if stats.listening else None,
+        on_state=lambda stats: listening.set() if stats.listening else None,
     )
     reading = asyncio.create_task(listener.run())
+    await listening.wait()
+    print("listening", flush=True)
     await intake.written()
     print("held", flush=True)
     await reading

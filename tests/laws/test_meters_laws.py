@@ -19,14 +19,14 @@ from hypothesis import strategies as st
 from chowon import meters
 from chowon.domain.quantities import ABSENT_I32, ABSENT_I64
 from chowon.domain.readings import QUANTITIES
-from chowon.domain.sites import UNPLACED, ChannelKey
+from chowon.domain.sites import ChannelKey
 from chowon.errors import PayloadRejected
 from chowon.meters import arrow_stream, chowon_binary, chowon_json, influx_columns, influx_line, registry
 from chowon.meters.checks import AHEAD_MS, EARLIEST_MS, checked
-from chowon.meters.decoded import MAX_PROBLEMS, Decoded, Decoder, Envelope, Findings
-from chowon.meters.fields import BY_COLUMN, FIELDS, is_key
+from chowon.meters.decoded import Decoded, Decoder, Envelope, Findings
+from chowon.meters.fields import FIELDS
+from tests.laws.decoded_invariants import NOW_MS, holds
 
-NOW_MS = 1_795_400_000_000
 KEPT_APART_MS = len(QUANTITIES)
 """Quantities that come one by one are stamped so many ms apart at most."""
 RECORDINGS = Path(__file__).parents[1] / "recordings"
@@ -64,37 +64,10 @@ def _plain(decoded: Decoded) -> list[dict[str, Any]]:
 
 def _decode_any(decoder: Decoder, payload: bytes, envelope: Envelope) -> None:
     try:
-        _check(decoder.decode(payload, envelope))
+        holds(decoder.decode(payload, envelope))
     except PayloadRejected as refused:
         if not refused.problems:
             pytest.fail("a payload is refused without a reason")
-
-
-def _check(decoded: Decoded) -> None:
-    """What every result keeps, whatever went in."""
-    n = len(decoded)
-    assert decoded.time_ms.dtype == np.int64
-    assert decoded.key_index.shape == (n,)
-    assert decoded.key_index.dtype == np.uint32
-    assert n == 0 or decoded.key_index.max() < len(decoded.keys)
-    assert len(set(decoded.keys)) == len(decoded.keys)
-    for key in decoded.keys:
-        assert is_key(key.site.removeprefix(UNPLACED))
-        assert is_key(key.meter)
-        assert is_key(key.channel)
-    assert ((decoded.time_ms >= EARLIEST_MS) & (decoded.time_ms <= NOW_MS + AHEAD_MS)).all()
-    some = np.zeros(n, np.bool_)
-    for name, column in decoded.columns.items():
-        field = BY_COLUMN[name]
-        assert column.shape == (n,)
-        assert column.dtype == (np.int32 if field.is_i32 else np.int64)
-        here = column != (ABSENT_I32 if field.is_i32 else ABSENT_I64)
-        some |= here
-        assert (column[here] >= field.low * field.scale).all()
-        assert (column[here] <= field.high * field.scale).all()
-    assert some.all(), "a reading without any quantity"
-    assert len(decoded.problems) <= MAX_PROBLEMS + 1
-    assert bool(decoded.problems) == bool(decoded.rejected)
 
 
 _words = st.text("abcxyz019_.-", min_size=1, max_size=12)
@@ -133,7 +106,7 @@ def test_every_decoder_has_a_recording(decoder: Decoder) -> None:
 def test_a_recording_means_what_stands_beside_it(decoder: Decoder, path: Path) -> None:
     expected = _expected(path)
     decoded = decoder.decode(path.read_bytes(), Envelope(**expected["envelope"]))
-    _check(decoded)
+    holds(decoded)
     assert _plain(decoded) == expected["readings"]
     assert [p.where for p in decoded.problems] == expected["problems"]
 

@@ -14,7 +14,10 @@ from chowon.ingest.csv_mapping import EPOCH_MS, EPOCH_S, ISO, Mapping, Value
 from chowon.meters.decoded import Findings
 
 MOST_ROWS: Final = 5_000_000
+_HEAD_CHARACTERS: Final = 2**20
 _MILLI: Final = 1000
+_FAR_MS: Final = 253_402_300_800_000
+"""Year 10,000"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +59,13 @@ def read(path: Path, mapping: Mapping) -> Rows:
 
 
 def head(path: Path, encoding: str) -> str:
-    """The first lines, to guess from. Errors: NotFound, BadInput."""
+    """Its beginning, to guess from. Errors: NotFound, BadInput."""
     try:
         with path.open(encoding=encoding, newline="") as file:
-            return "".join(islice(file, 200))
+            return file.read(_HEAD_CHARACTERS)
     except OSError as error:
         raise NotFound(f"{path}: {error.strerror or error}") from error
-    except UnicodeError as error:
+    except (UnicodeError, LookupError) as error:  # other bytes; no encoding of this name
         raise BadInput(f"{path}: not {encoding}: {error}; name its encoding, e.g. cp949 or cp1252") from error
 
 
@@ -112,7 +115,10 @@ def _instant_ms(text: str, mapping: Mapping, previous_ms: int | None) -> int:
     column = mapping.time_columns[0]
     try:
         if mapping.time_format in (EPOCH_S, EPOCH_MS):
-            return int(text) * (_MILLI if mapping.time_format == EPOCH_S else 1)
+            time_ms = int(text) * (_MILLI if mapping.time_format == EPOCH_S else 1)
+            if abs(time_ms) > _FAR_MS:
+                raise ValueError("no date")  # noqa: TRY301 — told with the others
+            return time_ms
         iso = mapping.time_format == ISO
         when = datetime.fromisoformat(text) if iso else datetime.strptime(text, mapping.time_format)  # noqa: DTZ007
     except (ValueError, OverflowError):

@@ -1,0 +1,81 @@
+"""One target in a process of its own, which may crash, hang or eat memory: the parent sees to it.
+
+python -m tests.fuzz.child TARGET SEED INPUTS SECONDS ENGINE CORPUS WINDOW: the input in hand stands in the
+file WINDOW; the result is one line of JSON on stdout.
+"""
+
+import base64
+import contextlib
+import faulthandler
+import json
+import random
+import resource
+import sys
+import warnings
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from tests.fuzz.window import Window
+
+_MOST_ADDRESS_SPACE = 16 * 2**30
+_GROWTH_SHARE = 0.1
+_INSTRUMENTED = ("chowon", "smllib", "dsmr_parser")
+
+
+def main(arguments: list[str]) -> None:
+    name, seed, inputs, seconds, engine, corpus, window = arguments
+    faulthandler.enable()
+    warnings.simplefilter("error")  # as in the tests
+    resource.setrlimit(resource.RLIMIT_AS, (_MOST_ADDRESS_SPACE, _MOST_ADDRESS_SPACE))
+    with _instrumented(engine):
+        from tests.fuzz import engines, shrinking, targets, watch  # noqa: PLC0415 — now, to be instrumented
+
+        target = targets.every_target()[name]
+    watched = watch.Watch(target)
+    watched.warm_up()
+    glass = Window(Path(window))
+    sample: list[bytes] = list(target.seeds)
+    picking = random.Random(int(seed))
+
+    def take(data: bytes) -> bool:
+        glass.show(data)
+        well = watched.one(data)
+        if picking.random() < 0.001 and len(data) < 4096 and len(sample) < 300:
+            sample.append(data)
+        return well
+
+    def end() -> None:
+        glass.show(b"")
+        growth = watched.growth(sample, max(1.0, float(seconds) * _GROWTH_SHARE))
+        found = [shrinking.shrunk(f, watched.finding_of) for f in watched.findings.values()]
+        found += [growth] if growth is not None else []
+        told = {
+            "inputs": watched.inputs,
+            "refused": watched.refused,
+            "longest_s": watched.longest_s,
+            "findings": [asdict(f) | {"data": base64.b64encode(f.data).decode()} for f in found],
+        }
+        print(json.dumps(told), flush=True)
+
+    going = engines.bounded(int(inputs), float(seconds), lambda: watched.inputs)
+    if engine == "coverage":
+        engines.by_coverage(target, int(seed), take, going, Path(corpus), end)
+    else:
+        engines.by_mutation(target, int(seed), take, going)
+        end()
+
+
+@contextlib.contextmanager
+def _instrumented(engine: str) -> Iterator[None]:
+    if engine != "coverage":
+        yield
+        return
+    import atheris  # noqa: PLC0415
+
+    with atheris.instrument_imports(include=list(_INSTRUMENTED)):
+        yield
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

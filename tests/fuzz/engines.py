@@ -1,0 +1,83 @@
+"""Where inputs come from: changes of known ones by a seed; or of those that reached new code, by atheris."""
+
+import importlib.util
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+from tests.fuzz.mutation import LONGEST_RARE, mutated
+from tests.fuzz.targets import Target
+
+_KEPT = 400
+_REPAIRED = 0.7
+
+Take = Callable[[bytes], bool]
+
+
+def has_coverage() -> bool:
+    """Whether atheris is installed: pip install atheris."""
+    return importlib.util.find_spec("atheris") is not None
+
+
+def by_mutation(target: Target, seed: int, take: Take, going: Callable[[], bool]) -> None:
+    """Inputs made of the seeds and of some that were made before; the same seed makes the same inputs."""
+    random = Random(seed)
+    pool = list(target.seeds)
+    for data in pool:
+        take(data)
+    while going():
+        data = _made(random, target, random.choice(pool), pool)
+        take(data)
+        if random.random() < 0.01:
+            if len(pool) < _KEPT:
+                pool.append(data)
+            else:
+                pool[random.randrange(len(target.seeds), _KEPT)] = data
+
+
+def by_coverage(
+    target: Target, seed: int, take: Take, going: Callable[[], bool], corpus: Path, end: Callable[[], None]
+) -> None:
+    """Inputs that libFuzzer picks; what reached new code is kept in the corpus. Does not return: calls `end`."""
+    import atheris  # noqa: PLC0415 — only where it is installed
+
+    corpus.mkdir(parents=True, exist_ok=True)
+    for n, data in enumerate(target.seeds):
+        (corpus / f"seed-{n}").write_bytes(data)
+    seeds = list(target.seeds)
+
+    def one(data: bytes) -> None:
+        take(data)
+        if not going():
+            end()
+            os._exit(0)  # libFuzzer knows no other way to be stopped from inside
+
+    def custom(data: bytes, longest: int, seed: int) -> bytes:
+        random = Random(seed)
+        if random.random() < 0.3:
+            data = atheris.Mutate(data, len(data) + 64)
+            return target.mend(data) if target.mend and random.random() < _REPAIRED else data
+        return _made(random, target, data, seeds)[:longest]
+
+    with tempfile.TemporaryDirectory() as crashes:
+        options = [f"-seed={seed % 2**32}", f"-max_len={LONGEST_RARE}", "-timeout=100000", "-rss_limit_mb=0"]
+        options += [f"-artifact_prefix={crashes}/", "-verbosity=0", "-len_control=0", "-print_pcs=0"]
+        options += ["-handle_segv=0", "-handle_abrt=0", "-handle_bus=0", "-handle_fpe=0", "-handle_ill=0"]
+        atheris.Setup(
+            ["fuzz", *options, str(corpus)], one, custom_mutator=custom, internal_libfuzzer=True
+        )
+        atheris.Fuzz()
+
+
+def bounded(inputs: int, seconds: float, done: Callable[[], int]) -> Callable[[], bool]:
+    """Whether there is still something to do."""
+    until_s = time.monotonic() + seconds
+    return lambda: done() < inputs and time.monotonic() < until_s
+
+
+def _made(random: Random, target: Target, data: bytes, others: list[bytes]) -> bytes:
+    made = mutated(random, data, others)
+    return target.mend(made) if target.mend is not None and random.random() < _REPAIRED else made

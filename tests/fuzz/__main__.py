@@ -33,7 +33,7 @@ def main() -> int:
 
 def _asked(known: list[str]) -> argparse.Namespace | None:
     parser = argparse.ArgumentParser("python -m tests.fuzz", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"default: all of {', '.join(known)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"or package.module:NAME; default: all of {', '.join(known)}")
     parser.add_argument("--inputs", type=int, default=5_000_000, help="of each")
     parser.add_argument("--seconds", type=float, default=600, help="of each, at most")
     parser.add_argument("--seed", type=int, help="the same seed makes the same inputs (engine mutation)")
@@ -42,7 +42,7 @@ def _asked(known: list[str]) -> argparse.Namespace | None:
     parser.add_argument("--corpus", type=Path, default=CORPUS, help="kept from run to run (engine coverage)")
     parser.add_argument("--json", action="store_true", help="a line of JSON for each target")
     asked = parser.parse_args()
-    wrong = [name for name in asked.names if name not in known]
+    wrong = [name for name in asked.names if name not in known and ":" not in name]
     if wrong:
         print(f"no target {', '.join(wrong)}; there are {', '.join(known)}", file=sys.stderr)
         return None
@@ -73,7 +73,7 @@ def _tell(result: Result, as_json: bool) -> None:
 def _kept(target: str, finding: Finding) -> Path:
     """The file that holds the input from now on; tests/fuzz/test_found_inputs.py runs it."""
     name = re.sub(r"[^a-z0-9]+", "-", finding.kind.lower()).strip("-")
-    path = FOUND / target / f"{name}.input"
+    path = FOUND / target.replace(":", "-") / f"{name}.input"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(finding.data)
     return path

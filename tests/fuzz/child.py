@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> None:
     with _instrumented(engine):
         from tests.fuzz import engines, shrinking, targets, watch  # noqa: PLC0415 — now, to be instrumented
 
-        target = targets.every_target()[name]
+        target = targets.named(name)
     watched = watch.Watch(target)
     watched.warm_up()
     glass = Window(Path(window))

@@ -12,6 +12,7 @@ from tests.fuzz.mutation import LONGEST_RARE, mutated
 from tests.fuzz.targets import Target
 
 _KEPT = 400
+_LONGEST_KEPT = 4096
 _REPAIRED = 0.7
 
 Take = Callable[[bytes], bool]
@@ -31,7 +32,7 @@ def by_mutation(target: Target, seed: int, take: Take, going: Callable[[], bool]
     while going():
         data = _made(random, target, random.choice(pool), pool)
         take(data)
-        if random.random() < 0.01:
+        if random.random() < 0.01 and len(data) < _LONGEST_KEPT:
             if len(pool) < _KEPT:
                 pool.append(data)
             else:

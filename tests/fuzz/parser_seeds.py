@@ -2,9 +2,11 @@
 
 import gzip
 import json
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from chowon.ingest.csv_guess import guess
 from chowon.meters import enertalk, register_files
@@ -83,6 +85,31 @@ def own_csv() -> tuple[bytes, ...]:
     return tuple(bytes([n & 1]) + text.encode() for n, text in enumerate(_OWN))
 
 
+def arrow_streams() -> tuple[bytes, ...]:
+    """Tables of every kind of column, good and bad: a stream's own checks leave few changed bytes alive."""
+    times = [NOW_MS - 1000, NOW_MS, None]
+    numbers = [1.5, None, -3.0]
+    tables = [
+        {"time": pa.array(times), "site": ["home"] * 3, "power_w": pa.array(numbers)},
+        {"time": pa.array(times, pa.timestamp("ns", "Asia/Seoul")), "site": ["a", None, "b"]},
+        {"time": pa.array(times, pa.timestamp("s")), "power_w": pa.array(numbers, pa.float16())},
+        {"time": pa.array(times), "import_wh": pa.array([2**64 - 1, 0, None], pa.uint64())},
+        {"time": pa.array(times), "power_w": pa.array([None] * 3, pa.int8()), "voltage_v": pa.array(numbers)},
+        {"time": pa.array([]), "power_w": pa.array([], pa.float64())},
+        {"time": pa.array(["x"]), "power_w": pa.array([b"x"]), "power": pa.array([[1]]), "é": pa.array([{}])},
+    ]
+    names = pa.DictionaryArray.from_arrays(pa.array([1, None, 0], pa.int8()), ["home", None])
+    tables.append({"time": pa.array(times), "site": names, "meter": names, "power_w": pa.array(numbers)})
+    return tuple(b"\0" + _stream(pa.table(columns), n) for columns in tables for n in (1, 100))
+
+
+def _stream(table: pa.Table, rows: int) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=rows)
+    return bytes(sink.getvalue())
+
+
 def templates() -> tuple[bytes, ...]:
     """A template, a message."""
     return tuple(text.encode() for text in _TEMPLATES)
@@ -133,6 +160,20 @@ def register_maps() -> tuple[bytes, ...]:
 def meter_files() -> tuple[bytes, ...]:
     """One of each kind."""
     return tuple(text.encode() for text in _METER_FILES)
+
+
+def tariff_files() -> tuple[bytes, ...]:
+    """Some of those that come with chowon: short ones, with hours, with tiers."""
+    names = ("gb/octopus/agile", "jp/tepco/juryo_b", "us/pge/e_tou_c", "kr/kepco/street_light", "dk/nrgi/time_n1")
+    folder = resources.files("chowon.tariffs")
+    return tuple((folder / f"{name}.toml").read_bytes() for name in names)
+
+
+def config_files() -> tuple[bytes, ...]:
+    """One with something of every section."""
+    text = '[data]\nfolder = "x"\nshards = 2\n[server]\nport = 9000\ntoken = "0123456789abcdef"\n'
+    text += '[mqtt]\nbroker = "off"\ntls = true\n[enertalk]\nnetworks = ["192.168.0.0/24", "fe80::/10"]\n'
+    return ((text + '[ingest]\nmax_channels = 5\n[defaults]\ntimezone = "Asia/Seoul"\nhold_s = 10.5\n').encode(),)
 
 
 def bodies() -> tuple[bytes, ...]:

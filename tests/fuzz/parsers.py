@@ -11,7 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from chowon.errors import BadInput, MeterMisconfigured, NotFound, PayloadRejected
+from chowon import config, registry
+from chowon.errors import (
+    BadInput,
+    MeterMisconfigured,
+    Misconfigured,
+    NotFound,
+    PayloadRejected,
+    TariffInvalid,
+)
 from chowon.ingest import csv_guess, csv_mapping, files, source_file
 from chowon.ingest.announcements import Announcements
 from chowon.ingest.http_writes import inflated
@@ -53,6 +61,8 @@ def every_parser() -> Iterable[Parser]:
         Parser("register-map", _register_map, parser_seeds.register_maps(), (MeterMisconfigured,)),
         Parser("sunspec", _sunspec, (bytes(range(200)), b"\x00\xd3" * 400)),
         Parser("meter-file", _meter_file, parser_seeds.meter_files(), (MeterMisconfigured,)),
+        Parser("tariff-file", _tariff_file, parser_seeds.tariff_files(), (TariffInvalid,)),
+        Parser("config-file", _config_file, parser_seeds.config_files(), (Misconfigured,)),
         Parser("http-body", _http_body, parser_seeds.bodies()),
         Parser("enertalk-stream", _enertalk_stream, parser_seeds.enertalk_streams()),
     )
@@ -176,6 +186,17 @@ def _asked(found: RegisterMap, data: bytes) -> None:
 def _meter_file(data: bytes) -> None:
     with _file(".toml", data) as path:
         source_file.read_source(path)
+
+
+def _tariff_file(data: bytes) -> None:
+    with _file(".toml", data) as path:
+        registry.read_tariff(path, "tariff.toml")
+
+
+def _config_file(data: bytes) -> None:
+    with _file(".toml", data) as path:
+        for explained in config.load(path, {}).explain():
+            assert explained.meaning
 
 
 def _http_body(data: bytes) -> None:

@@ -16,6 +16,10 @@ def _table(polynomial: int) -> tuple[int, ...]:
     return tuple(entries)
 
 
+_LONGEST = 20_000
+"""More is refused before its checksum is looked at."""
+
+
 def _crc16(data: bytes, table: tuple[int, ...], crc: int) -> int:
     for byte in data:
         crc = (crc >> 8) ^ table[(crc ^ byte) & 0xFF]
@@ -33,13 +37,15 @@ def binary_batch(payload: bytes) -> bytes:
 def dsmr_telegram(payload: bytes) -> bytes:
     """CRC-16 behind the last "!"."""
     end = payload.rfind(b"!")
-    if end < 0:
+    if end < 0 or len(payload) > _LONGEST:
         return payload
     return payload[: end + 1] + f"{_crc16(payload[: end + 1], _DSMR, 0):04X}\r\n".encode()
 
 
 def sml_file(payload: bytes) -> bytes:
     """Start, end, and CRC-16/X.25 in front of everything that was written behind the end."""
+    if len(payload) > _LONGEST:
+        return payload
     start, end = b"\x1b\x1b\x1b\x1b\x01\x01\x01\x01", b"\x1b\x1b\x1b\x1b\x1a"
     body = payload.removeprefix(start)
     at = body.rfind(end)

@@ -45,8 +45,11 @@ def fuzzed(target: str, seed: int, inputs: int, seconds: float, engine: str, cor
         crashed = _child(result, seed, inputs - result.inputs, left_s, engine, corpus)
         if crashed is None:
             break
-        if all(crashed.kind != known.kind or len(known.data) > len(crashed.data) for known in result.findings):
+        known = next((one for one in result.findings if one.kind == crashed.kind), None)
+        if known is None:
             result.findings.append(crashed)
+        else:
+            known.times += 1
         seed += 1
     result.seconds = time.monotonic() - start_s
     return result
@@ -58,7 +61,7 @@ def _child(result: Result, seed: int, inputs: int, seconds: float, engine: str, 
         path, log = Path(folder) / "window", Path(folder) / "log"
         path.touch()
         window = Window(path)
-        arguments = [result.target, seed, inputs, seconds, engine, corpus / result.target, path]
+        arguments = [result.target, seed, inputs, seconds, engine, corpus / result.target.replace(":", "-"), path]
         with log.open("wb") as errors:
             process = subprocess.Popen(
                 [sys.executable, "-m", "tests.fuzz.child", *map(str, arguments)],

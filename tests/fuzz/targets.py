@@ -1,5 +1,6 @@
 """What is fuzzed: every decoder that the registry finds, and the parsers of `parsers.py`."""
 
+import importlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from chowon.errors import NotFound, PayloadRejected
 from chowon.meters import registry
 from chowon.meters.decoded import Decoder, Envelope
 from chowon.meters.influx_line import PER_MS
-from tests.fuzz import parsers, repairs
+from tests.fuzz import parser_seeds, parsers, repairs
 from tests.laws.decoded_invariants import NOW_MS, holds
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
@@ -44,6 +45,15 @@ def every_target() -> dict[str, Target]:
     return {target.name: target for target in (*decoders, any_message(), *others)}
 
 
+def named(name: str) -> Target:
+    """One of them; or any other as "package.module:NAME", a Target."""
+    if ":" not in name:
+        return every_target()[name]
+    module, _, attribute = name.partition(":")
+    found: Target = getattr(importlib.import_module(module), attribute)
+    return found
+
+
 def of_decoder(decoder: Decoder) -> Target:
     """Inputs: a byte of circumstances, for decoders of messages their topic and a line end, the payload."""
     by_topic = registry.Registry([decoder]) if decoder.topics else None
@@ -60,8 +70,9 @@ def of_decoder(decoder: Decoder) -> Target:
         head = f"{topic}\n" if by_topic is not None else ""
         return bytes([circumstances]) + head.encode("utf-8", "surrogateescape") + repair(payload)
 
-    seeds = tuple(_seed(path, by_topic is not None) for path in _recorded(decoder.name))
-    return Target(decoder.name, run, seeds, mend=None if repair is None else mend)
+    seeds = [_seed(path, by_topic is not None) for path in _recorded(decoder.name)]
+    seeds += parser_seeds.arrow_streams() if decoder.name == "arrow-stream" else ()
+    return Target(decoder.name, run, tuple(seeds), mend=None if repair is None else mend)
 
 
 def any_message() -> Target:

@@ -33,7 +33,9 @@ def main() -> int:
 
 def _asked(known: list[str]) -> argparse.Namespace | None:
     parser = argparse.ArgumentParser("python -m tests.fuzz", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"or package.module:NAME; default: all of {', '.join(known)}")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"or package.module:NAME; default: all of {', '.join(known)}"
+    )
     parser.add_argument("--inputs", type=int, default=5_000_000, help="of each")
     parser.add_argument("--seconds", type=float, default=600, help="of each, at most")
     parser.add_argument("--seed", type=int, help="the same seed makes the same inputs (engine mutation)")
@@ -67,7 +69,9 @@ def _tell(result: Result, as_json: bool) -> None:
             flush=True,
         )
     for finding, path in kept:
-        print(f"  {finding.kind} ({finding.times} times): {path}\n{finding.told}", file=sys.stderr, flush=True)
+        print(
+            f"  {finding.kind} ({finding.times} times): {path}\n{finding.told}", file=sys.stderr, flush=True
+        )
 
 
 def _kept(target: str, finding: Finding) -> Path:

@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> None:
     warnings.simplefilter("error")  # as in the tests
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_ADDRESS_SPACE, _MOST_ADDRESS_SPACE))
     with _instrumented(engine):
-        from tests.fuzz import engines, shrinking, targets, watch  # noqa: PLC0415 — now, to be instrumented
+        from tests.fuzz import engines, shrinking, targets, watch
 
         target = targets.named(name)
     watched = watch.Watch(target)
@@ -71,7 +71,7 @@ def _instrumented(engine: str) -> Iterator[None]:
     if engine != "coverage":
         yield
         return
-    import atheris  # noqa: PLC0415
+    import atheris
 
     with atheris.instrument_imports(include=list(_INSTRUMENTED)):
         yield

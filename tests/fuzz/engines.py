@@ -16,6 +16,7 @@ _LONGEST_KEPT = 4096
 _REPAIRED = 0.7
 
 Take = Callable[[bytes], bool]
+"""Runs an input; whether it was taken"""
 
 
 def has_coverage() -> bool:
@@ -24,15 +25,18 @@ def has_coverage() -> bool:
 
 
 def by_mutation(target: Target, seed: int, take: Take, going: Callable[[], bool]) -> None:
-    """Inputs made of the seeds and of some that were made before; the same seed makes the same inputs."""
+    """Inputs made of the seeds and of others made before, mostly such as were taken.
+
+    The same seed makes the same inputs.
+    """
     random = Random(seed)
     pool = list(target.seeds)
     for data in pool:
         take(data)
     while going():
         data = _made(random, target, random.choice(pool), pool)
-        take(data)
-        if random.random() < 0.01 and len(data) < _LONGEST_KEPT:
+        kept = 0.02 if take(data) else 0.001
+        if random.random() < kept and len(data) < _LONGEST_KEPT:
             if len(pool) < _KEPT:
                 pool.append(data)
             else:
@@ -42,8 +46,11 @@ def by_mutation(target: Target, seed: int, take: Take, going: Callable[[], bool]
 def by_coverage(
     target: Target, seed: int, take: Take, going: Callable[[], bool], corpus: Path, end: Callable[[], None]
 ) -> None:
-    """Inputs that libFuzzer picks; what reached new code is kept in the corpus. Does not return: calls `end`."""
-    import atheris  # noqa: PLC0415 — only where it is installed
+    """Inputs that libFuzzer picks; what reached new code is kept in the corpus.
+
+    Does not return: calls `end`, and ends the process.
+    """
+    import atheris
 
     corpus.mkdir(parents=True, exist_ok=True)
     for n, data in enumerate(target.seeds):
@@ -67,9 +74,7 @@ def by_coverage(
         options = [f"-seed={seed % 2**32}", f"-max_len={LONGEST_RARE}", "-timeout=100000", "-rss_limit_mb=0"]
         options += [f"-artifact_prefix={crashes}/", "-verbosity=0", "-len_control=0", "-print_pcs=0"]
         options += ["-handle_segv=0", "-handle_abrt=0", "-handle_bus=0", "-handle_fpe=0", "-handle_ill=0"]
-        atheris.Setup(
-            ["fuzz", *options, str(corpus)], one, custom_mutator=custom, internal_libfuzzer=True
-        )
+        atheris.Setup(["fuzz", *options, str(corpus)], one, custom_mutator=custom, internal_libfuzzer=True)
         atheris.Fuzz()
 
 

@@ -1,4 +1,4 @@
-"""Making new inputs out of known ones: bytes, numbers, lines and JSON trees, changed as faults and liars do."""
+"""Making new inputs out of known ones: bytes, numbers, lines and JSON trees, changed as liars do."""
 
 import json
 import re
@@ -16,13 +16,62 @@ _SIZES = (0, 1, 2, 4, 7, 8, 16, 100, 127, 128, 255, 256, 32767, 32768, 65535, 2*
 _NUMBERS = (
     *("0", "-0", "-1", "00", "1.", ".5", "+1", "1_0", "0x10", "1e3", "1e308", "1e999", "-1e999", "1e-999"),
     *("NaN", "nan", "Infinity", "-inf", "9007199254740993", "2147483648", "-9223372036854775808"),
-    *("18446744073709551616", "4611686018427387904", "9" * 40, "9" * 400, "9" * 5000, "٣", "１２", "1795400000000"),
+    *(
+        "18446744073709551616",
+        "4611686018427387904",
+        "9" * 40,
+        "9" * 400,
+        "9" * 5000,
+        "٣",
+        "１２",
+        "1795400000000",
+    ),
     *("1795400000", "253402300800000", "-62135596800000", "1,5", "1 000"),
 )
 _TEXTS = (
-    *("", " ", "\0", "\n", "\r\n", "\t", '"', "'", "\\", "/", "..", "#", "+", "$SYS", "~", "%d %d", "{{ value }}"),
-    *("é", "전력", "\u202e", "\ufeff", "\u2028", "\ud800", "\U0001f50c", "İ", "ß", "K", "a" * 64, "a" * 65, "가" * 70),
-    *("a" * 5000, "null", "unknown", "main", "power", "2026-11-23T09:00:00+09:00", "0001-01-01T00:00:00+23:59"),
+    *(
+        "",
+        " ",
+        "\0",
+        "\n",
+        "\r\n",
+        "\t",
+        '"',
+        "'",
+        "\\",
+        "/",
+        "..",
+        "#",
+        "+",
+        "$SYS",
+        "~",
+        "%d %d",
+        "{{ value }}",
+    ),
+    *(
+        "é",
+        "전력",
+        "\u202e",
+        "\ufeff",
+        "\u2028",
+        "\ud800",
+        "\U0001f50c",
+        "İ",
+        "ß",
+        "K",
+        "a" * 64,
+        "a" * 65,
+        "가" * 70,
+    ),
+    *(
+        "a" * 5000,
+        "null",
+        "unknown",
+        "main",
+        "power",
+        "2026-11-23T09:00:00+09:00",
+        "0001-01-01T00:00:00+23:59",
+    ),
     *("9999-12-31T23:59:59-23:59", "2026-02-30", "24:00:00", "1" * 5000, "1e5", "nan"),
 )
 _VALUES: tuple[Any, ...] = (
@@ -69,7 +118,9 @@ def _cut(random: Random, data: bytes, others: Sequence[bytes]) -> bytes:
 def _again(random: Random, data: bytes, others: Sequence[bytes]) -> bytes:
     start, end = _span(random, data)
     most = (LONGEST_RARE if random.random() < RARELY else 4096) // max(1, end - start)
-    return data[:end] + data[start:end] * random.choice((1, 2, 3, random.randint(1, max(1, most)))) + data[end:]
+    return (
+        data[:end] + data[start:end] * random.choice((1, 2, 3, random.randint(1, max(1, most)))) + data[end:]
+    )
 
 
 def _spliced(random: Random, data: bytes, others: Sequence[bytes]) -> bytes:
@@ -98,7 +149,9 @@ def _size_field(random: Random, data: bytes, others: Sequence[bytes]) -> bytes:
 
 def _nested(random: Random, data: bytes, others: Sequence[bytes]) -> bytes:
     start, end = _span(random, data)
-    opened, closed = random.choice(((b"[", b"]"), (b"{", b"}"), (b"(", b")"), (b"<a>", b"</a>"), (b"a.", b"")))
+    opened, closed = random.choice(
+        ((b"[", b"]"), (b"{", b"}"), (b"(", b")"), (b"<a>", b"</a>"), (b"a.", b""))
+    )
     depth = random.choice((3, 100, random.randint(200, 1200), random.randint(1, 4000)))
     return data[:start] + opened * depth + data[start:end] + closed * depth + data[end:]
 
@@ -137,7 +190,7 @@ def _lines(random: Random, data: bytes, others: Sequence[bytes]) -> bytes:
 
 
 def json_changed(random: Random, data: bytes, others: Sequence[bytes]) -> bytes:
-    """The JSON in it, from its first brace on, with one node changed; the bytes changed where there is none."""
+    """The JSON in it, from its first brace on, with one node changed; a number where there is none."""
     begin = min((at for at in (data.find(b"{"), data.find(b"[")) if at >= 0), default=len(data))
     try:
         tree = json.loads(data[begin:].decode("utf-8", "surrogatepass"))
@@ -157,6 +210,7 @@ def json_changed(random: Random, data: bytes, others: Sequence[bytes]) -> bytes:
 
 
 def _node_changed(random: Random, node: Any, depth: int) -> Any:
+    """A copy, changed `depth` levels down."""
     if depth and isinstance(node, dict) and node:
         key = random.choice(list(node))
         if random.random() < 0.15:
@@ -165,15 +219,14 @@ def _node_changed(random: Random, node: Any, depth: int) -> Any:
     if depth and isinstance(node, list) and node:
         at = random.randrange(len(node))
         return [*node[:at], _node_changed(random, node[at], depth - 1), *node[at + 1 :]]
+    return _replaced(random, node)
+
+
+def _replaced(random: Random, node: Any) -> Any:
+    simple = (_NEST, [node] * random.choice((2, 20, 300)), random.choice(_TEXTS), random.choice(_NUMBERS))
     way = random.randrange(8)
-    if way == 0:
-        return _NEST
-    if way == 1:
-        return [node] * random.choice((2, 20, 300))
-    if way == 2:
-        return random.choice(_TEXTS)
-    if way == 3:
-        return random.choice(_NUMBERS)
+    if way < len(simple):
+        return simple[way]
     if way == 4 and isinstance(node, dict):
         return {k: v for k, v in node.items() if random.random() < 0.7}
     if way == 5 and isinstance(node, dict):

@@ -49,7 +49,7 @@ _TEMPLATES = (
 )
 _METER_FILES = (
     'kind = "dsmr"\nsite = "home"\nserial = "/dev/ttyUSB0"\nsilence_s = 30\n',
-    'kind = "modbus"\nsite = "home"\nmeter = "pv"\ntcp = "192.168.0.20:502"\nunit = 3\nevery_s = 0.5\nrtu = true\n',
+    'kind = "modbus"\nsite = "home"\nmeter = "pv"\ntcp = "192.168.0.20:502"\nunit = 3\nrtu = true\n',
 )
 
 
@@ -124,13 +124,21 @@ def announcements() -> tuple[bytes, ...]:
             *recorded["announced_by"],
             *((said["topic"], said["payload"]) for said in recorded["messages"]),
         ]
-        texts = ((topic, s if isinstance(s, str) else json.dumps(s, ensure_ascii=False)) for topic, s in blocks)
+        texts = (
+            (topic, s if isinstance(s, str) else json.dumps(s, ensure_ascii=False)) for topic, s in blocks
+        )
         found.append("\0".join(f"{topic}\n{text}" for topic, text in texts).encode())
-    sensor = {"uniq_id": "u", "stat_t": "s/1", "dev_cla": "power", "unit_of_meas": "kW", "dev": {"ids": ["d"]}}
+    sensor = {
+        "uniq_id": "u",
+        "stat_t": "s/1",
+        "dev_cla": "power",
+        "unit_of_meas": "kW",
+        "dev": {"ids": ["d"]},
+    }
     sensor |= {"val_tpl": "{{ value_json.p * 2 }}", "name": "Power Phase A"}
     device = {"dev": {"ids": "e", "name": "E"}, "cmps": {"a": {"p": "sensor"} | sensor}, "~": "t"}
-    found.append(f"homeassistant/sensor/x/config\n{json.dumps(sensor)}\0s/1\n{{\"p\": 3}}".encode())
-    found.append(f"homeassistant/device/y/config\n{json.dumps(device)}\0s/1\n{{\"p\": 3}}".encode())
+    found.append(f'homeassistant/sensor/x/config\n{json.dumps(sensor)}\0s/1\n{{"p": 3}}'.encode())
+    found.append(f'homeassistant/device/y/config\n{json.dumps(device)}\0s/1\n{{"p": 3}}'.encode())
     return tuple(found)
 
 
@@ -152,7 +160,9 @@ def shelly_records() -> tuple[bytes, ...]:
 def register_maps() -> tuple[bytes, ...]:
     """Those that come with chowon, and one that uses everything."""
     shipped = [path for path in register_files._shipped().iterdir() if path.name.endswith(".toml")]
-    own = 'name = "x"\nsource = "y"\nword_order = "little"\n[[value]]\nfield = "import_wh"\nkind = "holding"\n'
+    own = (
+        'name = "x"\nsource = "y"\nword_order = "little"\n[[value]]\nfield = "import_wh"\nkind = "holding"\n'
+    )
     own += 'address = 10\ntype = "uint64"\nscale = 0.1\nabsent = 65535\nchannel = "c"\n'
     return (*(path.read_bytes() for path in shipped), own.encode())
 
@@ -164,7 +174,13 @@ def meter_files() -> tuple[bytes, ...]:
 
 def tariff_files() -> tuple[bytes, ...]:
     """Some of those that come with chowon: short ones, with hours, with tiers."""
-    names = ("gb/octopus/agile", "jp/tepco/juryo_b", "us/pge/e_tou_c", "kr/kepco/street_light", "dk/nrgi/time_n1")
+    names = (
+        "gb/octopus/agile",
+        "jp/tepco/juryo_b",
+        "us/pge/e_tou_c",
+        "kr/kepco/street_light",
+        "dk/nrgi/time_n1",
+    )
     folder = resources.files("chowon.tariffs")
     return tuple((folder / f"{name}.toml").read_bytes() for name in names)
 
@@ -173,7 +189,9 @@ def config_files() -> tuple[bytes, ...]:
     """One with something of every section."""
     text = '[data]\nfolder = "x"\nshards = 2\n[server]\nport = 9000\ntoken = "0123456789abcdef"\n'
     text += '[mqtt]\nbroker = "off"\ntls = true\n[enertalk]\nnetworks = ["192.168.0.0/24", "fe80::/10"]\n'
-    return ((text + '[ingest]\nmax_channels = 5\n[defaults]\ntimezone = "Asia/Seoul"\nhold_s = 10.5\n').encode(),)
+    return (
+        (text + '[ingest]\nmax_channels = 5\n[defaults]\ntimezone = "Asia/Seoul"\nhold_s = 10.5\n').encode(),
+    )
 
 
 def bodies() -> tuple[bytes, ...]:

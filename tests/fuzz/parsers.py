@@ -4,8 +4,8 @@ import gzip
 import json
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -165,7 +165,9 @@ def _register_map(data: bytes) -> None:
 
 def _sunspec(data: bytes) -> None:
     words = np.frombuffer(data[: len(data) // 2 * 2], ">u2").tolist()
-    models = [Model(words[n] % 250, 40_000 + words[n + 1] % 100, words[n + 2]) for n in range(0, len(words) - 2, 3)]
+    models = [
+        Model(words[n] % 250, 40_000 + words[n + 1] % 100, words[n + 2]) for n in range(0, len(words) - 2, 3)
+    ]
     found = layout(models[:100])
     if found is not None:
         _asked(found, data)
@@ -176,7 +178,9 @@ def _asked(found: RegisterMap, data: bytes) -> None:
     words = [*np.frombuffer(data[: len(data) // 2 * 2], ">u2").tolist(), 0]
     asked = blocks(found)
     assert all(0 < block.count <= 125 for block in asked)
-    registers = {(b.kind, b.address + n): words[(b.address + n) % len(words)] for b in asked for n in range(b.count)}
+    registers = {
+        (b.kind, b.address + n): words[(b.address + n) % len(words)] for b in asked for n in range(b.count)
+    }
     for (channel, field), value in values_of(found, registers).items():
         assert channel
         assert field
@@ -238,19 +242,11 @@ def _taken(pieces: Iterable[files.Piece]) -> None:
                 piece.located(problem.where)
 
 
-class _file:  # noqa: N801 — reads as a function: `with _file(".csv", data) as path`
-    """A file in memory for as long as it is needed."""
-
-    def __init__(self, suffix: str, data: bytes) -> None:
-        folder = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
-        self._kept = tempfile.NamedTemporaryFile(suffix=suffix, dir=folder)
-        self._kept.write(data)
-        self._kept.flush()
-
-    def __enter__(self) -> Path:
-        return Path(self._kept.name)
-
-    def __exit__(self, *_: object) -> None:
-        self._kept.close()
-
-
+@contextmanager
+def _file(suffix: str, data: bytes) -> Iterator[Path]:
+    """A file, in memory where the system can, for as long as it is needed."""
+    folder = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with tempfile.NamedTemporaryFile(suffix=suffix, dir=folder) as kept:
+        kept.write(data)
+        kept.flush()
+        yield Path(kept.name)

@@ -58,4 +58,6 @@ def sml_file(payload: bytes) -> bytes:
 
 def enertalk_frame(payload: bytes) -> bytes:
     """Its own length in the header."""
-    return payload[:2] + struct.pack(">H", len(payload) & 0xFFFF) + payload[4:] if len(payload) >= 4 else payload
+    return (
+        payload[:2] + struct.pack(">H", len(payload) & 0xFFFF) + payload[4:] if len(payload) >= 4 else payload
+    )

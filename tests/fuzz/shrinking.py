@@ -5,9 +5,7 @@ from collections.abc import Callable
 from tests.fuzz.watch import Finding
 
 
-def shrunk(
-    finding: Finding, finding_of: Callable[[bytes], Finding | None], tries: int = 1500
-) -> Finding:
+def shrunk(finding: Finding, finding_of: Callable[[bytes], Finding | None], tries: int = 1500) -> Finding:
     """Without every part that can be left out, and with plain bytes where any will do."""
     best = finding
     size = len(best.data) // 2

@@ -55,13 +55,23 @@ def fuzzed(target: str, seed: int, inputs: int, seconds: float, engine: str, cor
     return result
 
 
-def _child(result: Result, seed: int, inputs: int, seconds: float, engine: str, corpus: Path) -> Finding | None:
+def _child(
+    result: Result, seed: int, inputs: int, seconds: float, engine: str, corpus: Path
+) -> Finding | None:
     """Adds to the result; the finding that ended the child before its time."""
     with tempfile.TemporaryDirectory() as folder:
         path, log = Path(folder) / "window", Path(folder) / "log"
         path.touch()
         window = Window(path)
-        arguments = [result.target, seed, inputs, seconds, engine, corpus / result.target.replace(":", "-"), path]
+        arguments = [
+            result.target,
+            seed,
+            inputs,
+            seconds,
+            engine,
+            corpus / result.target.replace(":", "-"),
+            path,
+        ]
         with log.open("wb") as errors:
             process = subprocess.Popen(
                 [sys.executable, "-m", "tests.fuzz.child", *map(str, arguments)],

@@ -111,9 +111,7 @@ def _parts(data: bytes, with_topic: bool) -> tuple[int, str, bytes]:
     return circumstances, topic.decode(errors="surrogateescape"), payload
 
 
-def _envelope(
-    by_topic: registry.Registry | None, circumstances: int, topic: str, payload: bytes
-) -> Envelope:
+def _envelope(by_topic: registry.Registry | None, circumstances: int, topic: str, payload: bytes) -> Envelope:
     """circumstances: bit 0 kept by the broker, bits 1–2 the clock, bits 3–5 the precision of stamps."""
     now_ms = _CLOCKS_MS[circumstances >> 1 & 3]
     retained = bool(circumstances & _RETAINED)

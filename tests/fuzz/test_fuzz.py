@@ -1,4 +1,4 @@
-"""The tool itself: it finds each kind of fault, tells the same by the same seed, and finds none in what is here."""
+"""The tool itself: it finds each kind of fault, makes the same of the same seed, and finds nothing here."""
 
 import pytest
 

@@ -58,13 +58,14 @@ class Watch:
             self._said(seed)
 
     def one(self, data: bytes) -> bool:
-        """Whether all was well."""
+        """Whether it was taken: no error, not even a documented one."""
         self.inputs += 1
+        refused_before = self.refused
         self._counting = True
         finding = self.finding_of(data)
         self._counting = False
         if finding is None:
-            return True
+            return self.refused == refused_before
         known = self.findings.setdefault(finding.kind, finding)
         known.times += known is not finding
         if len(data) < len(known.data):
@@ -122,7 +123,9 @@ class Watch:
             if isinstance(error, BadInput) and not str(error).strip():
                 return "refused without a word", repr(error)
         except Exception as error:  # noqa: BLE001 — whatever it is, it is a finding
-            return f"{type(error).__name__} at {_place(error)}", "".join(traceback.format_exception(error)[-6:])
+            return f"{type(error).__name__} at {_place(error)}", "".join(
+                traceback.format_exception(error)[-6:]
+            )
         return None
 
 

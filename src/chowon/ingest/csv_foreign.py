@@ -16,6 +16,8 @@ from chowon.meters.decoded import Findings
 MOST_ROWS: Final = 5_000_000
 _HEAD_CHARACTERS: Final = 2**20
 _MILLI: Final = 1000
+_LARGEST: Final = 1e15
+"""No meter has seen as much of anything."""
 _FAR_MS: Final = 253_402_300_800_000
 """Year 10,000"""
 
@@ -144,6 +146,6 @@ def _number(cell: str, value: Value, mapping: Mapping) -> float | None:
         number = float(plain)
     except ValueError:
         raise _Bad(value.column, cell, f"a number with {mapping.decimal!r} before its decimals") from None
-    if number != number or abs(number) == float("inf"):  # noqa: PLR0124 — NaN
-        raise _Bad(value.column, cell, "a number")
+    if not abs(number) <= _LARGEST:  # NaN neither
+        raise _Bad(value.column, cell, f"a number up to {_LARGEST:g}")
     return number

@@ -18,6 +18,7 @@ from chowon.ingest.csv_mapping import Mapping
 from chowon.ingest.csv_rows import RECORDED_MAINS, RECORDED_TIME
 from chowon.meters import green_button
 from chowon.meters.arrow_stream import CONTENT_TYPE
+from chowon.meters.decoded import MAX_PROBLEMS
 
 ROWS: Final = 200_000
 """Rows of a file in one payload."""
@@ -158,6 +159,12 @@ def _parquet_pieces(path: Path, names: Names) -> Iterator[Piece]:
 def _stream(table: pa.Table, numbers: I64, names: Names) -> tuple[bytes | None, I64]:
     """The rows as a payload, and the number of each in the file. numbers: (table.num_rows,) int64."""
     table = table.append_column(_LINE, pa.array(numbers, pa.int64()))
+    twice = {name for name in table.column_names if table.column_names.count(name) > 1}
+    if twice:
+        problems = [
+            Problem(f"column {shortened(name)}", "twice", "each column once") for name in sorted(twice)
+        ]
+        raise PayloadRejected("the file's columns cannot be used", problems[:MAX_PROBLEMS])
     if {RECORDED_TIME, RECORDED_MAINS} <= set(table.column_names):
         table = _unfolded(table)
     numbers = table[_LINE].to_numpy()

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
-LONGEST = 64 * 1024
+LONGEST = 16 * 1024
 """Bytes of an input, but for the rare long one"""
 LONGEST_RARE = 512 * 1024
-RARELY = 0.002
+RARELY = 0.004
 
 _BYTES = bytes((0, 1, 7, 0x0A, 0x0D, 0x1B, 0x20, 0x22, 0x2C, 0x2F, 0x3D, 0x5C, 0x7F, 0x80, 0xC0, 0xFE, 0xFF))
 _SIZES = (0, 1, 2, 4, 7, 8, 16, 100, 127, 128, 255, 256, 32767, 32768, 65535, 2**31 - 1, 2**31, 2**32 - 1)

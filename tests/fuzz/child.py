@@ -60,7 +60,7 @@ def main(arguments: list[str]) -> None:
 
     going = engines.bounded(int(inputs), float(seconds), lambda: watched.inputs)
     if engine == "coverage":
-        engines.by_coverage(target, int(seed), take, going, Path(corpus), end)
+        engines.by_coverage(target, int(seed), take, going, end, Path(corpus), Path(window).parent)
     else:
         engines.by_mutation(target, int(seed), take, going)
         end()

@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -44,11 +43,17 @@ def by_mutation(target: Target, seed: int, take: Take, going: Callable[[], bool]
 
 
 def by_coverage(
-    target: Target, seed: int, take: Take, going: Callable[[], bool], corpus: Path, end: Callable[[], None]
+    target: Target,
+    seed: int,
+    take: Take,
+    going: Callable[[], bool],
+    end: Callable[[], None],
+    corpus: Path,
+    scratch: Path,
 ) -> None:
     """Inputs that libFuzzer picks; what reached new code is kept in the corpus.
 
-    Does not return: calls `end`, and ends the process.
+    Does not return: calls `end`, and ends the process. scratch: a folder for what libFuzzer leaves.
     """
     import atheris
 
@@ -70,12 +75,12 @@ def by_coverage(
             return target.mend(data) if target.mend and random.random() < _REPAIRED else data
         return _made(random, target, data, seeds)[:longest]
 
-    with tempfile.TemporaryDirectory() as crashes:
-        options = [f"-seed={seed % 2**32}", f"-max_len={LONGEST_RARE}", "-timeout=100000", "-rss_limit_mb=0"]
-        options += [f"-artifact_prefix={crashes}/", "-verbosity=0", "-len_control=0", "-print_pcs=0"]
-        options += ["-handle_segv=0", "-handle_abrt=0", "-handle_bus=0", "-handle_fpe=0", "-handle_ill=0"]
-        atheris.Setup(["fuzz", *options, str(corpus)], one, custom_mutator=custom, internal_libfuzzer=True)
-        atheris.Fuzz()
+    # Time, memory and signals are looked after by us.
+    options = [f"-seed={seed % 2**32}", f"-max_len={LONGEST_RARE}", "-timeout=100000", "-rss_limit_mb=0"]
+    options += [f"-handle_{signal}=0" for signal in ("segv", "abrt", "bus", "fpe", "ill")]
+    options += [f"-artifact_prefix={scratch}/", "-verbosity=0", "-len_control=0", "-print_pcs=0"]
+    atheris.Setup(["fuzz", *options, str(corpus)], one, custom_mutator=custom, internal_libfuzzer=True)
+    atheris.Fuzz()
 
 
 def bounded(inputs: int, seconds: float, done: Callable[[], int]) -> Callable[[], bool]:

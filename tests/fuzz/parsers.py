@@ -72,7 +72,7 @@ def _framing(data: bytes) -> None:
     """First byte: which kind, and in which pieces the others come."""
     if not data:
         return
-    framer, step = _FRAMERS[data[0] & 1](), 1 + (data[0] >> 1) * 17
+    framer, step = _FRAMERS[data[0] & 1](), max(1 + (data[0] >> 1) * 17, len(data) // 64)
     fed, found = 0, []
     for start in range(1, len(data), step):
         piece = data[start : start + step]

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chowon.errors import NotFound, PayloadRejected
-from chowon.meters import registry
+from chowon.meters import influx_line, registry
 from chowon.meters.decoded import Decoder, Envelope
-from chowon.meters.influx_line import PER_MS
 from tests.fuzz import parser_seeds, parsers, repairs
-from tests.laws.decoded_invariants import NOW_MS, holds
+from tests.laws.decoded_invariants import NOW_MS, holds, lines_agree
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 _REPAIRS = {
@@ -21,7 +20,7 @@ _REPAIRS = {
     "sml": repairs.sml_file,
 }
 _CLOCKS_MS = (NOW_MS, NOW_MS, NOW_MS - 10**11, 0)
-_PRECISIONS = tuple(PER_MS)
+_PRECISIONS = tuple(influx_line.PER_MS)
 _RETAINED = 1
 
 
@@ -60,7 +59,10 @@ def of_decoder(decoder: Decoder) -> Target:
 
     def run(data: bytes) -> None:
         circumstances, topic, payload = _parts(data, by_topic is not None)
-        holds(decoder.decode(payload, _envelope(by_topic, circumstances, topic, payload)))
+        envelope = _envelope(by_topic, circumstances, topic, payload)
+        holds(decoder.decode(payload, envelope))
+        if decoder is influx_line.DECODER:
+            lines_agree(payload, envelope)
 
     repair = _REPAIRS.get(decoder.name)
 

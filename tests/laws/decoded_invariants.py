@@ -4,8 +4,9 @@ import numpy as np
 
 from chowon.domain.quantities import ABSENT_I32, ABSENT_I64
 from chowon.domain.sites import UNPLACED
-from chowon.meters.checks import AHEAD_MS, EARLIEST_MS
-from chowon.meters.decoded import MAX_PROBLEMS, Decoded
+from chowon.meters import influx_line
+from chowon.meters.checks import AHEAD_MS, EARLIEST_MS, checked
+from chowon.meters.decoded import MAX_PROBLEMS, Decoded, Envelope, Findings
 from chowon.meters.fields import BY_COLUMN, is_key
 
 NOW_MS = 1_795_400_000_000
@@ -36,3 +37,18 @@ def holds(decoded: Decoded) -> None:
     assert some.all(), "a reading without any quantity"
     assert len(decoded.problems) <= MAX_PROBLEMS + 1
     assert bool(decoded.problems) == bool(decoded.rejected)
+
+
+def lines_agree(payload: bytes, envelope: Envelope) -> None:
+    """Line protocol means the same read as columns and line by line. Errors: AssertionError."""
+    rows = influx_line.in_columns(payload, envelope)
+    if rows is None:
+        return
+    quick, exact = checked(rows, envelope, Findings()), influx_line.exactly(payload, envelope)
+    assert (quick.keys, quick.problems, quick.rejected) == (exact.keys, exact.problems, exact.rejected)
+    assert quick.key_index.tolist() == exact.key_index.tolist()
+    assert quick.time_ms.tolist() == exact.time_ms.tolist()
+    assert list(quick.columns) == list(exact.columns)
+    assert {n: c.tolist() for n, c in quick.columns.items()} == {
+        n: c.tolist() for n, c in exact.columns.items()
+    }

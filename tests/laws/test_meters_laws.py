@@ -22,10 +22,10 @@ from chowon.domain.readings import QUANTITIES
 from chowon.domain.sites import ChannelKey
 from chowon.errors import PayloadRejected
 from chowon.meters import arrow_stream, chowon_binary, chowon_json, influx_columns, influx_line, registry
-from chowon.meters.checks import AHEAD_MS, EARLIEST_MS, checked
-from chowon.meters.decoded import Decoded, Decoder, Envelope, Findings
+from chowon.meters.checks import AHEAD_MS, EARLIEST_MS
+from chowon.meters.decoded import Decoded, Decoder, Envelope
 from chowon.meters.fields import FIELDS
-from tests.laws.decoded_invariants import NOW_MS, holds
+from tests.laws.decoded_invariants import NOW_MS, holds, lines_agree
 
 KEPT_APART_MS = len(QUANTITIES)
 """Quantities that come one by one are stamped so many ms apart at most."""
@@ -243,33 +243,19 @@ def test_lines_as_columns_mean_what_they_mean_one_by_one(
     lines: list[str], odd: list[str], end: str, precision: str
 ) -> None:
     payload = "\n".join([*lines, *odd, *lines]) + end
-    _check_columns(payload.encode(), Envelope(NOW_MS, precision=precision))
+    lines_agree(payload.encode(), Envelope(NOW_MS, precision=precision))
 
 
 @settings(deadline=None)
 @given(batch=batches(), data=st.data())
 def test_damaged_lines_as_columns_mean_what_they_mean_one_by_one(batch: Decoded, data: st.DataObject) -> None:
     payload = bytearray(influx_line.encode(batch))
-    _check_columns(bytes(payload), Envelope(NOW_MS))
+    lines_agree(bytes(payload), Envelope(NOW_MS))
     for _ in range(data.draw(st.integers(0, 3)) if payload else 0):
         payload[data.draw(st.integers(0, len(payload) - 1))] = data.draw(
             st.sampled_from(b'0a=, \n\r"\\#.-\xff')
         )
-    _check_columns(bytes(payload), Envelope(NOW_MS))
-
-
-def _check_columns(payload: bytes, envelope: Envelope) -> None:
-    rows = influx_line.in_columns(payload, envelope)
-    if rows is None:
-        return
-    quick, exact = checked(rows, envelope, Findings()), influx_line.exactly(payload, envelope)
-    assert (quick.keys, quick.problems, quick.rejected) == (exact.keys, exact.problems, exact.rejected)
-    assert quick.key_index.tolist() == exact.key_index.tolist()
-    assert quick.time_ms.tolist() == exact.time_ms.tolist()
-    assert list(quick.columns) == list(exact.columns)
-    assert {n: c.tolist() for n, c in quick.columns.items()} == {
-        n: c.tolist() for n, c in exact.columns.items()
-    }
+    lines_agree(bytes(payload), Envelope(NOW_MS))
 
 
 def test_many_plain_lines_are_read_as_columns() -> None:
@@ -277,11 +263,18 @@ def test_many_plain_lines_are_read_as_columns() -> None:
     payload = "".join(line.format(n % 3, n, n, NOW_MS + n) for n in range(100)).encode()
     assert len(payload) > influx_columns.LEAST_BYTES
     assert influx_line.in_columns(payload, Envelope(NOW_MS)) is not None
-    _check_columns(payload, Envelope(NOW_MS))
+    lines_agree(payload, Envelope(NOW_MS))
     mixed = payload + b'meter,site=home power_w=1,state="on" 1795400000000000000\n'
     assert influx_line.in_columns(mixed, Envelope(NOW_MS)) is None
     decoded = influx_line.DECODER.decode(mixed.replace(b"voltage_v=-1,", b""), Envelope(NOW_MS))
     assert (len(decoded), decoded.rejected) == (101, 0)
+
+
+@pytest.mark.parametrize("field", ["x", "power_kw"])
+def test_a_number_beyond_all_floats_means_the_same_both_ways(field: str) -> None:
+    for digits in (308, 400):
+        line = f"m,site=home power_w=1,{field}={'9' * digits} {NOW_MS}000000\n"
+        lines_agree(line.encode() * 2, Envelope(NOW_MS))
 
 
 def test_all_four_bulk_formats_can_be_written_as_well_as_read() -> None:

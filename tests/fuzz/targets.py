@@ -74,7 +74,7 @@ def of_decoder(decoder: Decoder) -> Target:
 
     seeds = [_seed(path, by_topic is not None) for path in _recorded(decoder.name)]
     seeds += parser_seeds.arrow_streams() if decoder.name == "arrow-stream" else ()
-    return Target(decoder.name, run, tuple(seeds), mend=None if repair is None else mend)
+    return Target(decoder.name, run, tuple(seeds) or (b"\0",), mend=None if repair is None else mend)
 
 
 def any_message() -> Target:

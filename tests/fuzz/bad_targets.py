@@ -44,6 +44,9 @@ def _keeps_memory(data: bytes) -> None:
 
 
 def _dies(data: bytes) -> None:
+    """Not without having raised before."""
+    if data == _SEEDS[0]:
+        raise KeyError("seed")
     if b"!" in data:
         os.abort()
 

@@ -1,7 +1,7 @@
 """One target in a process of its own, which may crash, hang or eat memory: the parent sees to it.
 
 python -m tests.fuzz.child TARGET SEED INPUTS SECONDS ENGINE CORPUS WINDOW: the input in hand stands in the
-file WINDOW; the result is one line of JSON on stdout.
+file WINDOW, what was found so far in FOUND beside it; the result is one line of JSON on stdout.
 """
 
 import base64
@@ -15,8 +15,12 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tests.fuzz.window import Window
+from tests.fuzz.window import FOUND, Window
+
+if TYPE_CHECKING:
+    from tests.fuzz import watch
 
 _MOST_ADDRESS_SPACE = 16 * 2**30
 _GROWTH_SHARE = 0.1
@@ -34,16 +38,19 @@ def main(arguments: list[str]) -> None:
         target = targets.named(name)
     watched = watch.Watch(target)
     watched.warm_up()
-    glass = Window(Path(window))
+    glass, found_file = Window(Path(window)), Path(window).with_name(FOUND)
     sample: list[bytes] = list(target.seeds)
     picking = random.Random(int(seed))
 
     def take(data: bytes) -> bool:
         glass.show(data)
-        well = watched.one(data)
+        known = len(watched.findings)
+        taken = watched.one(data)
+        if len(watched.findings) > known:
+            found_file.write_text(json.dumps([_plain(f) for f in watched.findings.values()]))
         if picking.random() < 0.001 and len(data) < 4096 and len(sample) < 300:
             sample.append(data)
-        return well
+        return taken
 
     def end() -> None:
         glass.show(b"")
@@ -54,7 +61,7 @@ def main(arguments: list[str]) -> None:
             "inputs": watched.inputs,
             "refused": watched.refused,
             "longest_s": watched.longest_s,
-            "findings": [asdict(f) | {"data": base64.b64encode(f.data).decode()} for f in found],
+            "findings": [_plain(f) for f in found],
         }
         print(json.dumps(told), flush=True)
 
@@ -64,6 +71,10 @@ def main(arguments: list[str]) -> None:
     else:
         engines.by_mutation(target, int(seed), take, going)
         end()
+
+
+def _plain(finding: "watch.Finding") -> dict[str, object]:
+    return asdict(finding) | {"data": base64.b64encode(finding.data).decode()}
 
 
 @contextlib.contextmanager

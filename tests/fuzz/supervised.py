@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.fuzz.watch import Finding
-from tests.fuzz.window import Window
+from tests.fuzz.window import FOUND, Window
 
 HANGS_S = 30.0
 """After so long over one input the child is killed"""
@@ -88,6 +88,9 @@ def _child(
             _add(result, json.loads(lines[-1]))
             return None
         result.inputs += max(1, count)
+        found = Path(folder) / FOUND
+        if found.is_file():
+            _add_findings(result, json.loads(found.read_text()))
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-25:])
         kind = "hangs" if hung else f"dies with {process.returncode}"
         return Finding(kind, tail, data)
@@ -116,8 +119,12 @@ def _add(result: Result, told: dict) -> None:
     result.inputs += told["inputs"]
     result.refused += told["refused"]
     result.longest_s = max(result.longest_s, told["longest_s"])
+    _add_findings(result, told["findings"])
+
+
+def _add_findings(result: Result, told: list[dict]) -> None:
     known = {finding.kind for finding in result.findings}
-    for found in told["findings"]:
+    for found in told:
         finding = Finding(**(found | {"data": base64.b64decode(found["data"])}))
         if finding.kind not in known:
             result.findings.append(finding)

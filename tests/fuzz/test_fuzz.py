@@ -76,9 +76,11 @@ def test_what_is_found_is_shortened_to_what_shows_it() -> None:
 
 def test_what_kills_the_process_is_kept(tmp_path) -> None:
     result = supervised.fuzzed("tests.fuzz.bad_targets:DIES", 1, 3000, 2, "mutation", tmp_path)
-    assert [finding.kind for finding in result.findings] == ["dies with -6"]
-    assert b"!" in result.findings[0].data
-    assert "_dies" in result.findings[0].told
+    raised, died = result.findings  # what was found before it died is told as well
+    assert raised.kind.startswith("KeyError at bad_targets.py")
+    assert died.kind == "dies with -6"
+    assert b"!" in died.data
+    assert "_dies" in died.told
 
 
 @pytest.mark.parametrize(

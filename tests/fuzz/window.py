@@ -4,6 +4,7 @@ import mmap
 import struct
 from pathlib import Path
 
+FOUND = "found.json"
 _HEAD = struct.Struct("<QI")
 """How many inputs so far, length of this one"""
 _SIZE = 2**20

@@ -1,7 +1,8 @@
 """One target in a process of its own, which may crash, hang or eat memory: the parent sees to it.
 
 python -m tests.fuzz.child TARGET SEED INPUTS SECONDS ENGINE CORPUS WINDOW: the input in hand stands in the
-file WINDOW, what was found so far in FOUND beside it; the result is one line of JSON on stdout.
+file WINDOW, what was found so far in FOUND beside it; the result is one line of JSON on stdout. ENGINE: mutation, coverage, or memory, which looks
+at what the inputs of the corpus leave behind: atheris keeps memory of its own, so it is not done beside it.
 """
 
 import base64
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _MOST_ADDRESS_SPACE = 16 * 2**30
 _GROWTH_SHARE = 0.1
+_MOST_SAMPLES = 300
 _INSTRUMENTED = ("chowon", "smllib", "dsmr_parser")
 
 
@@ -48,13 +50,14 @@ def main(arguments: list[str]) -> None:
         taken = watched.one(data)
         if len(watched.findings) > known:
             found_file.write_text(json.dumps([_plain(f) for f in watched.findings.values()]))
-        if picking.random() < 0.001 and len(data) < 4096 and len(sample) < 300:
+        if picking.random() < 0.001 and len(data) < 4096 and len(sample) < _MOST_SAMPLES:
             sample.append(data)
         return taken
 
     def end() -> None:
         glass.show(b"")
-        growth = watched.growth(sample, max(1.0, float(seconds) * _GROWTH_SHARE))
+        growth_s = 0 if engine == "coverage" else max(1.0, float(seconds) * _GROWTH_SHARE)
+        growth = watched.growth(sample, growth_s) if growth_s else None
         found = [shrinking.shrunk(f, watched.finding_of) for f in watched.findings.values()]
         found += [growth] if growth is not None else []
         told = {
@@ -68,6 +71,9 @@ def main(arguments: list[str]) -> None:
     going = engines.bounded(int(inputs), float(seconds), lambda: watched.inputs)
     if engine == "coverage":
         engines.by_coverage(target, int(seed), take, going, end, Path(corpus), Path(window).parent)
+    elif engine == "memory":
+        sample += engines.of_corpus(Path(corpus), _MOST_SAMPLES)
+        end()
     else:
         engines.by_mutation(target, int(seed), take, going)
         end()

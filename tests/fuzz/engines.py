@@ -1,6 +1,7 @@
 """Where inputs come from: changes of known ones by a seed; or of those that reached new code, by atheris."""
 
 import importlib.util
+import itertools
 import os
 import time
 from collections.abc import Callable
@@ -81,6 +82,12 @@ def by_coverage(
     options += [f"-artifact_prefix={scratch}/", "-verbosity=0", "-len_control=0", "-print_pcs=0"]
     atheris.Setup(["fuzz", *options, str(corpus)], one, custom_mutator=custom, internal_libfuzzer=True)
     atheris.Fuzz()
+
+
+def of_corpus(corpus: Path, most: int) -> list[bytes]:
+    """Short inputs that reached new code."""
+    short = (path for path in sorted(corpus.iterdir()) if path.stat().st_size < _LONGEST_KEPT)
+    return [path.read_bytes() for path in itertools.islice(short, most)]
 
 
 def bounded(inputs: int, seconds: float, done: Callable[[], int]) -> Callable[[], bool]:

@@ -51,6 +51,8 @@ def fuzzed(target: str, seed: int, inputs: int, seconds: float, engine: str, cor
         else:
             known.times += 1
         seed += 1
+    if engine == "coverage":
+        _child(result, seed, 0, seconds, "memory", corpus)
     result.seconds = time.monotonic() - start_s
     return result
 

@@ -1,8 +1,9 @@
 """One target in a process of its own, which may crash, hang or eat memory: the parent sees to it.
 
 python -m tests.fuzz.child TARGET SEED INPUTS SECONDS ENGINE CORPUS WINDOW: the input in hand stands in the
-file WINDOW, what was found so far in FOUND beside it; the result is one line of JSON on stdout. ENGINE: mutation, coverage, or memory, which looks
-at what the inputs of the corpus leave behind: atheris keeps memory of its own, so it is not done beside it.
+file WINDOW, what was found so far in FOUND beside it; the result is one line of JSON on stdout. ENGINE:
+mutation, coverage, or memory, which looks at what the inputs of the corpus leave behind (atheris keeps memory
+of its own, so that is not looked at beside it).
 """
 
 import base64

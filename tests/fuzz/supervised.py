@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -45,14 +44,10 @@ def fuzzed(target: str, seed: int, inputs: int, seconds: float, engine: str, cor
         crashed = _child(result, seed, inputs - result.inputs, left_s, engine, corpus)
         if crashed is None:
             break
-        known = next((one for one in result.findings if one.kind == crashed.kind), None)
-        if known is None:
-            result.findings.append(crashed)
-        else:
-            known.times += 1
+        _add(result, crashed)
         seed += 1
-    if engine == "coverage":
-        _child(result, seed, 0, seconds, "memory", corpus)
+    if engine == "coverage" and (crashed := _child(result, seed, 0, seconds, "memory", corpus)):
+        _add(result, crashed)
     result.seconds = time.monotonic() - start_s
     return result
 
@@ -62,40 +57,30 @@ def _child(
 ) -> Finding | None:
     """Adds to the result; the finding that ended the child before its time."""
     with tempfile.TemporaryDirectory() as folder:
-        path, log = Path(folder) / "window", Path(folder) / "log"
+        path, log, found = (Path(folder) / name for name in ("window", "log", FOUND))
         path.touch()
         window = Window(path)
-        arguments = [
-            result.target,
-            seed,
-            inputs,
-            seconds,
-            engine,
-            corpus / result.target.replace(":", "-"),
-            path,
-        ]
+        kept = corpus / result.target.replace(":", "-")
+        arguments = map(str, (result.target, seed, inputs, seconds, engine, kept, path))
         with log.open("wb") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", "tests.fuzz.child", *map(str, arguments)],
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=os.environ | {"PYTHONHASHSEED": "0"},
+                [sys.executable, "-m", "tests.fuzz.child", *arguments], stdout=subprocess.PIPE, stderr=errors
             )
             hung = _waited(process, window, seconds)
             out = process.communicate()[0]
         count, data = window.seen()
         window.close()
-        lines = out.decode(errors="replace").splitlines()
-        if process.returncode == 0 and lines:
-            _add(result, json.loads(lines[-1]))
+        if process.returncode == 0 and not hung:
+            _add_all(result, json.loads(out.splitlines()[-1]))
             return None
-        result.inputs += max(1, count)
-        found = Path(folder) / FOUND
-        if found.is_file():
-            _add_findings(result, json.loads(found.read_text()))
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-25:])
+        _add_all(result, {"inputs": max(1, count), "findings": _read(found)})
         kind = "hangs" if hung else f"dies with {process.returncode}"
-        return Finding(kind, tail, data)
+        tail = log.read_text(errors="replace").splitlines()[-25:]
+        return Finding(kind, "\n".join(tail), data)
+
+
+def _read(found: Path) -> list[dict]:
+    return json.loads(found.read_text()) if found.is_file() else []
 
 
 def _waited(process: subprocess.Popen[bytes], window: Window, seconds: float) -> bool:
@@ -117,16 +102,17 @@ def _waited(process: subprocess.Popen[bytes], window: Window, seconds: float) ->
             return False
 
 
-def _add(result: Result, told: dict) -> None:
+def _add_all(result: Result, told: dict) -> None:
     result.inputs += told["inputs"]
-    result.refused += told["refused"]
-    result.longest_s = max(result.longest_s, told["longest_s"])
-    _add_findings(result, told["findings"])
+    result.refused += told.get("refused", 0)
+    result.longest_s = max(result.longest_s, told.get("longest_s", 0.0))
+    for found in told["findings"]:
+        _add(result, Finding(**(found | {"data": base64.b64decode(found["data"])})))
 
 
-def _add_findings(result: Result, told: list[dict]) -> None:
-    known = {finding.kind for finding in result.findings}
-    for found in told:
-        finding = Finding(**(found | {"data": base64.b64decode(found["data"])}))
-        if finding.kind not in known:
-            result.findings.append(finding)
+def _add(result: Result, finding: Finding) -> None:
+    known = next((one for one in result.findings if one.kind == finding.kind), None)
+    if known is None:
+        result.findings.append(finding)
+    else:
+        known.times += finding.times

@@ -45,9 +45,7 @@ class Value(BaseModel):
     @property
     def what(self) -> tuple[str, str]:
         """Channel and quantity, whatever the unit."""
-        return self.channel, self.means.removesuffix("_kwh").removesuffix("_wh").removesuffix(
-            "_kw"
-        ).removesuffix("_w")
+        return self.channel, re.sub(r"_k?wh?$", "", self.means)
 
 
 class Mapping(BaseModel):

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -120,19 +120,22 @@ class _Text(io.RawIOBase):
         self._rest = b""
 
     def readable(self) -> bool:
+        """It is."""
         return True
 
-    def read(self, size: int = -1, /) -> bytes:
-        """At most `size` bytes; none at the end only."""
+    def readinto(self, buffer: Any) -> int:
+        """How many bytes were written into the buffer; 0 at the end only."""
         while not self._rest:
-            raw = self._packed.read(size)
+            raw = self._packed.read(len(buffer))
             self._rest = _plain(self._decoder.decode(raw, not raw))
             if not raw:
                 break
-        found, self._rest = self._rest[:size], self._rest[size:]
-        return found
+        size = min(len(buffer), len(self._rest))
+        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
 
     def close(self) -> None:
+        """Releases the file."""
         self._packed.close()
         super().close()
 

@@ -1,5 +1,6 @@
 """Arrow IPC streams: one row a reading, the same names as in JSON, checked as whole columns."""
 
+from collections import Counter
 from typing import Final
 
 import numpy as np
@@ -103,19 +104,22 @@ def _follow(raw: memoryview, table: int, slot: int | None) -> int:
 
 def _check_schema(schema: pa.Schema) -> None:
     """Errors: PayloadRejected with every column that cannot be used."""
-    problems = []
+    problems: list[Problem] = []
+    times = Counter(schema.names)
     for name, kind in zip(schema.names, schema.types, strict=True):
-        if schema.names.count(name) > 1:
+        if len(problems) == MAX_PROBLEMS:
+            break
+        if times[name] > 1:
             problems.append(Problem(f"column {shortened(name)}", "twice", "each column once"))
         elif name not in _KNOWN:
             expected = f"no column of this name{did_you_mean(name, _KNOWN)}"
             problems.append(Problem(f"column {shortened(name)}", shortened(str(kind)), expected))
         elif (wanted := _expected_type(name, kind)) is not None:
             problems.append(Problem(f"column '{name}'", shortened(str(kind)), wanted))
-    if "time" not in schema.names:
+    if "time" not in times:
         problems.append(Problem("column 'time'", "nothing", "timestamps, or int64 ms since 1970 UTC"))
     if problems:
-        raise PayloadRejected("the stream's columns cannot be used", problems[:MAX_PROBLEMS])
+        raise PayloadRejected("the stream's columns cannot be used", problems)
 
 
 def _expected_type(name: str, kind: pa.DataType) -> str | None:

@@ -156,7 +156,7 @@ def _number(found: Mapping[str, Any], name: str) -> Decimal | None:
         return None
     number = Decimal(str(value))
     if not number.is_finite() or number.adjusted() > _LARGEST_EXPONENT:
-        raise _refused(f"{name} {shortened(str(value))}", "numbers of a household")
+        raise _refused(f"{name} {shortened(str(value))}", f"numbers below 1e{_LARGEST_EXPONENT + 1}")
     return number * _FACTOR.get(str(getattr(one, "unit", "")), 1)
 
 

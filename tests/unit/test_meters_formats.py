@@ -220,6 +220,19 @@ def test_an_arrow_stream_of_very_many_columns_is_refused_in_time() -> None:
     assert len(refused.value.problems) <= MAX_PROBLEMS + 1
 
 
+def test_very_many_arrow_batches_of_a_large_dictionary_are_refused_in_time() -> None:
+    """Small batches made the whole dictionary be looked through again and again."""
+    site = pa.DictionaryArray.from_arrays(
+        pa.array([5] * 3000, pa.int32()), pa.array([f"home-{n}" for n in range(100_000)])
+    )
+    table = pa.table({"time": pa.array([NOW_MS] * 3000), "site": site, "power_w": pa.array([1.0] * 3000)})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=1)
+    with pytest.raises(PayloadRejected, match="fewer and larger"):
+        arrow_stream.DECODER.decode(sink.getvalue().to_pybytes(), HTTP)
+
+
 def test_arrow_columns_that_cannot_be_used_are_all_named() -> None:
     table = pa.table({"time": ["noon"], "site": [3], "power_w": ["5"], "powr": [1.0]})
     with pytest.raises(PayloadRejected) as refused:

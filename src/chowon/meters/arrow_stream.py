@@ -18,6 +18,8 @@ from chowon.meters.names import Keys, Names
 CONTENT_TYPE: Final = "application/vnd.apache.arrow.stream"
 _NAME_COLUMNS: Final = ("site", "meter", "channel")
 _KNOWN: Final = ("time", *_NAME_COLUMNS, *BY_NAME)
+_MOST_LOOKED_AT: Final = 2**31
+"""Bytes of dictionaries, which takes half a second"""
 _BROKEN: Final = (pa.ArrowException, ValueError, OSError, OverflowError, MemoryError, IndexError)
 
 
@@ -67,10 +69,15 @@ def _table(payload: bytes) -> pa.Table:
             )
     with pa.ipc.open_stream(payload) as reader:
         _check_schema(reader.schema)
-        batches = []
+        batches: list[pa.RecordBatch] = []
+        looked_at = 0
         for batch in reader:
             if batch.num_rows > len(payload):  # each row takes 8 bytes of time: no memory for lies
                 raise _rejected("record batch", f"{batch.num_rows} rows", f"at most {len(payload) // 8}")
+            looked_at += sum(c.dictionary.nbytes for c in batch.columns if pa.types.is_dictionary(c.type))
+            if looked_at > _MOST_LOOKED_AT:  # each batch has its dictionaries looked through anew
+                found = f"{len(batches) + 1} and more that share large dictionaries"
+                raise _rejected("record batches", found, "fewer and larger ones")
             batch.validate(full=True)
             batches.append(batch)
         return pa.Table.from_batches(batches, reader.schema)

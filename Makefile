@@ -6,11 +6,12 @@ WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' 2>/dev/nul
 
 MODULES := web/node_modules/.package-lock.json
 
-.PHONY: help demo test lint format bench screenshots lock clean system
+.PHONY: help demo test fuzz lint format bench screenshots lock clean system
 
 help:
 	@echo "make demo    a real recorded home, live, with its bill: open the address it prints"
 	@echo "make test    everything that is checked by running it"
+	@echo "make fuzz    every decoder and parser, 10 minutes or 5 million inputs each (some hours)"
 	@echo "make lint    everything that is checked by reading it"
 	@echo "make bench   the figures of docs/benchmarks"
 	@echo "make lock    resolve the dependencies anew"
@@ -21,6 +22,11 @@ demo: $(VENV)/run.done
 test: $(VENV)/dev.done $(MODULES) system
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 	scripts/npm.sh $(BIN)/python run --silent test
+
+# atheris (coverage) where there is a build of it, else mutation alone. FUZZ="sml --seconds 60" for less.
+fuzz: $(VENV)/dev.done
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check "atheris>=3,<4"
+	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 lint: $(VENV)/dev.done $(MODULES)
 	$(BIN)/ruff format --check src tests scripts

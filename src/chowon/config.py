@@ -355,7 +355,7 @@ def _read(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text("utf-8"))
     except FileNotFoundError as error:
         raise Misconfigured(f"{file}: no such file; name an existing one with --config") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, a number or a nesting beyond bounds
         raise Misconfigured(f"{file}: not valid TOML: {error}") from error
 
 

@@ -43,7 +43,10 @@ class Problem:
 
 def shortened(value: object, limit: int = 80) -> str:
     """The value as text for a message, never longer than `limit` characters."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:  # it could just be read, but no deeper down the stack
+        text = f"a {type(value).__name__} that is nested too deeply"
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

@@ -85,7 +85,7 @@ def read_tariff(file: Traversable, where: str) -> Tariff:
     except UnicodeDecodeError as error:
         problem = Problem(f"{where}: byte {error.start}", "bytes that are not UTF-8", "a text file in UTF-8")
         raise TariffInvalid(f"{where} cannot be read", [problem]) from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:  # also numbers and nesting beyond bounds
         raise TariffInvalid(f"{where} is not TOML", [Problem(where, str(error), "valid TOML 1.0")]) from error
     return parse(document, where, holiday_dates)
 

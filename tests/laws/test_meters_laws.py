@@ -20,14 +20,14 @@ from hypothesis import strategies as st
 from chowon import meters
 from chowon.domain.quantities import ABSENT_I32, ABSENT_I64
 from chowon.domain.readings import QUANTITIES
-from chowon.domain.sites import UNPLACED, ChannelKey
+from chowon.domain.sites import ChannelKey
 from chowon.errors import PayloadRejected
 from chowon.meters import arrow_stream, chowon_binary, chowon_json, influx_columns, influx_line, registry
-from chowon.meters.checks import AHEAD_MS, EARLIEST_MS, checked
-from chowon.meters.decoded import MAX_PROBLEMS, Decoded, Decoder, Envelope, Findings
-from chowon.meters.fields import BY_COLUMN, FIELDS, is_key
+from chowon.meters.checks import AHEAD_MS, EARLIEST_MS
+from chowon.meters.decoded import Decoded, Decoder, Envelope
+from chowon.meters.fields import FIELDS
+from tests.laws.decoded_invariants import NOW_MS, holds, lines_agree
 
-NOW_MS = 1_795_400_000_000
 KEPT_APART_MS = len(QUANTITIES)
 """Quantities that come one by one are stamped so many ms apart at most."""
 RECORDINGS = Path(__file__).parents[1] / "recordings"
@@ -65,37 +65,10 @@ def _plain(decoded: Decoded) -> list[dict[str, Any]]:
 
 def _decode_any(decoder: Decoder, payload: bytes, envelope: Envelope) -> None:
     try:
-        _check(decoder.decode(payload, envelope))
+        holds(decoder.decode(payload, envelope))
     except PayloadRejected as refused:
         if not refused.problems:
             pytest.fail("a payload is refused without a reason")
-
-
-def _check(decoded: Decoded) -> None:
-    """What every result keeps, whatever went in."""
-    n = len(decoded)
-    assert decoded.time_ms.dtype == np.int64
-    assert decoded.key_index.shape == (n,)
-    assert decoded.key_index.dtype == np.uint32
-    assert n == 0 or decoded.key_index.max() < len(decoded.keys)
-    assert len(set(decoded.keys)) == len(decoded.keys)
-    for key in decoded.keys:
-        assert is_key(key.site.removeprefix(UNPLACED))
-        assert is_key(key.meter)
-        assert is_key(key.channel)
-    assert ((decoded.time_ms >= EARLIEST_MS) & (decoded.time_ms <= NOW_MS + AHEAD_MS)).all()
-    some = np.zeros(n, np.bool_)
-    for name, column in decoded.columns.items():
-        field = BY_COLUMN[name]
-        assert column.shape == (n,)
-        assert column.dtype == (np.int32 if field.is_i32 else np.int64)
-        here = column != (ABSENT_I32 if field.is_i32 else ABSENT_I64)
-        some |= here
-        assert (column[here] >= field.low * field.scale).all()
-        assert (column[here] <= field.high * field.scale).all()
-    assert some.all(), "a reading without any quantity"
-    assert len(decoded.problems) <= MAX_PROBLEMS + 1
-    assert bool(decoded.problems) == bool(decoded.rejected)
 
 
 _words = st.text("abcxyz019_.-", min_size=1, max_size=12)
@@ -134,7 +107,7 @@ def test_every_decoder_has_a_recording(decoder: Decoder) -> None:
 def test_a_recording_means_what_stands_beside_it(decoder: Decoder, path: Path) -> None:
     expected = _expected(path)
     decoded = decoder.decode(path.read_bytes(), Envelope(**expected["envelope"]))
-    _check(decoded)
+    holds(decoded)
     assert _plain(decoded) == expected["readings"]
     assert [p.where for p in decoded.problems] == expected["problems"]
 
@@ -272,33 +245,19 @@ def test_lines_as_columns_mean_what_they_mean_one_by_one(
     lines: list[str], odd: list[str], end: str, precision: str
 ) -> None:
     payload = "\n".join([*lines, *odd, *lines]) + end
-    _check_columns(payload.encode(), Envelope(NOW_MS, precision=precision))
+    lines_agree(payload.encode(), Envelope(NOW_MS, precision=precision))
 
 
 @settings(deadline=None)
 @given(batch=batches(), data=st.data())
 def test_damaged_lines_as_columns_mean_what_they_mean_one_by_one(batch: Decoded, data: st.DataObject) -> None:
     payload = bytearray(influx_line.encode(batch))
-    _check_columns(bytes(payload), Envelope(NOW_MS))
+    lines_agree(bytes(payload), Envelope(NOW_MS))
     for _ in range(data.draw(st.integers(0, 3)) if payload else 0):
         payload[data.draw(st.integers(0, len(payload) - 1))] = data.draw(
             st.sampled_from(b'0a=, \n\r"\\#.-\xff')
         )
-    _check_columns(bytes(payload), Envelope(NOW_MS))
-
-
-def _check_columns(payload: bytes, envelope: Envelope) -> None:
-    rows = influx_line.in_columns(payload, envelope)
-    if rows is None:
-        return
-    quick, exact = checked(rows, envelope, Findings()), influx_line.exactly(payload, envelope)
-    assert (quick.keys, quick.problems, quick.rejected) == (exact.keys, exact.problems, exact.rejected)
-    assert quick.key_index.tolist() == exact.key_index.tolist()
-    assert quick.time_ms.tolist() == exact.time_ms.tolist()
-    assert list(quick.columns) == list(exact.columns)
-    assert {n: c.tolist() for n, c in quick.columns.items()} == {
-        n: c.tolist() for n, c in exact.columns.items()
-    }
+    lines_agree(bytes(payload), Envelope(NOW_MS))
 
 
 def test_many_plain_lines_are_read_as_columns() -> None:
@@ -306,11 +265,18 @@ def test_many_plain_lines_are_read_as_columns() -> None:
     payload = "".join(line.format(n % 3, n, n, NOW_MS + n) for n in range(100)).encode()
     assert len(payload) > influx_columns.LEAST_BYTES
     assert influx_line.in_columns(payload, Envelope(NOW_MS)) is not None
-    _check_columns(payload, Envelope(NOW_MS))
+    lines_agree(payload, Envelope(NOW_MS))
     mixed = payload + b'meter,site=home power_w=1,state="on" 1795400000000000000\n'
     assert influx_line.in_columns(mixed, Envelope(NOW_MS)) is None
     decoded = influx_line.DECODER.decode(mixed.replace(b"voltage_v=-1,", b""), Envelope(NOW_MS))
     assert (len(decoded), decoded.rejected) == (101, 0)
+
+
+@pytest.mark.parametrize("field", ["x", "power_kw"])
+def test_a_number_beyond_all_floats_means_the_same_both_ways(field: str) -> None:
+    for digits in (308, 400):
+        line = f"m,site=home power_w=1,{field}={'9' * digits} {NOW_MS}000000\n"
+        lines_agree(line.encode() * 2, Envelope(NOW_MS))
 
 
 def test_all_four_bulk_formats_can_be_written_as_well_as_read() -> None:

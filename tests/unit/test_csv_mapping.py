@@ -155,3 +155,59 @@ def test_a_mapping_that_does_not_fit_the_file_says_which_columns_there_are(tmp_p
     done = chowon("import", file, "--mapping", mapping, "--data", tmp_path / "a")
     assert done.exit_code != 0
     assert "has no column 'Datum von'" in str(done.exception)
+
+
+def test_of_two_columns_that_say_the_same_the_first_is_taken_and_the_other_told():
+    text = "time,Power (W),Power (kW)\n2026-11-23T10:00,812,0.812\n2026-11-23T10:01,800,0.8\n"
+    found = guess(text, "Asia/Seoul")
+    assert [value.column for value in found.mapping.value] == ["Power (W)"]
+    assert any("'Power (kW)' seems to say the same" in question for question in found.unsure)
+
+
+def test_a_preface_with_a_line_end_in_a_cell_does_not_move_the_header():
+    found = guess('"a note\nof two lines",x\n' + KOREAN, "Asia/Seoul")
+    assert found.mapping.header_line == 4
+
+
+@pytest.mark.parametrize("text", ['a,b\n1,"' + "x" * 200_000, ",".join(map(str, range(5000))) + "\n" * 3])
+def test_a_file_that_is_no_table_is_refused_in_words(text):
+    with pytest.raises(BadInput, match="no table"):
+        guess(text, "Asia/Seoul")
+
+
+def test_a_zone_that_does_not_exist_is_told_when_guessing():
+    with pytest.raises(BadInput, match="timezone"):
+        guess(KOREAN, "Asia/Atlantis")
+
+
+def test_any_name_of_a_column_survives_the_mapping_file():
+    name = 'kWh "total"\n\\x7f\x7f\t'.strip() + "\x01"
+    mapping = guess(KOREAN, "Asia/Seoul").mapping
+    odd = mapping.model_copy(update={"value": (mapping.value[0].model_copy(update={"column": name}),)})
+    assert parse_mapping(odd.toml(), "m.toml") == odd
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("header_line", "9000000000000", "less than or equal to 10000"),
+        ("encoding", '"klingon"', "no encoding of this name"),
+        ("encoding", '"rot13"', "no encoding of this name"),
+        ("time_format", '"%d %d"', "stands in it twice"),
+        ("header_line", "9" * 5000, "not valid TOML"),
+        ("header_line", "[" * 5000, "not valid TOML"),
+    ],
+)
+def test_a_mapping_that_cannot_work_says_why(key, value, said):
+    lines = guess(KOREAN, "Asia/Seoul").mapping.toml().splitlines()
+    changed = [f"{key} = {value}" if line.startswith(f"{key} =") else line for line in lines]
+    with pytest.raises(BadInput, match=said):
+        parse_mapping("\n".join(changed), "m.toml")
+
+
+def test_numbers_and_times_that_nothing_can_hold_cost_their_row_only(tmp_path):
+    text = "time,Power (kW)\n1795438800,1\n1795438860,1e300\n99999999999999999999,1\n1795438920,2\n"
+    mapping = guess(text.replace("1e300", "1").replace("9" * 20, "1795438900"), "Asia/Seoul").mapping
+    told, _ = _imported(tmp_path, text, mapping.toml())
+    assert (told["accepted"], told["rejected"]) == (2, 2)
+    assert [p["where"] for p in told["problems"]] == ["line 3.Power (kW)", "line 4.time"]

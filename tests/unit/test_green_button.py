@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,30 @@ def test_an_export_is_a_green_button_file_that_another_chowon_takes_in_with_the_
     for first, second in zip(parse(out.read_bytes()).series, parse(again.read_bytes()).series, strict=True):
         assert second.start_ms.tolist() == first.start_ms.tolist()
         assert second.milliwh.tolist() == pytest.approx(first.milliwh.tolist(), abs=30)
+
+
+def test_a_feed_of_many_readings_and_blocks_is_read_in_time():
+    """Their links were once compared pair by pair: some minutes for a feed of this size."""
+    entry = '<entry><link rel="self" href="u/1/m/{0}"/><link rel="up" href="u/1/m"/>{1}</entry>'
+    reading = '<link rel="related" href="t"/><content><MeterReading xmlns="http://naesb.org/espi"/></content>'
+    block = '<content><IntervalBlock xmlns="http://naesb.org/espi"/></content>'
+    entries = "".join(entry.format(n, reading) + entry.format(f"{n}/b", block) for n in range(10_000))
+    kind = '<content><ReadingType xmlns="http://naesb.org/espi"><uom>72</uom></ReadingType></content>'
+    feed = f'<feed xmlns="http://www.w3.org/2005/Atom"><entry><link rel="self" href="t"/>{kind}</entry>'
+    start_s = time.process_time()
+    with pytest.raises(PayloadRejected, match="no interval"):
+        parse(f"{feed}{entries}</feed>".encode())
+    assert time.process_time() - start_s < 10
+
+
+def test_blocks_that_belong_to_many_readings_at_once_are_refused():
+    reading = (
+        '<entry><link rel="related" href="b"/><link rel="related" href="t"/><content>{0}</content></entry>'
+    )
+    block = '<entry><link rel="up" href="b"/><content>{0}</content></entry>'
+    readings = reading.format('<MeterReading xmlns="http://naesb.org/espi"/>') * 1500
+    blocks = block.format('<IntervalBlock xmlns="http://naesb.org/espi"/>') * 1500
+    kind = '<content><ReadingType xmlns="http://naesb.org/espi"><uom>72</uom></ReadingType></content>'
+    feed = f'<feed xmlns="http://www.w3.org/2005/Atom"><entry><link rel="self" href="t"/>{kind}</entry>'
+    with pytest.raises(PayloadRejected, match="many readings at once"):
+        parse(f"{feed}{readings}{blocks}</feed>".encode())

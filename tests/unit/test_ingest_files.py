@@ -132,6 +132,19 @@ def test_bytes_that_are_no_text_cost_their_row_only(tmp_path):
     assert [where for where, _ in told(piece)] == ["line 3.channel", "line 4.power_w"]
 
 
+def test_a_ragged_row_that_is_no_text_costs_its_row_only(tmp_path):
+    rows = (f"{START_MS},a,1", b"1,\xc1\xfd\xe2", f"{START_MS + 1},b,3")
+    piece, table = the_one(written(tmp_path, "time,channel,power_w", *rows))
+    assert table["channel"].to_pylist() == ["a", "b"]
+    assert [where for where, _ in told(piece)] == ["line 3"]
+
+
+def test_a_recording_that_names_a_column_twice_is_refused_with_the_name(tmp_path):
+    file = written(tmp_path, "timestamp,mains,tv,tv", "2026-11-23T10:00:00Z,5,1,2")
+    with pytest.raises(PayloadRejected, match="'tv': found twice"):
+        list(pieces(file, HOME))
+
+
 def test_a_file_without_one_good_row_offers_nothing_and_names_its_rows(tmp_path):
     for row in ("x,y", "1"):
         (piece,) = pieces(written(tmp_path, "time,power_w", row), HOME)

@@ -1,5 +1,7 @@
 """What is special to one format; what holds for all stands in tests/laws/test_meters_laws.py."""
 
+import time
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -206,6 +208,29 @@ def test_arrow_stamps_of_every_unit_are_read(unit: str) -> None:
         _arrow(pa.table({"time": time, "power_w": [1.0], "site": ["a"]})), HTTP
     )
     assert decoded.time_ms.tolist() == [NOW_MS]
+
+
+def test_an_arrow_stream_of_very_many_columns_is_refused_in_time() -> None:
+    """Columns were once compared with one another: 4 s for this stream, hours for the longest body."""
+    payload = _arrow(pa.table({f"c{n}": pa.array([], pa.int8()) for n in range(8000)}))
+    start_s = time.process_time()
+    with pytest.raises(PayloadRejected) as refused:
+        arrow_stream.DECODER.decode(payload, HTTP)
+    assert time.process_time() - start_s < 1
+    assert len(refused.value.problems) <= MAX_PROBLEMS + 1
+
+
+def test_very_many_arrow_batches_of_a_large_dictionary_are_refused_in_time() -> None:
+    """Small batches made the whole dictionary be looked through again and again."""
+    site = pa.DictionaryArray.from_arrays(
+        pa.array([5] * 3000, pa.int32()), pa.array([f"home-{n}" for n in range(100_000)])
+    )
+    table = pa.table({"time": pa.array([NOW_MS] * 3000), "site": site, "power_w": pa.array([1.0] * 3000)})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=1)
+    with pytest.raises(PayloadRejected, match="fewer and larger"):
+        arrow_stream.DECODER.decode(sink.getvalue().to_pybytes(), HTTP)
 
 
 def test_arrow_columns_that_cannot_be_used_are_all_named() -> None:

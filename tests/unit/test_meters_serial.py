@@ -79,6 +79,12 @@ def test_a_damaged_file_with_a_right_checksum_gives_a_reason_and_nothing_else(fi
     _refused_or_checked(sml.DECODER, bytes(body) + bytes([crc >> 8, crc & 255]))
 
 
+@pytest.mark.parametrize("number", ["1E244728", "9E999999", "NaN", "sNaN", "Infinity", "-1e20"])
+def test_a_number_of_a_telegram_that_nothing_can_hold_is_refused_with_its_name(number):
+    with pytest.raises(PayloadRejected, match="ELECTRICITY_USED_TARIFF_1"):
+        dsmr.DECODER.decode(f"/x\r\n\r\n1-0:1.8.1({number}*kWh)\r\n!".encode(), ENVELOPE)
+
+
 def test_the_length_that_a_list_claims_is_not_believed():
     """A list of 2^32 parts, as smllib would make it before it looks for them."""
     claims = b"\x77\x07\x01\x00\x01\x08\x00\xff\x01\x01" + b"\xff" * 7 + b"\x7f"

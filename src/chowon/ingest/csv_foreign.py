@@ -14,7 +14,12 @@ from chowon.ingest.csv_mapping import EPOCH_MS, EPOCH_S, ISO, Mapping, Value
 from chowon.meters.decoded import Findings
 
 MOST_ROWS: Final = 5_000_000
+_HEAD_CHARACTERS: Final = 2**20
 _MILLI: Final = 1000
+_LARGEST: Final = 1e15
+"""No meter has seen as much of anything."""
+_FAR_MS: Final = 253_402_300_800_000
+"""Year 10,000"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +61,13 @@ def read(path: Path, mapping: Mapping) -> Rows:
 
 
 def head(path: Path, encoding: str) -> str:
-    """The first lines, to guess from. Errors: NotFound, BadInput."""
+    """Its beginning, to guess from. Errors: NotFound, BadInput."""
     try:
         with path.open(encoding=encoding, newline="") as file:
-            return "".join(islice(file, 200))
+            return file.read(_HEAD_CHARACTERS)
     except OSError as error:
         raise NotFound(f"{path}: {error.strerror or error}") from error
-    except UnicodeError as error:
+    except (UnicodeError, LookupError) as error:  # other bytes; no encoding of this name
         raise BadInput(f"{path}: not {encoding}: {error}; name its encoding, e.g. cp949 or cp1252") from error
 
 
@@ -112,7 +117,10 @@ def _instant_ms(text: str, mapping: Mapping, previous_ms: int | None) -> int:
     column = mapping.time_columns[0]
     try:
         if mapping.time_format in (EPOCH_S, EPOCH_MS):
-            return int(text) * (_MILLI if mapping.time_format == EPOCH_S else 1)
+            time_ms = int(text) * (_MILLI if mapping.time_format == EPOCH_S else 1)
+            if abs(time_ms) > _FAR_MS:
+                raise ValueError("no date")  # noqa: TRY301 — told with the others
+            return time_ms
         iso = mapping.time_format == ISO
         when = datetime.fromisoformat(text) if iso else datetime.strptime(text, mapping.time_format)  # noqa: DTZ007
     except (ValueError, OverflowError):
@@ -138,6 +146,6 @@ def _number(cell: str, value: Value, mapping: Mapping) -> float | None:
         number = float(plain)
     except ValueError:
         raise _Bad(value.column, cell, f"a number with {mapping.decimal!r} before its decimals") from None
-    if number != number or abs(number) == float("inf"):  # noqa: PLR0124 — NaN
-        raise _Bad(value.column, cell, "a number")
+    if not abs(number) <= _LARGEST:  # NaN neither
+        raise _Bad(value.column, cell, f"a number up to {_LARGEST:g}")
     return number

@@ -4,18 +4,23 @@ Whatever two readings fit equally well is not guessed but asked: is 03/04 in Mar
 """
 
 import csv
+import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final, cast
 
 from chowon.errors import BadInput
-from chowon.ingest.csv_mapping import EPOCH_MS, EPOCH_S, ISO, Mapping, Meaning, Value
+from chowon.ingest.csv_mapping import EPOCH_MS, EPOCH_S, ISO, Mapping, Meaning, Value, mapping_of
 
 LOOKED_AT: Final = 200
 """Lines that are looked at."""
+MOST_COLUMNS: Final = 1000
+"""A line of more is no line of names."""
+_MOST_TIMES: Final = 50
+"""Columns that are tried as times, those first whose name says so"""
 _DELIMITERS: Final = (";", "\t", "|", ",")
 _NUMBER: Final = re.compile(r"[+-]?\d{1,15}(?:[.,]\d+)?")
 _DATES: Final = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y")
@@ -55,14 +60,14 @@ class _Table:
 
 def guess(text: str, timezone: str, encoding: str = "utf-8-sig") -> Guess:
     """From a file's first lines. Errors: BadInput where no table, time or number is to be found."""
-    table = _table(text.splitlines()[:LOOKED_AT])
+    table = _table(list(islice(io.StringIO(text, newline=""), LOOKED_AT)))
     time, time_format = _time(table)
     decimal = _decimal(table, time)
     values = tuple(_values(table, time))
     if not values:
         names = ", ".join(table.names)
         raise BadInput(f"no column of numbers with a known meaning under {names}; write a mapping by hand")
-    mapping = Mapping.model_validate(
+    mapping = mapping_of(
         {
             "delimiter": table.delimiter,
             "decimal": decimal,
@@ -72,7 +77,8 @@ def guess(text: str, timezone: str, encoding: str = "utf-8-sig") -> Guess:
             "time_format": time_format,
             "timezone": timezone,
             "value": values,
-        }
+        },
+        "the guessed mapping",
     )
     if any(value.means.startswith("interval") for value in values):
         table.unsure.append('stamp: is the time of a row the start of its interval, or its end ("end")?')
@@ -83,26 +89,38 @@ def _table(lines: Sequence[str]) -> _Table:
     """The longest run of lines with as many cells, under a line of as many names."""
     best: _Table | None = None
     for delimiter in _DELIMITERS:
-        rows = list(csv.reader(lines, delimiter=delimiter))
-        for start, header in enumerate(rows):
-            if len(header) < 2 or any(_NUMBER.fullmatch(cell.strip()) for cell in header):
+        rows = list(_rows(lines, delimiter))
+        for start, (line, header) in enumerate(rows):
+            if not 2 <= len(header) <= MOST_COLUMNS or any(_NUMBER.fullmatch(c.strip()) for c in header):
                 continue
             body = []
-            for row in rows[start + 1 :]:
+            for _, row in rows[start + 1 :]:
                 if len(row) != len(header):
                     break
                 body.append(row)
             if body and (best is None or len(body) * len(header) > len(best.rows) * len(best.names)):
                 names = [cell.strip() for cell in header]
-                best = _Table(delimiter, start + 1, names, body)
+                best = _Table(delimiter, line, names, body)
     if best is None or len(set(best.names)) != len(best.names):
         raise BadInput("no table with one line of different names above its rows; write a mapping by hand")
     return best
 
 
+def _rows(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """(the line where it begins, its cells) of each row, up to one that cannot be read."""
+    reader = csv.reader(lines, delimiter=delimiter)
+    line = 1
+    try:
+        for row in reader:
+            yield line, row
+            line = reader.line_num + 1
+    except csv.Error:  # a cell without an end
+        return
+
+
 def _time(table: _Table) -> tuple[tuple[str, ...], str]:
     """(column, or columns of date and time of day; their format)"""
-    named = sorted(table.names, key=lambda name: not _says(name, _TIME))
+    named = sorted(table.names, key=lambda name: not _says(name, _TIME))[:_MOST_TIMES]
     for name in named:
         found = _format(table, name, [*_whole_formats(), *_epochs(table.column(name))])
         if found is not None:
@@ -173,15 +191,20 @@ def _decimal(table: _Table, time: Sequence[str]) -> str:
 
 
 def _values(table: _Table, time: Sequence[str]) -> Iterator[Value]:
-    taken: set[Meaning] = set()
+    taken: dict[tuple[str, str], str] = {}
     for name in table.names:
         cells = table.column(name)
         if name in time or not cells or not all(_NUMBER.fullmatch(cell) for cell in cells):
             continue
         means = _meaning(table, name, cells)
-        if means is not None and means not in taken:
-            taken.add(means)
-            yield Value(column=name, means=means, channel="export" if "_export_" in means else "main")
+        if means is None:
+            continue
+        value = Value(column=name, means=means, channel="export" if "_export_" in means else "main")
+        other = taken.setdefault(value.what, name)
+        if other == name:
+            yield value
+        else:
+            table.unsure.append(f"{name!r} seems to say the same as {other!r}: it is left out")
 
 
 def _meaning(table: _Table, name: str, cells: Sequence[str]) -> Meaning | None:

@@ -3,7 +3,11 @@
 A mapping says how cells are written and which column is what; `csv_foreign` reads a whole file by it.
 """
 
+import json
+import re
 import tomllib
+from datetime import datetime
+from functools import cache
 from typing import Final, Literal
 from zoneinfo import available_timezones
 
@@ -38,6 +42,11 @@ class Value(BaseModel):
     means: Meaning
     channel: str = "main"
 
+    @property
+    def what(self) -> tuple[str, str]:
+        """Channel and quantity, whatever the unit."""
+        return self.channel, re.sub(r"_k?wh?$", "", self.means)
+
 
 class Mapping(BaseModel):
     """How a file is to be read."""
@@ -45,7 +54,7 @@ class Mapping(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     delimiter: Literal[",", ";", "\t", "|"] = ","
     decimal: Literal[".", ","] = "."
-    header_line: int = Field(1, ge=1, description="the line with the names of the columns")
+    header_line: int = Field(1, ge=1, le=10_000, description="the line with the names of the columns")
     encoding: str = "utf-8-sig"
     time: tuple[str, ...] | str = Field(description="column of the time; or [date, time of day]")
     time_format: str = Field(description='as strptime has it, "ISO 8601", "epoch s" or "epoch ms"')
@@ -56,20 +65,39 @@ class Mapping(BaseModel):
     @field_validator("timezone")
     @classmethod
     def _exists(cls, name: str) -> str:
-        if name not in available_timezones():
+        if name not in _timezones():
             raise ValueError("no time zone of this name; expected an IANA name such as Asia/Seoul")
         return name
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_encoding(cls, name: str) -> str:
+        try:
+            "".encode(name)
+        except (LookupError, ValueError):
+            raise ValueError("no encoding of this name; expected e.g. utf-8-sig, cp949 or cp1252") from None
+        return name
+
+    @field_validator("time_format")
+    @classmethod
+    def _is_format(cls, text: str) -> str:
+        try:
+            datetime.strptime("", text)  # noqa: DTZ007 — only to see whether it can be used
+        except re.error:
+            raise ValueError("a part of the time stands in it twice; expected each once") from None
+        except ValueError:  # an empty text is no time, whatever the format
+            return text
+        return text
 
     @model_validator(mode="after")
     def _one_of_each(self) -> "Mapping":
         seen = set()
         for value in self.value:
-            what = value.channel, value.means.removesuffix("_kwh").removesuffix("_wh").removesuffix("_kw")
-            if what in seen:
+            if value.what in seen:
                 raise ValueError(
                     f"two columns are {value.means} of channel {value.channel!r}; name other channels"
                 )
-            seen.add(what)
+            seen.add(value.what)
         return self
 
     @property
@@ -99,9 +127,16 @@ class Mapping(BaseModel):
 def parse_mapping(text: str, where: str) -> Mapping:
     """A mapping's file. Errors: BadInput with every problem in it."""
     try:
-        return Mapping.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+        tree = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # also a number or a nesting beyond bounds
         raise BadInput(f"{where}: not valid TOML: {error}") from error
+    return mapping_of(tree, where)
+
+
+def mapping_of(tree: dict[str, object], where: str) -> Mapping:
+    """A mapping as it stands in a file. Errors: BadInput with every problem in it."""
+    try:
+        return Mapping.model_validate(tree)
     except ValidationError as error:
         lines = [
             f"  {'.'.join(map(str, one['loc']))}: {one['msg'].removeprefix('Value error, ')}"
@@ -110,6 +145,12 @@ def parse_mapping(text: str, where: str) -> Mapping:
         raise BadInput("\n".join([f"{where}: cannot be used:", *lines])) from error
 
 
+@cache
+def _timezones() -> frozenset[str]:
+    """Reading the list takes milliseconds."""
+    return frozenset(available_timezones())
+
+
 def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t")
-    return f'"{escaped}"'
+    """JSON's escapes are TOML's, but that TOML has one more character to escape."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -4,11 +4,14 @@ Cells are read as bytes and converted a whole column at a time; only where that 
 for, by a pattern first, by halving for the few that a pattern lets through (30 February).
 """
 
+import codecs
+import io
+import re
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +27,9 @@ RECORDED_TIME, RECORDED_MAINS = "timestamp", "mains"
 """A file with both is a recording: its other columns are numbers, called as the channels."""
 
 _HEADER_LINE: Final = 1
+_NO_TEXT: Final = "\x1a"
+"""Stands for a byte that is no text; ASCII calls it "substitute"."""
+_ESCAPED: Final = re.compile("[\udc80-\udcff]")
 _CLOCK: Final = (
     r"(19|20)\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
     r"([ T]([01]\d|2[0-3])(:?[0-5]\d(:?[0-5]\d(\.\d{1,9})?)?)?)?"
@@ -89,17 +95,56 @@ def read(path: Path) -> Iterator[CsvRows]:
     reading = pa_csv.ReadOptions(use_threads=False)
     parsing = pa_csv.ParseOptions(invalid_row_handler=ragged.note, ignore_empty_lines=False)
     any_row = pa_csv.ParseOptions(invalid_row_handler=lambda _: "skip", ignore_empty_lines=False)
-    with pa_csv.open_csv(path, reading, any_row) as header:
+    with pa_csv.open_csv(_Text(path), reading, any_row) as header:
         names = header.schema.names
     if names == [""]:
         problem = Problem("line 1", "an empty line", "the names of the columns: remove the empty lines above")
         raise PayloadRejected(f"{path} does not begin with a header", [problem])
     as_bytes = pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.binary()), strings_can_be_null=True)
-    with pa_csv.open_csv(path, reading, parsing, as_bytes) as reader:
+    with pa_csv.open_csv(_Text(path), reading, parsing, as_bytes) as reader:
         for block in reader:
             yield _converted(block, ragged)
         if ragged.waiting:
             yield _converted(pa.RecordBatch.from_pylist([], reader.schema), ragged)
+
+
+class _Text(io.RawIOBase):
+    """A file, unpacked where its name says so, with _NO_TEXT for each byte that isn't UTF-8.
+
+    Arrow cannot tell of a ragged row with such a byte, and would refuse the whole file for it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._packed = pa.input_stream(str(path))
+        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        self._rest = b""
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """How many bytes were written into the buffer; 0 at the end only."""
+        while not self._rest:
+            raw = self._packed.read(len(buffer))
+            self._rest = _plain(self._decoder.decode(raw, not raw))
+            if not raw:
+                break
+        size = min(len(buffer), len(self._rest))
+        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
+
+    def close(self) -> None:
+        """Releases the file."""
+        self._packed.close()
+        super().close()
+
+
+def _plain(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return _ESCAPED.sub(_NO_TEXT, text).encode()
 
 
 class _Ragged:
@@ -191,7 +236,7 @@ def _values(cells: pa.Array, kind: _Kind) -> pa.Array:
         except pa.ArrowInvalid:  # some cells have another form, or none
             continue
     if not kind.forms:
-        return texts
+        return pc.if_else(pc.match_substring(texts, _NO_TEXT), None, texts)
     texts = pc.utf8_trim_whitespace(texts)
     tried = []
     for wanted, pattern in kind.forms:

@@ -1,6 +1,7 @@
 """Files of measurements as payloads for the door: Parquet and CSV, in pieces, in the columns of the API."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from chowon.ingest.csv_mapping import Mapping
 from chowon.ingest.csv_rows import RECORDED_MAINS, RECORDED_TIME
 from chowon.meters import green_button
 from chowon.meters.arrow_stream import CONTENT_TYPE
+from chowon.meters.decoded import MAX_PROBLEMS
 
 ROWS: Final = 200_000
 """Rows of a file in one payload."""
@@ -158,6 +160,10 @@ def _parquet_pieces(path: Path, names: Names) -> Iterator[Piece]:
 def _stream(table: pa.Table, numbers: I64, names: Names) -> tuple[bytes | None, I64]:
     """The rows as a payload, and the number of each in the file. numbers: (table.num_rows,) int64."""
     table = table.append_column(_LINE, pa.array(numbers, pa.int64()))
+    twice = [name for name, times in Counter(table.column_names).items() if times > 1][:MAX_PROBLEMS]
+    if twice:
+        problems = [Problem(f"column {shortened(name)}", "twice", "each column once") for name in twice]
+        raise PayloadRejected("the file's columns cannot be used", problems)
     if {RECORDED_TIME, RECORDED_MAINS} <= set(table.column_names):
         table = _unfolded(table)
     numbers = table[_LINE].to_numpy()

@@ -104,7 +104,7 @@ def read_source(path: Path) -> Source:
     """One file. Errors: MeterMisconfigured with every problem in it."""
     try:
         tree = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # also a number or a nesting beyond bounds
         raise MeterMisconfigured(f"{path}: {_WRONG}: {error}") from error
     try:
         return _ADAPTER.validate_python(tree)

@@ -1,5 +1,6 @@
 """Arrow IPC streams: one row a reading, the same names as in JSON, checked as whole columns."""
 
+from collections import Counter
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,8 @@ from chowon.meters.names import Keys, Names
 CONTENT_TYPE: Final = "application/vnd.apache.arrow.stream"
 _NAME_COLUMNS: Final = ("site", "meter", "channel")
 _KNOWN: Final = ("time", *_NAME_COLUMNS, *BY_NAME)
+_MOST_LOOKED_AT: Final = 2**31
+"""Bytes of dictionaries, which takes half a second"""
 _BROKEN: Final = (pa.ArrowException, ValueError, OSError, OverflowError, MemoryError, IndexError)
 
 
@@ -66,10 +69,15 @@ def _table(payload: bytes) -> pa.Table:
             )
     with pa.ipc.open_stream(payload) as reader:
         _check_schema(reader.schema)
-        batches = []
+        batches: list[pa.RecordBatch] = []
+        looked_at = 0
         for batch in reader:
             if batch.num_rows > len(payload):  # each row takes 8 bytes of time: no memory for lies
                 raise _rejected("record batch", f"{batch.num_rows} rows", f"at most {len(payload) // 8}")
+            looked_at += sum(c.dictionary.nbytes for c in batch.columns if pa.types.is_dictionary(c.type))
+            if looked_at > _MOST_LOOKED_AT:  # each batch has its dictionaries looked through anew
+                found = f"{len(batches) + 1} and more that share large dictionaries"
+                raise _rejected("record batches", found, "fewer and larger ones")
             batch.validate(full=True)
             batches.append(batch)
         return pa.Table.from_batches(batches, reader.schema)
@@ -103,19 +111,22 @@ def _follow(raw: memoryview, table: int, slot: int | None) -> int:
 
 def _check_schema(schema: pa.Schema) -> None:
     """Errors: PayloadRejected with every column that cannot be used."""
-    problems = []
+    problems: list[Problem] = []
+    times = Counter(schema.names)
     for name, kind in zip(schema.names, schema.types, strict=True):
-        if schema.names.count(name) > 1:
+        if len(problems) == MAX_PROBLEMS:
+            break
+        if times[name] > 1:
             problems.append(Problem(f"column {shortened(name)}", "twice", "each column once"))
         elif name not in _KNOWN:
             expected = f"no column of this name{did_you_mean(name, _KNOWN)}"
             problems.append(Problem(f"column {shortened(name)}", shortened(str(kind)), expected))
         elif (wanted := _expected_type(name, kind)) is not None:
             problems.append(Problem(f"column '{name}'", shortened(str(kind)), wanted))
-    if "time" not in schema.names:
+    if "time" not in times:
         problems.append(Problem("column 'time'", "nothing", "timestamps, or int64 ms since 1970 UTC"))
     if problems:
-        raise PayloadRejected("the stream's columns cannot be used", problems[:MAX_PROBLEMS])
+        raise PayloadRejected("the stream's columns cannot be used", problems)
 
 
 def _expected_type(name: str, kind: pa.DataType) -> str | None:

@@ -24,6 +24,7 @@ MOST_BYTES: Final = 16 * 1024
 """The largest telegrams, with a month of gas and demand readings, have about 4 kB."""
 _CHECKSUM: Final = re.compile(r"![0-9A-F]{4}\s*\Z")
 _REGISTERS: Final = 4
+_LARGEST_EXPONENT: Final = 15
 _FACTOR: Final = {"kW": 1000, "kWh": 1000, "kvar": 1000}
 
 
@@ -148,12 +149,15 @@ def _counter(found: Mapping[str, Any], total: str, registers: str) -> Decimal | 
 
 
 def _number(found: Mapping[str, Any], name: str) -> Decimal | None:
-    """In W, Wh, V or A."""
+    """In W, Wh, V or A. Errors: PayloadRejected."""
     one = found.get(name)
     value = getattr(one, "value", None)
     if not isinstance(value, Decimal | int | float):
         return None
-    return Decimal(str(value)) * _FACTOR.get(str(getattr(one, "unit", "")), 1)
+    number = Decimal(str(value))
+    if not number.is_finite() or number.adjusted() > _LARGEST_EXPONENT:
+        raise _refused(f"{name} {shortened(str(value))}", f"numbers below 1e{_LARGEST_EXPONENT + 1}")
+    return number * _FACTOR.get(str(getattr(one, "unit", "")), 1)
 
 
 def _stamp_ms(found: Mapping[str, Any], received_ms: int) -> int:

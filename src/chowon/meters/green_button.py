@@ -27,6 +27,8 @@ _FLOWS: Final = {"1": "import", "19": "export"}
 _DAY_S: Final = 86_400
 _LONGEST_S: Final = 31 * _DAY_S
 _MOST_MILLIWH: Final = 2**53
+_MOST_BLOCKS: Final = 1_000_000
+_DEEPEST_LINK: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,12 @@ def parse(payload: bytes) -> GreenButton:
     types = {
         at: e.content for e in entries if e.content.tag == f"{_ESPI}ReadingType" for at in e.links["self"]
     }
-    points = [e for e in entries if e.content.tag == f"{_ESPI}UsagePoint"]
-    electric = [p for p in points if _text(p.content, "ServiceCategory/kind") in (None, ELECTRICITY)]
+    points = _Points([e for e in entries if e.content.tag == f"{_ESPI}UsagePoint"])
+    blocks = _Blocks([e for e in entries if e.content.tag == f"{_ESPI}IntervalBlock"])
     findings, refused = Findings(), [0]
     found: dict[tuple[int, str], list[tuple[int, int, int]]] = {}
     for reading in (e for e in entries if e.content.tag == f"{_ESPI}MeterReading"):
-        point = _point_of(reading, electric, points)
+        point = points.of(reading)
         kind = next((types[at] for at in sorted(reading.links["related"]) if at in types), None)
         if point is None or kind is None or _text(kind, "uom") != _WH:
             continue  # gas, water, or a quantity other than energy
@@ -85,7 +87,7 @@ def parse(payload: bytes) -> GreenButton:
             findings.add("ReadingType", what, "direction 1 or 19, a power of ten from −12 to 12")
             continue
         rows = found.setdefault((point, flow), [])
-        for block in _blocks_of(reading, entries):
+        for block in blocks.of(reading):
             rows.extend(_rows(block, power, findings, refused))
     if not any(found.values()):
         raise _refused("no interval of electricity in Wh", "IntervalBlocks of a ReadingType with uom 72")
@@ -107,36 +109,69 @@ def _root(payload: bytes) -> Element:
 
 def _entries(root: Element) -> list[_Entry]:
     found: list[_Entry] = []
-    for entry in root.iter(f"{_ATOM}entry"):
+    for entry in root.findall(f"{_ATOM}entry"):
         links: dict[str, set[str]] = {"self": set(), "up": set(), "related": set()}
-        for link in entry.iter(f"{_ATOM}link"):
+        for link in entry.findall(f"{_ATOM}link"):
             links.setdefault(link.get("rel", ""), set()).add(link.get("href", "").rstrip("/"))
         content = entry.find(f"{_ATOM}content")
         found.extend(_Entry(child, links) for child in (content if content is not None else ()))
     return found
 
 
-def _point_of(reading: _Entry, electric: list[_Entry], points: list[_Entry]) -> int | None:
-    """Which usage point a meter reading belongs to; the only one, where links don't say.
+class _Points:
+    """Usage points by the links that lead to them."""
 
-    None for one without electricity.
-    """
-    above = reading.links["up"]
-    for n, point in enumerate(electric):
-        below = any(up.startswith(f"{own}/") for up in above for own in point.links["self"])
-        if below or above & (point.links["related"] | point.links["self"]):
-            return n
-    return 0 if len(points) <= 1 and (electric or not points) else None
+    def __init__(self, points: list[_Entry]) -> None:
+        electric = [p for p in points if _text(p.content, "ServiceCategory/kind") in (None, ELECTRICITY)]
+        self._only = len(points) <= 1 and (bool(electric) or not points)
+        self._above: dict[str, int] = {}
+        self._at: dict[str, int] = {}
+        for n, point in enumerate(electric):
+            for link in point.links["self"]:
+                self._above.setdefault(link, n)
+            for link in point.links["self"] | point.links["related"]:
+                self._at.setdefault(link, n)
+
+    def of(self, reading: _Entry) -> int | None:
+        """Which one a meter reading belongs to; the only one, where links don't say.
+
+        None for one without electricity.
+        """
+        ups = reading.links["up"]
+        found = [self._at[up] for up in ups if up in self._at]
+        found += [self._above[above] for up in ups for above in _above(up) if above in self._above]
+        return min(found, default=0 if self._only else None)
 
 
-def _blocks_of(reading: _Entry, entries: list[_Entry]) -> Iterator[Element]:
-    near = reading.links["related"] | reading.links["self"]
-    for entry in entries:
-        if entry.content.tag != f"{_ESPI}IntervalBlock":
-            continue
-        below = any(up in near or up.rsplit("/", 1)[0] in near for up in entry.links["up"])
-        if below or entry.links["self"] & near:
-            yield entry.content
+class _Blocks:
+    """Blocks of intervals by the links under which a meter reading names them."""
+
+    def __init__(self, blocks: list[_Entry]) -> None:
+        self._blocks = blocks
+        self._at: dict[str, list[int]] = {}
+        self._given = 0
+        for n, block in enumerate(blocks):
+            ups = block.links["up"]
+            for link in block.links["self"] | ups | {up.rsplit("/", 1)[0] for up in ups}:
+                self._at.setdefault(link, []).append(n)
+
+    def of(self, reading: _Entry) -> Iterator[Element]:
+        """Those of a meter reading, in the feed's order. Errors: PayloadRejected."""
+        near = reading.links["related"] | reading.links["self"]
+        for n in sorted({n for link in near for n in self._at.get(link, ())}):
+            self._given += 1
+            if self._given > _MOST_BLOCKS:
+                raise _refused("blocks that belong to many readings at once", "each block once")
+            yield self._blocks[n].content
+
+
+def _above(link: str) -> Iterator[str]:
+    """What stands above a link: "a/b/c" is below "a/b" and "a"."""
+    for _ in range(_DEEPEST_LINK):
+        link, slash, _last = link.rpartition("/")
+        if not slash:
+            return
+        yield link
 
 
 def _rows(

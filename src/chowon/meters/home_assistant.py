@@ -185,7 +185,7 @@ class _Unclear(Exception):
 def _sensor(name: str, sent: Mapping[str, object]) -> Announced | None:
     """None for what isn't ours. Errors: _Unclear."""
     unit = sent.get("unit_of_measurement")
-    kind = sent.get("device_class") or _CLASS_OF_UNIT.get(str(unit))
+    kind = sent.get("device_class") or _CLASS_OF_UNIT.get(unit if isinstance(unit, str) else "")
     if not isinstance(kind, str) or kind not in _UNITS:
         return None
     quantity, factors = _UNITS[kind]

@@ -100,9 +100,10 @@ def _sent(fields: pa.Array, aliases: Mapping[str, tuple[str, float]]) -> dict[st
     parts = pc.split_pattern(pairs.flatten(), "=").flatten()  # name, value, name, value, …
     names = parts[0::2].dictionary_encode()
     codes = names.indices.to_numpy()
-    known = [aliases.get(name, ("", 0.0)) for name in names.dictionary.to_pylist()]
+    known = [aliases.get(name, ("", 1.0)) for name in names.dictionary.to_pylist()]
     values = pc.utf8_rtrim(parts[1::2], "iu").cast(pa.float64()).to_numpy()
-    values = values * np.array([factor for _, factor in known])[codes]
+    with np.errstate(over="ignore"):  # what is beyond a float is beyond every range
+        values = values * np.array([factor for _, factor in known])[codes]
     sent: dict[str, Sent] = {}
     some = np.zeros(len(fields), np.bool_)
     for field in FIELDS:

@@ -232,9 +232,8 @@ class _Lines:
                 return None
         if values:
             return values
-        first = _pairs(fields)[0][0]
-        expected = f"one of {', '.join(ALIASES)}{did_you_mean(first, ALIASES)}"
-        self._refuse(number, ", fields", fields, expected)
+        near = did_you_mean(_pairs(fields)[0][0], ALIASES) if self._findings.room else ""
+        self._refuse(number, ", fields", fields, f"one of {', '.join(ALIASES)}{near}")
         return None
 
     def _refuse(self, number: int, part: str, found: bytes, expected: str) -> None:

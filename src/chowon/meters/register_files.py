@@ -77,9 +77,11 @@ class RegisterMaps:
 def parse(text: str, where: str) -> RegisterMap:
     """A register map's file. Errors: MeterMisconfigured with every problem in it."""
     try:
-        file = _File.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+        tree = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # also a number or a nesting beyond bounds
         raise MeterMisconfigured(f"{where}: not valid TOML: {error}") from error
+    try:
+        file = _File.model_validate(tree)
     except ValidationError as error:
         lines = [
             f"  {'.'.join(str(part) for part in one['loc'])}: {one['msg'].removeprefix('Value error, ')}"

@@ -68,7 +68,9 @@ def _values(payload: bytes) -> dict[tuple[str, str], float]:
     except ExtraMissing as error:
         raise _refused("no smllib here", str(error)) from error
     except Exception as error:  # the parser meets whatever a line with errors brings
-        raise _refused(f"{type(error).__name__}: {shortened(str(error))}", "a file without errors") from error
+        # not str(error): of some of smllib's errors that is an error itself
+        said = ": ".join((type(error).__name__, *map(shortened, error.args)))
+        raise _refused(said, "a file without errors") from error
     found: dict[tuple[str, str], float] = {}
     for obis, (end, field, unit) in _OBIS.items():
         value = _number(entries.get(obis), unit)

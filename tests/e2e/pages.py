@@ -43,3 +43,11 @@ def page_of(
 def seen(page: Page, text: str) -> Locator:
     """The first visible place of a text."""
     return page.get_by_text(text).locator("visible=true").first
+
+
+def well_made(page: Page) -> None:
+    """Nothing that axe-core finds wrong, and nothing that scrolls sideways."""
+    page.evaluate(AXE.read_text("utf-8"))
+    wrong = page.evaluate("axe.run().then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html)]))")
+    assert wrong == []
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.brokers import needs_mosquitto
-from tests.e2e.pages import AXE, DESK, PHONE, SHOWN_MS, page_of, seen
+from tests.e2e.pages import DESK, PHONE, SHOWN_MS, page_of, seen, well_made
 from tests.system.programs import Server, serve
 from tests.testo import heard, installed, tell
 
@@ -27,14 +27,6 @@ def _open(page: Page, server: Server) -> None:
     page.goto(f"{server.http}/#/meters")
 
 
-def _well_made(page: Page) -> None:
-    """Nothing that axe-core finds wrong, and nothing that scrolls sideways."""
-    page.evaluate(AXE.read_text("utf-8"))
-    wrong = page.evaluate("axe.run().then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html)]))")
-    assert wrong == []
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-
-
 def test_when_nothing_is_heard_the_page_says_which_setting_to_change(browser, server):
     with page_of(browser, PHONE, "ko-KR") as page:
         page.goto(server.http)
@@ -43,10 +35,10 @@ def test_when_nothing_is_heard_the_page_says_which_setting_to_change(browser, se
         expect(seen(page, 'host = "0.0.0.0"')).to_be_visible()
         page.get_by_label("기기 종류").select_option("testo")
         expect(page.locator("pre")).to_have_text(f"127.0.0.1:{server.mqtt_port}")
-        _well_made(page)
+        well_made(page)
         tell(server, DEVICE, main=812.5)
         expect(page.locator("article")).to_contain_text("813 W")
-        _well_made(page)
+        well_made(page)
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(PHONE, "light"), (DESK, "dark")], ids=["phone", "desk"])
@@ -61,7 +53,7 @@ def test_a_device_is_added_by_keyboard_with_its_sign_turned_and_removed_again(br
         expect(seen(page, "clamp probably sits the wrong way round")).to_be_visible()
         counted = page.locator("form .sum")
         expect(counted).to_have_text("500 W")
-        _well_made(page)
+        well_made(page)
 
         turn = page.get_by_label("Turn the sign (b)")
         turn.focus()
@@ -90,7 +82,7 @@ def test_a_device_is_added_by_keyboard_with_its_sign_turned_and_removed_again(br
         ).to_be_visible()
         page.get_by_role("button", name=f"Remove this device {DEVICE}").click()
         page.get_by_label("Also take it out of the whole home").check()
-        _well_made(page)
+        well_made(page)
         page.get_by_role("button", name="Remove", exact=True).click()
         expect(page.get_by_role("heading", name="Devices in place")).to_have_count(0)
         assert {c["role"] for c in server.get("/sites/1")["channels"]} == {"circuit"}

@@ -2,6 +2,7 @@
 
 import { remembered } from "./remembered";
 import type { Devices, Found, PlaceWish, Placing } from "./devices";
+import type { Correction, Corrections, NewCorrection, Quality } from "./measuring";
 import type {
   Bill, Comparison, Day, NowState, Records, RecordsChange, Rule, SharedBill, Site, WhatIf, WhatIfAnswer,
 } from "./types";
@@ -74,6 +75,12 @@ export const api = {
   records: (site: number, day: Day | null): Promise<Records> => ask(`sites/${site}/records${query({ date: day })}`),
   record: (site: number, day: Day | null, change: RecordsChange): Promise<Records> =>
     ask(`sites/${site}/records${query({ date: day })}`, change, "PATCH"),
+  quality: (site: number): Promise<Quality> => ask(`sites/${site}/quality`),
+  corrections: (site: number, from_ms: number, to_ms: number): Promise<Corrections> =>
+    ask(`sites/${site}/corrections${query({ from: from_ms, to: to_ms })}`),
+  correct: (site: number, wanted: NewCorrection): Promise<Correction> => ask(`sites/${site}/corrections`, wanted),
+  takeBack: (site: number, correction: number): Promise<Correction> =>
+    ask(`sites/${site}/corrections/${correction}${query({ by: "dashboard" })}`, undefined, "DELETE"),
   devices: (): Promise<Devices> => ask("devices"),
   /** What placing a device so would mean; nothing is changed. */
   checkPlace: (family: string, device: string, wish: PlaceWish): Promise<Placing> =>

@@ -2,8 +2,8 @@
 
 import type { Site, Text } from "./types";
 
-export type Role = "main" | "phase" | "circuit" | "plug" | "solar";
-export const ROLES: readonly Role[] = ["main", "phase", "circuit", "plug", "solar"];
+export type Role = "main" | "phase" | "circuit" | "plug" | "solar" | "aside";
+export const ROLES: readonly Role[] = ["main", "phase", "circuit", "plug", "solar", "aside"];
 export type Reason = { id: string; text: Text };
 
 export type LinePlan = {

@@ -126,7 +126,7 @@ def test_nothing_is_said_of_a_good_channel_or_of_one_just_heard():
         (replace(GOOD, repeated=500), "50 % of the readings come twice"),
         (replace(GOOD, interval_ms=90_000.0, jitter_ms=80_000.0), "irregular times"),
         (replace(GOOD, unchanged_ms=7_200_000), "exactly 800.0 W for 2.0 h"),
-        (replace(GOOD, at_peak=40), "cut off at 6000 W"),
+        (replace(GOOD, at_peak=40), "exactly 6000 W, came 40 times"),
         (replace(GOOD, below_zero=900), "90 % of the readings are below zero"),
     ],
 )
@@ -134,6 +134,10 @@ def test_what_is_wrong_is_said_in_plain_words(bad, said):
     (remark,) = remarks(bad, "main", may_export=False)
     assert said in remark.text.en
     assert remark.text.ko
+
+
+def test_a_little_power_below_zero_is_noise():
+    assert remarks(replace(GOOD, below_zero=20), "main", may_export=False) == ()
 
 
 def test_power_below_zero_is_right_where_something_gives():

@@ -18,6 +18,8 @@ _STUCK_DW: Final = 50
 _AT_PEAK: Final = 30
 _PEAK_DW: Final = 10_000
 _JITTER_SHARE: Final = 0.5
+_BELOW_ZERO_SHARE: Final = 0.02
+"""Fewer are noise around 0."""
 _MINUTE_MS: Final = 60_000
 
 
@@ -128,11 +130,14 @@ def _about_power(quality: ChannelQuality, role: Role, may_export: bool) -> Itera
         yield Remark(
             "saturated",
             Text(
-                f"값이 {watts}에서 잘립니다. 측정 범위를 넘는 것 같습니다.",
-                f"Readings are cut off at {watts}. It seems to be as far as the meter or its clamp goes.",
+                f"가장 큰 값 {watts}가 똑같이 {quality.at_peak}번 나왔습니다. "
+                "계량기나 클램프의 측정 범위가 거기까지인지 보세요.",
+                f"Its greatest power, exactly {watts}, came {quality.at_peak} times. See whether the meter "
+                "or its clamp goes no further.",
             ),
         )
-    if quality.below_zero and role in ("main", "phase", "circuit", "plug") and not may_export:
+    below_zero = quality.below_zero > _BELOW_ZERO_SHARE * quality.readings
+    if below_zero and role in ("main", "phase", "circuit", "plug") and not may_export:
         share = f"{100 * quality.below_zero / quality.readings:.0f} %"
         yield Remark(
             "turned",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from chowon.domain.counter_minutes import counter_minutes
@@ -165,8 +165,16 @@ def check(run: Run) -> None:
     assert_same(one, alone, *RANGES[2])
 
 
+UNIT_CHANGED_AFTER_A_SILENCE = Readings(
+    np.full(3, 3, np.uint32),
+    np.array([MONTH_END_MS - days * DAY_MS for days in (17, 8, 0)], np.int64),
+    import_milliwh=np.array([5_000 * KWH, 5_000_000 * KWH, 1_500_000], np.int64),
+)
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(actions)
+@example([[UNIT_CHANGED_AFTER_A_SILENCE], "seal"])
 def test_settled_energy_is_the_domains_own_whatever_happened_to_the_stream(steps: list[object]) -> None:
     with pytest.MonkeyPatch.context() as patch, new_run() as run:
         patch.setattr(compact, "CHUNK_ROWS", 9)

@@ -4,7 +4,7 @@ A step depends on the readings within three times `Rules.reach_ms` of it, and it
 the counter was last and next read, however far away that is. So a question reads four times the reach to
 either side; of a channel that was silent there it goes on to the nearest minute with a reading, and as far
 again beyond. Where readings are passed over, it reads seven times: the reading before may itself be one of
-those. A channel whose unit may have changed is read from before that on.
+those. A channel whose unit may have changed is read from the reading before that on.
 """
 
 from collections.abc import Callable
@@ -148,10 +148,8 @@ class Counters:
         silent = _without(ids, rows.where(inner))
         older = [c for c in silent.tolist() if spans[c].first_ms < first - reach_ms]
         since = self._nearest(np.array(older, np.uint32), first - reach_ms, before=True)
-        for channel in ids.tolist():
-            units_ms = spans[channel].units_ms
-            if units_ms is not None:
-                since[channel] = min(since.get(channel, units_ms), units_ms)
+        for channel, before_ms in self._units_known(ids, spans, first).items():
+            since[channel] = min(since.get(channel, before_ms), before_ms)
         parts += self._more(since, lambda at: (at - margin_ms, low))
         inner = (rows.start_ms >= end) & (rows.start_ms < end + reach_ms)
         silent = _without(ids, rows.where(inner))
@@ -159,6 +157,16 @@ class Counters:
         until = self._nearest(np.array(newer, np.uint32), end + reach_ms, before=False)
         parts += self._more(until, lambda at: (high, at + margin_ms))
         return newest_counters(parts)
+
+    def _units_known(self, ids: U32, spans: dict[int, CounterSpan], first_ms: int) -> dict[int, int]:
+        """The last minute before each channel's unit may have changed, where it did before `first_ms`."""
+        found = {}
+        for channel in ids.tolist():
+            units_ms = spans[channel].units_ms
+            if units_ms is not None and units_ms < first_ms:
+                alone = np.array([channel], np.uint32)
+                found[channel] = self._nearest(alone, units_ms, before=True).get(channel, units_ms)
+        return found
 
     def _more(self, places: dict[int, int], span: Callable[[int], tuple[int, int]]) -> list[CounterMinutes]:
         """More rows of each of these channels: the span that goes with its place."""

@@ -74,6 +74,7 @@ def _table(payload: bytes) -> pa.Table:
         for batch in reader:
             if batch.num_rows > len(payload):  # each row takes 8 bytes of time: no memory for lies
                 raise _rejected("record batch", f"{batch.num_rows} rows", f"at most {len(payload) // 8}")
+            batch.validate()  # buffers as long as they must be: nbytes follows offsets without looking
             looked_at += sum(c.dictionary.nbytes for c in batch.columns if pa.types.is_dictionary(c.type))
             if looked_at > _MOST_LOOKED_AT:  # each batch has its dictionaries looked through anew
                 found = f"{len(batches) + 1} and more that share large dictionaries"

@@ -5,7 +5,7 @@ silence is a gap. An interval is known where samples stand for at least half of 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -63,6 +63,8 @@ class Home:
     mains: Power
     appliances: Mapping[str, Power]
     """By kind, on the grid of `mains`"""
+    others: Mapping[str, Power] = field(default_factory=dict)
+    """What else was measured apart and is of no kind, by name"""
 
 
 def hold_of(interval_ms: int) -> int:
@@ -99,6 +101,20 @@ def summed(parts: Sequence[Power]) -> Power:
     known = np.logical_and.reduce([part.known for part in parts])
     total = np.sum([part.power_w for part in parts], axis=0)
     return Power(first.start_ms, first.step_ms, np.where(known, total, 0.0), known)
+
+
+def coarser(power: Power, ratio: int) -> Power:
+    """Means of `ratio` intervals each, known where at least half of them are; the last may be of fewer."""
+    if ratio == 1:
+        return power
+    n = -(-len(power) // ratio)
+    missing = n * ratio - len(power)
+    known = np.pad(power.known, (0, missing)).reshape(n, ratio)
+    power_w = np.pad(np.where(power.known, power.power_w, 0.0), (0, missing)).reshape(n, ratio)
+    heard = known.sum(axis=1)
+    enough = heard >= LEAST_KNOWN * ratio
+    mean_w = np.where(enough, power_w.sum(axis=1) / np.maximum(heard, 1), 0.0)
+    return Power(power.start_ms, power.step_ms * ratio, mean_w, enough)
 
 
 def _upto(time_ms: I64, amount: F64, edges_ms: I64) -> F64:

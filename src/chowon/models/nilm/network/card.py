@@ -1,0 +1,46 @@
+"""What comes beside a network's weights: what it tells, what taught it, and under which licence."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from chowon.domain.nilm.runs import OnRule
+from chowon.errors import BadInput
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A model card, kept as JSON beside the weights."""
+
+    kinds: tuple[str, ...]
+    """In the order of the network's outputs"""
+    step_ms: int
+    rules: Mapping[str, OnRule]
+    """When each kind was taught to be on"""
+    homes: tuple[str, ...]
+    """All homes and plugs that taught it; none of them can be scored with it"""
+    seed: int
+    steps: int
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    """How likely a kind must be on to be told; 0.5 where it is left out"""
+    licences: tuple[str, ...] = ()
+    """Of the data that taught it, with the attribution they ask for"""
+    figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """By kind, on homes that did not teach a network of the same settings"""
+
+
+def write(card: Card, path: Path) -> None:
+    """The same card, the same bytes."""
+    path.write_text(json.dumps({"format": FORMAT} | asdict(card), indent=1, sort_keys=True) + "\n", "utf-8")
+
+
+def read(text: str, named: str) -> Card:
+    """A card. Errors: BadInput where it is of another format."""
+    found = json.loads(text)
+    if found.pop("format", None) != FORMAT:
+        raise BadInput(f"{named}: no model card of format {FORMAT}; make the weights anew: chowon train nilm")
+    found["rules"] = {kind: OnRule(**rule) for kind, rule in found["rules"].items()}
+    return Card(**(found | {name: tuple(found[name]) for name in ("kinds", "homes", "licences")}))

@@ -1,0 +1,56 @@
+"""Weights as a file that needs no torch. Needs the extra `train` (torch, onnx)."""
+
+import io
+import warnings
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+
+from chowon.models.nilm.network.shape import Network
+
+OPSET = 17
+_LARGE = 256
+"""Tensors of more numbers are kept in half precision"""
+
+
+def onnx_bytes(network: Network) -> bytes:
+    """The network for any batch and any length that is a multiple of 64. Large weights as float16."""
+    network.eval()
+    example = torch.rand(2, 1024), torch.ones(2, 1024)
+    sink = io.BytesIO()
+    axes = {0: "homes", 1: "intervals"}
+    outward = {0: "homes", 2: "intervals"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's exporter tells of what it does not fold
+        torch.onnx.export(
+            network,
+            example,
+            sink,
+            input_names=["mains_w", "known"],
+            output_names=["logit", "power_w"],
+            dynamic_axes={"mains_w": axes, "known": axes, "logit": outward, "power_w": outward},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    made: bytes = _halved(onnx.load_from_string(sink.getvalue())).SerializeToString()
+    return made
+
+
+def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Large constants as float16, cast back where the file is opened."""
+    graph = model.graph
+    casts = []
+    for tensor in graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.size <= _LARGE:
+            continue
+        name = tensor.name
+        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
+        casts.append(onnx.helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    return model

@@ -1,0 +1,83 @@
+"""Homes in, weights and their card out. Needs the extra `train`."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from chowon.domain.nilm.power import Home
+from chowon.domain.nilm.runs import OnRule
+from chowon.errors import Misconfigured
+from chowon.models.nilm.network.card import Card, read, write
+from chowon.models.nilm.network.library import library
+
+if TYPE_CHECKING:
+    from chowon.models.nilm.network.training import Progress, Settings
+
+WINDOW: Final = 1024
+INSTALL: Final = "pip install 'chowon[train]'"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weights:
+    """A trained network."""
+
+    onnx: bytes
+    card: Card
+
+
+def fit(
+    homes: Sequence[Home],
+    rules: Mapping[str, OnRule],
+    seed: int,
+    step_ms: int,
+    settings: "Settings | None" = None,
+    kept: Path | None = None,
+    tell: "Callable[[Progress], None]" = lambda _: None,
+) -> Weights:
+    """A network taught by these homes and plugs.
+
+    kept: a folder; weights of the same homes, rules, seed and settings that are there are taken, a training
+    that was interrupted is taken up, and what comes out is kept. Errors: Misconfigured without torch.
+    """
+    try:
+        from chowon.models.nilm.network import exporting, training  # noqa: PLC0415
+    except ModuleNotFoundError as missing:
+        raise Misconfigured(f"training needs {missing.name}: {INSTALL}") from missing
+    chosen = settings or training.Settings()
+    ids = tuple(sorted(home.id for home in homes))
+    key = _key(ids, rules, seed, step_ms, chosen)
+    begun = None if kept is None else kept / f"{key}.pt"
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+        if (found := _kept(kept / key)) is not None:
+            return found
+    of = library(homes, rules, step_ms, WINDOW)
+    network = training.train(of, seed, chosen, begun, tell)
+    taught = {kind: rules[kind] for kind in of.kinds}
+    weights = Weights(exporting.onnx_bytes(network), Card(of.kinds, step_ms, taught, ids, seed, chosen.steps))
+    if kept is not None:
+        keep(weights, kept / key)
+    return weights
+
+
+def keep(weights: Weights, path: Path) -> None:
+    """Write the weights and, last, their card: NAME.onnx and NAME.json."""
+    path.with_name(f"{path.name}.onnx").write_bytes(weights.onnx)
+    write(weights.card, path.with_name(f"{path.name}.json"))
+
+
+def _kept(path: Path) -> Weights | None:
+    card, onnx = path.with_name(f"{path.name}.json"), path.with_name(f"{path.name}.onnx")
+    return Weights(onnx.read_bytes(), read(card.read_text("utf-8"), str(card))) if card.exists() else None
+
+
+def _key(
+    ids: Sequence[str], rules: Mapping[str, OnRule], seed: int, step_ms: int, settings: "Settings"
+) -> str:
+    """One name for one training."""
+    said = [list(ids), {kind: asdict(rule) for kind, rule in sorted(rules.items())}, seed, step_ms]
+    text = json.dumps([*said, asdict(settings)], sort_keys=True)
+    return f"network-{hashlib.sha256(text.encode()).hexdigest()[:16]}"

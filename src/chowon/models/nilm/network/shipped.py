@@ -1,0 +1,38 @@
+"""The weights that come with chowon: one file taught by all homes, and one for each home left out.
+
+So that a home which taught can be scored with what the others taught.
+"""
+
+from collections.abc import Iterator
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+from chowon.errors import NotFound
+from chowon.models.nilm.network.card import Card, read
+from chowon.models.nilm.network.telling import Teller
+
+
+def shipped(without: str | None) -> tuple[Teller, Card]:
+    """The first weights that the home did not teach; those taught by all where none did.
+
+    Errors: NotFound where there are none.
+    """
+    cards = dict(_cards())
+    if not cards:
+        raise NotFound("no weights of the network are installed; make them: chowon train nilm")
+    fitting = [file for file, card in cards.items() if without not in card.homes] or list(cards)
+    most = max(fitting, key=lambda file: (len(cards[file].homes), file.name))
+    weights = _folder().joinpath(f"{most.name.removesuffix('.json')}.onnx").read_bytes()
+    return Teller(weights, cards[most]), cards[most]
+
+
+def _folder() -> Traversable:
+    return resources.files("chowon.models.nilm").joinpath("weights")
+
+
+def _cards() -> Iterator[tuple[Traversable, Card]]:
+    folder = _folder()
+    if folder.is_dir():
+        for file in sorted(folder.iterdir(), key=lambda f: f.name):
+            if file.name.endswith(".json"):
+                yield file, read(file.read_text("utf-8"), file.name)

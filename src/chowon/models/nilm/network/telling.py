@@ -1,0 +1,92 @@
+"""From mains to appliances with trained weights: the whole recording at once, both directions."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import onnxruntime
+
+from chowon.domain.nilm.power import F64, Power, coarser
+from chowon.domain.nilm.runs import runs_by_rule, states
+from chowon.domain.quantities import Bools
+from chowon.errors import BadInput
+from chowon.models.nilm.network.card import Card
+
+CHUNK: Final = 4096
+"""Intervals told at once"""
+MARGIN: Final = 512
+"""Intervals seen before and after them"""
+USUAL_THRESHOLD: Final = 0.5
+_AT_ONCE: Final = 4
+
+
+class Teller:
+    """Trained weights at work."""
+
+    def __init__(self, weights: bytes, card: Card) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+        self._card = card
+
+    def disaggregate(self, mains: Power, kinds: Sequence[str]) -> dict[str, Power]:
+        """As models.nilm.interface.Disaggregator. Errors: BadInput for mains coarser than the grid."""
+        card = self._card
+        if mains.step_ms > card.step_ms or card.step_ms % mains.step_ms:
+            raise BadInput(
+                f"mains every {mains.step_ms / 1000:g} s: too seldom to tell appliances apart; expected "
+                f"{card.step_ms / 1000:g} s or a part of it"
+            )
+        ratio = card.step_ms // mains.step_ms
+        grid = coarser(mains, ratio)
+        known_kinds = [kind for kind in kinds if kind in card.kinds]
+        likely, power_w = self._said(grid, [card.kinds.index(kind) for kind in known_kinds])
+        told = {kind: self._while_on(grid, kind, likely[i], power_w[i]) for i, kind in enumerate(known_kinds)}
+        return _within(mains, {kind: np.repeat(w, ratio)[: len(mains)] for kind, w in told.items()})
+
+    def _said(self, grid: Power, of: Sequence[int]) -> tuple[F64, F64]:
+        """((kinds, n) how likely on, (kinds, n) W while on)."""
+        n = len(grid)
+        likely, power_w = np.zeros((len(of), n)), np.zeros((len(of), n))
+        if not of:
+            return likely, power_w
+        mains_w = np.pad(np.maximum(grid.power_w, 0.0), (MARGIN, CHUNK + MARGIN)).astype(np.float32)
+        known = np.pad(grid.known, (MARGIN, CHUNK + MARGIN))
+        starts = [s for s in range(0, n, CHUNK) if known[s + MARGIN : s + MARGIN + CHUNK].any()]
+        for first in range(0, len(starts), _AT_ONCE):
+            some = starts[first : first + _AT_ONCE]
+            inputs = {
+                "mains_w": np.stack([mains_w[s : s + CHUNK + 2 * MARGIN] for s in some]),
+                "known": np.stack([known[s : s + CHUNK + 2 * MARGIN] for s in some]).astype(np.float32),
+            }
+            logits, watts = self._session.run(None, inputs)
+            for start, logit, watt in zip(some, logits, watts, strict=True):
+                stop = min(n, start + CHUNK)
+                inner = slice(MARGIN, MARGIN + stop - start)
+                likely[:, start:stop] = 1 / (1 + np.exp(-logit[of, inner].astype(np.float64)))
+                power_w[:, start:stop] = watt[of, inner]
+        return likely, power_w
+
+    def _while_on(self, grid: Power, kind: str, likely: F64, power_w: F64) -> F64:
+        """(n,) W: what it takes in the runs that the kind's rule makes of being on."""
+        card = self._card
+        sure = grid.known & (likely >= card.thresholds.get(kind, USUAL_THRESHOLD))
+        on = _runs(grid, kind, sure, card)
+        return np.where(on, power_w, 0.0)
+
+
+def _runs(grid: Power, kind: str, sure: Bools, card: Card) -> Bools:
+    rule = card.rules[kind]
+    as_power = Power(grid.start_ms, grid.step_ms, np.where(sure, rule.on_w, 0.0), grid.known)
+    return states(len(grid), runs_by_rule(as_power, rule)) & grid.known
+
+
+def _within(mains: Power, told_w: Mapping[str, F64]) -> dict[str, Power]:
+    """All together never more than the mains: where they are, each keeps its share."""
+    room = np.where(mains.known, np.maximum(mains.power_w, 0.0), 0.0)
+    whole = np.sum([*told_w.values(), np.zeros(len(mains))], axis=0)
+    share = np.minimum(1.0, room / np.maximum(whole, 1e-9))
+    return {
+        kind: Power(mains.start_ms, mains.step_ms, np.where(mains.known, w * share, 0.0), mains.known)
+        for kind, w in told_w.items()
+    }

@@ -1,0 +1,46 @@
+"""The network, told after the day: it sees both directions of the whole recording."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from chowon.domain.nilm.fitted import Fitted
+from chowon.domain.nilm.power import Home
+from chowon.domain.nilm.runs import OnRule
+from chowon.models.nilm.interface import Disaggregator, Model
+from chowon.models.nilm.network.fitting import fit
+from chowon.models.nilm.network.shipped import shipped
+from chowon.models.nilm.network.telling import Teller
+
+
+@dataclass(frozen=True, slots=True)
+class Nightly:
+    """One gated network for all kinds."""
+
+    kept: Path | None = None
+    """Where trainings are kept and taken up"""
+    name: str = "network"
+    within_mains: bool = True
+
+    def keeping_in(self, folder: Path) -> "Nightly":
+        """The same, with trainings kept in a folder."""
+        return Nightly(folder)
+
+    def lookahead_ms(self, step_ms: int) -> int | None:  # noqa: ARG002
+        """As models.nilm.interface.Model."""
+        return None
+
+    def fit(self, homes: Sequence[Home], rules: Mapping[str, OnRule], seed: int) -> Disaggregator:
+        """As models.nilm.interface.Model. Takes an hour on two cores. Errors: Misconfigured without torch."""
+        step_ms = max(home.mains.step_ms for home in homes)
+        weights = fit(homes, rules, seed, step_ms, kept=self.kept)
+        return Teller(weights.onnx, weights.card)
+
+    def shipped(self, without: str | None = None) -> Fitted[Disaggregator]:
+        """As models.nilm.interface.Model."""
+        teller, card = shipped(without)
+        return Fitted(teller, frozenset(card.homes))
+
+
+MODEL: Final[Model] = Nightly()

@@ -35,6 +35,7 @@ def main(data: Path) -> None:
     document = {
         "licence": "figures of REFIT and IDEAL (CC BY 4.0) and tracebase (ODbL 1.0); see NOTICE",
         "step_s": STEP_MS // 1000,
+        "sources": {home.id: sorted(home.sources) for home in homes if home.sources},
         "homes": {
             home.id: {
                 kind: {

@@ -107,15 +107,15 @@ def test_each_home_weighs_alike_in_the_mean():
 
 def test_what_was_learnt_cannot_be_used_on_a_home_that_taught_it():
     learnt = fitted([home("redd/2"), home("redd/3")], len)
-    assert learnt.for_home("redd/1") == 2
+    assert learnt.for_home(home("redd/1")) == 2
     with pytest.raises(HomeSeen, match=r"home redd/3 took part in the fit \(of redd/2, redd/3\)"):
-        learnt.for_home("redd/3")
+        learnt.for_home(home("redd/3"))
 
 
 def test_what_is_learnt_on_top_has_seen_the_homes_below():
     scaler = fitted([home("redd/1")], lambda _: 5.0)
     model = scaler.further([home("redd/2")], lambda scale, homes: scale * len(homes))
-    assert model.for_home("redd/3") == 5.0
+    assert model.for_home(home("redd/3")) == 5.0
     for seen in ("redd/1", "redd/2"):
         with pytest.raises(HomeSeen):
-            model.for_home(seen)
+            model.for_home(home(seen))

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ _MAX: Final = 200_000_000
 """W and V beyond ± this are no measurement (and would not fit 0.1 in an int32)."""
 
 
+_NEEDED: Final = {"timestamp": "timestamp[ms, UTC]", "mains": "numbers of W"}
 _NAME: Final = re.compile(r"[a-z0-9_.-]{1,64}")
 
 
@@ -47,7 +49,7 @@ def check(path: Path, file: pq.ParquetFile) -> Facts:
     """What the file holds. Errors: RecordingInvalid with every problem found."""
     schema = file.schema_arrow
     metadata = {k.decode(): v.decode() for k, v in (schema.metadata or {}).items() if k != b"ARROW:schema"}
-    problems = _of_columns(schema)
+    problems = of_columns(schema)
     zone = _zone(metadata.get("timezone", "UTC"), problems)
     scan = _Scan(problems)
     if not {"timestamp", "mains"} & {p.where for p in problems}:
@@ -89,10 +91,10 @@ def tenths(column: Any, where: str) -> I32:
     return np.where(measured, np.rint(values * 10), ABSENT_I32).astype(np.int32)
 
 
-def _of_columns(schema: Any) -> list[Problem]:
-    needed = {"timestamp": "timestamp[ms, UTC]", "mains": "numbers of W"}
+def of_columns(schema: Any, needed: Sequence[str] = ("timestamp", "mains")) -> list[Problem]:
+    """What is wrong with a file's columns, told from their names and types."""
     missing = [n for n in needed if n not in schema.names]
-    problems = [Problem(n, "no such column", f"a column of {needed[n]}") for n in missing]
+    problems = [Problem(n, "no such column", f"a column of {_NEEDED[n]}") for n in missing]
     doubled = sorted({n for n in schema.names if schema.names.count(n) > 1})
     problems += [Problem(n, "the name of several columns", "one column of each name") for n in doubled]
     unusable = [n for n in schema.names if n == "main" or not _NAME.fullmatch(n)]

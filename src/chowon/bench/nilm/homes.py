@@ -1,5 +1,6 @@
 """From a data set's own samples to a labelled home on one grid.
 
+A home whose mains nobody measured (plugs) lies on the grid of its columns; it can teach, not be scored.
 Each column comes onto the grid by itself (chowon.domain.nilm.power.on_grid): a sample stands until the next,
 at most 10 s, or three intervals where the column is slower than 5 s; what is longer is a gap and stays one.
 """
@@ -10,7 +11,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from chowon.bench.nilm.kinds import kind_of
-from chowon.domain.nilm.power import F64, Home, Power, Trace, hold_of, median_step, on_grid, summed
+from chowon.domain.nilm.power import (
+    F64,
+    Home,
+    Power,
+    Trace,
+    hold_of,
+    median_step,
+    on_grid,
+    summed,
+    unmeasured,
+)
 from chowon.domain.quantities import I64, Bools
 from chowon.errors import DataSetInvalid, Problem
 
@@ -20,13 +31,16 @@ class RawHome:
     """A home as its data set has it. Nothing is read before it is asked for."""
 
     id: str
-    """"redd/1": data set and number, the same whatever the files' format"""
+    """"redd/1": data set and number, the same whatever the files' format; of a plug "tracebase/D33E1F/kettle"
+    """
     mains: Sequence[Callable[[], Trace]]
-    """Added up: the legs or phases"""
+    """Added up: the legs or phases; none where nobody measured them"""
     appliances: Mapping[str, Callable[[], Trace]]
     """By the data set's own name"""
     facts: Mapping[str, str] = field(default_factory=dict)
     """licence, clock, note, …: what must be known before the figures are believed"""
+    sources: frozenset[str] = frozenset()
+    """Ids of the recordings that it was composed of, if it was"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +53,17 @@ class GapRules:
     """Mains that don't move by a hair for so long were not measured"""
 
 
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    start_ms: int
+    step_ms: int
+    n: int
+
+    def of(self, trace: Trace, hold_ms: int | None = None) -> Power:
+        hold_ms = hold_of(median_step(trace)) if hold_ms is None else hold_ms
+        return on_grid(trace, hold_ms, self.start_ms, self.step_ms, self.n)
+
+
 def home_on_grid(
     raw: RawHome,
     step_ms: int,
@@ -46,30 +71,48 @@ def home_on_grid(
     gaps: GapRules,
     from_ms: int | None = None,
     to_ms: int | None = None,
+    *,
+    others: bool = False,
 ) -> Home:
     """The home's mains and the kinds that it has, from the first sample of mains to the last, or [from, to).
 
+    Without mains: from the first sample of any column to the last. others: its other columns too.
     Errors: DataSetInvalid without two samples of mains, or where these are further apart than the grid.
     """
-    legs = [read() for read in raw.mains]
-    _check(raw.id, legs, step_ms)
-    start = max(min(int(leg.time_ms[0]) for leg in legs), from_ms or 0) // step_ms * step_ms
-    end = max(int(leg.time_ms[-1]) for leg in legs)
-    end = end if to_ms is None else min(end, to_ms)
-    n = max(0, -(-(end - start) // step_ms))
+    wanted = {name: read for name, read in raw.appliances.items() if others or kind_of(name) in kinds}
+    if raw.mains:
+        legs = [read() for read in raw.mains]
+        _check(raw.id, "mains", legs, step_ms)
+        grid = _grid_of(legs, step_ms, from_ms, to_ms)
+        holds = [hold_of(median_step(leg)) for leg in legs]
+        measured = [_measured(leg, gaps) for leg in legs]
+        mains = summed([grid.of(leg, hold) for leg, hold in zip(measured, holds, strict=True)])
+        columns = {name: grid.of(read()) for name, read in wanted.items()}
+    else:
+        traces = {name: trace for name, read in wanted.items() if len((trace := read()).time_ms) > 1}
+        _check(raw.id, "columns", list(traces.values()), step_ms)
+        grid = _grid_of(list(traces.values()), step_ms, from_ms, to_ms)
+        mains = unmeasured(grid.start_ms, grid.step_ms, grid.n)
+        columns = {name: grid.of(trace) for name, trace in traces.items()}
+    by_kind: dict[str, list[Power]] = {}
+    for name, power in columns.items():
+        if (kind := kind_of(name)) in kinds and kind is not None:
+            by_kind.setdefault(kind, []).append(power)
+    return Home(
+        raw.id,
+        mains,
+        {kind: summed(parts) for kind, parts in by_kind.items()},
+        {name: power for name, power in columns.items() if kind_of(name) not in kinds},
+        raw.sources,
+    )
 
-    def gridded(trace: Trace) -> Power:
-        return on_grid(trace, hold_of(median_step(trace)), start, step_ms, n)
 
-    holds = [hold_of(median_step(leg)) for leg in legs]
-    legs = [_measured(leg, gaps) for leg in legs]
-    mains = summed([on_grid(leg, hold, start, step_ms, n) for leg, hold in zip(legs, holds, strict=True)])
-    columns: dict[str, list[Power]] = {}
-    for name, read in raw.appliances.items():
-        kind = kind_of(name)
-        if kind in kinds and kind is not None:
-            columns.setdefault(kind, []).append(gridded(read()))
-    return Home(raw.id, mains, {kind: summed(parts) for kind, parts in columns.items()})
+def joined(homes: Sequence[RawHome]) -> list[RawHome]:
+    """Those of one id as one home: a plug whose traces lie in several files. All without mains."""
+    by_id: dict[str, list[RawHome]] = {}
+    for home in homes:
+        by_id.setdefault(home.id, []).append(home)
+    return [parts[0] if len(parts) == 1 else _together(parts) for parts in by_id.values()]
 
 
 def trace_of(time_ms: I64, power_w: F64) -> Trace:
@@ -81,9 +124,16 @@ def trace_of(time_ms: I64, power_w: F64) -> Trace:
 
 
 def home_id(dataset: str, home: str) -> str:
-    """ "redd/1" of REDD's "house1", "house_1", "1"."""
+    """ "redd/1" of REDD's "house1", "house_1", "1"; "tracebase/D33E1F/kettle" of its "kettle__D33E1F".
+
+    A plug that was cleaned by hand day by day is still that plug.
+    """
+    name = dataset.lower().replace("_", "-")
+    appliance, of_a_plug, device = home.partition("__")
+    if of_a_plug:
+        return f"{name}/{device.partition('-cleaned-')[0]}/{appliance}"
     plain = home.lower().replace("household", "").replace("house", "").replace("home", "").strip("_- ")
-    return f"{dataset.lower().replace('_', '-')}/{plain.lstrip('0') or '0'}"
+    return f"{name}/{plain.lstrip('0') or '0'}"
 
 
 def zero_share(home: Home) -> float:
@@ -92,17 +142,50 @@ def zero_share(home: Home) -> float:
     return float((home.mains.power_w[known] == 0).mean()) if known.any() else 0.0
 
 
-def _check(home_id: str, legs: Sequence[Trace], step_ms: int) -> None:
-    if not legs or min(len(leg.time_ms) for leg in legs) < 2:
-        problem = Problem("mains", "fewer than two samples", "a measured home")
+def _grid_of(traces: Sequence[Trace], step_ms: int, from_ms: int | None, to_ms: int | None) -> _Grid:
+    start = max(min(int(trace.time_ms[0]) for trace in traces), from_ms or 0) // step_ms * step_ms
+    end = max(int(trace.time_ms[-1]) for trace in traces)
+    end = end if to_ms is None else min(end, to_ms)
+    return _Grid(start, step_ms, max(0, -(-(end - start) // step_ms)))
+
+
+def _together(parts: Sequence[RawHome]) -> RawHome:
+    if any(part.mains for part in parts):
+        problem = Problem("id", f"{len(parts)} recordings with mains of {parts[0].id}", "one")
+        raise DataSetInvalid(f"home {parts[0].id} cannot be used", [problem])
+    names = dict.fromkeys(name for part in parts for name in part.appliances)
+    reads = {name: [part.appliances[name] for part in parts if name in part.appliances] for name in names}
+    return RawHome(
+        parts[0].id,
+        (),
+        {name: _one_after_another(of_name) for name, of_name in reads.items()},
+        parts[0].facts,
+        frozenset().union(*(part.sources for part in parts)),
+    )
+
+
+def _one_after_another(reads: Sequence[Callable[[], Trace]]) -> Callable[[], Trace]:
+    def whole() -> Trace:
+        traces = [read() for read in reads]
+        return trace_of(
+            np.concatenate([trace.time_ms for trace in traces]),
+            np.concatenate([trace.power_w for trace in traces]),
+        )
+
+    return whole
+
+
+def _check(home_id: str, what: str, traces: Sequence[Trace], step_ms: int) -> None:
+    if not traces or min(len(trace.time_ms) for trace in traces) < 2:
+        problem = Problem(what, "fewer than two samples", "a measured home")
         raise DataSetInvalid(f"home {home_id} cannot be used", [problem])
-    interval_ms = max(median_step(leg) for leg in legs)
+    interval_ms = max(median_step(trace) for trace in traces)
     if interval_ms > step_ms:
         found = f"a sample every {interval_ms / 1000:g} s"
         expected = (
             f"one at least every {step_ms / 1000:g} s, the grid: a finer one would be made up; take a coarser"
         )
-        raise DataSetInvalid(f"home {home_id} cannot be used", [Problem("mains", found, expected)])
+        raise DataSetInvalid(f"home {home_id} cannot be used", [Problem(what, found, expected)])
 
 
 def _measured(trace: Trace, gaps: GapRules) -> Trace:

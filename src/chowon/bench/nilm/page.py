@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from importlib import resources
 from typing import Final
 
-from chowon.bench.nilm.run import HomeFacts, Results, Row, Spread
+from chowon.bench.nilm.opening import HomeFacts
+from chowon.bench.nilm.run import Results, Row, Spread
 from chowon.domain.nilm.runs import OnRule
 
 _COLUMNS: Final = (
@@ -84,6 +85,20 @@ def _homes(homes: Sequence[HomeFacts]) -> str:
             f"{home.coverage:.0%}",
         ]
         for home in homes
+        if home.measured
+    ]
+    plugs: dict[str, list[HomeFacts]] = {}
+    for home in homes:
+        if not home.measured:
+            plugs.setdefault(home.id.partition("/")[0], []).append(home)
+    rows += [
+        [
+            f"{dataset}: {len(theirs)} without mains",
+            "learnt from",
+            f"{sum(home.hours for home in theirs) / 24:,.1f}",
+            "–",
+        ]
+        for dataset, theirs in plugs.items()
     ]
     return _table(["home", "role", "days known", "coverage"], rows)
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from chowon.bench.nilm.homes import GapRules, RawHome
 from chowon.bench.nilm.kinds import kinds as known_kinds
-from chowon.bench.nilm.readers import READERS, reader
+from chowon.bench.nilm.readers import READERS, reader, recording
 from chowon.domain.nilm.runs import OnRule
 from chowon.errors import NotFound, Problem, ProtocolInvalid, shortened
 
@@ -41,6 +41,8 @@ _HOME_KEYS: Final = {
     "frozen_mains_s": int,
     "absent": list,
 }
+_TEACHER_KEYS: Final = {**_HOME_KEYS, "step_s": int, "without": list}
+"""What a home that teaches may say too"""
 _RULE_KEYS: Final = frozenset({"on_w", "min_on_s", "min_off_s", "most_w"})
 
 
@@ -50,7 +52,7 @@ class HomeSpec:
 
     id: str
     path: str
-    """Within the folder of data sets"""
+    """Within the folder of data sets; of recordings that teach, a folder or a pattern of files too"""
     reader: str
     home: str
     gaps: GapRules
@@ -58,14 +60,40 @@ class HomeSpec:
     to_ms: int | None
     absent: tuple[str, ...]
     """Kinds that the home surely has not: what is told of them is a false alarm"""
+    step_ms: int | None = None
+    """A grid finer than the protocol's, for a home that teaches: chowon.domain.nilm.power.coarser"""
+    without: tuple[str, ...] = ()
+    """Of many: these are left out, by their ids or by whole parts of these ("D33E1F", "D33E1F/kettle")"""
 
     def open(self, data: Path) -> RawHome:
         """The home, in this folder of data sets. Errors: ProtocolInvalid if it is another one."""
         raw = reader(self.reader)(data / self.path, self.home)
         if raw.id != self.id:
-            problem = Problem("id", repr(self.id), f"{raw.id!r}, as the files in {self.path} say")
-            raise ProtocolInvalid(f"home {self.id} is another one", [problem])
+            raise self._another(raw)
         return raw
+
+    def open_all(self, data: Path) -> list[RawHome]:
+        """The homes: that one, or all of a folder or pattern, whose ids begin with this one's.
+
+        Errors: ProtocolInvalid for another one, and where `without` names what is not there.
+        """
+        path = data / self.path
+        if self.reader != "recording" or not (path.is_dir() or set("*?[") & set(path.name)):
+            return [self.open(data)]
+        homes = recording.read_all(path)
+        for raw in homes:
+            if not raw.id.startswith(f"{self.id}/"):
+                raise self._another(raw)
+        left_out = {name: [raw.id for raw in homes if _is_part(name, raw.id)] for name in self.without}
+        unknown = [name for name, ids in left_out.items() if not ids]
+        if unknown:
+            problem = Problem("without", ", ".join(unknown), f"parts of ids such as {homes[0].id}")
+            raise ProtocolInvalid(f"homes {self.id} cannot be used", [problem])
+        return [raw for raw in homes if not any(raw.id in ids for ids in left_out.values())]
+
+    def _another(self, raw: RawHome) -> ProtocolInvalid:
+        problem = Problem("id", repr(self.id), f"{raw.id!r}, as the files in {self.path} say")
+        return ProtocolInvalid(f"home {self.id} is another one", [problem])
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +159,8 @@ def parse(text: str, name: str) -> Protocol:
     for role in ("train", "test"):
         for at, home in enumerate(file.get(role, ()) if not problems else ()):
             where = f"{name}: {role} {at + 1}"
-            problems += _typed(home, _HOME_KEYS, set(_HOME_KEYS) - {"id", "path"}, where)
+            keys = _TEACHER_KEYS if role == "train" else _HOME_KEYS
+            problems += _typed(home, keys, set(keys) - {"id", "path"}, where)
             if home.get("reader", "recording") not in READERS:
                 problems.append(Problem(where, shortened(home["reader"]), f"one of {', '.join(READERS)}"))
     problems += [] if problems else _meaning(file, name)
@@ -198,11 +227,16 @@ def _meaning(file: Mapping[str, Any], name: str) -> list[Problem]:
         problems.append(Problem(name, "no home to score, no kind or no seed", "at least one of each"))
     if file["step_s"] < 1 or not 0 <= file["least_coverage"] <= 1:
         problems.append(Problem(name, "step_s or least_coverage", "1 s or more; 0 to 1"))
+    problems += [
+        Problem(f"{name}: {home['id']}", f"step_s {step_s}", f"a part of the grid's {file['step_s']} s")
+        for home in file["train"]
+        if (step_s := home.get("step_s", file["step_s"])) < 1 or file["step_s"] % step_s
+    ]
     return problems
 
 
 def _home(table: Mapping[str, Any]) -> HomeSpec:
-    frozen_s = table.get("frozen_mains_s")
+    frozen_s, step_s = table.get("frozen_mains_s"), table.get("step_s")
     return HomeSpec(
         table["id"],
         table["path"],
@@ -212,7 +246,14 @@ def _home(table: Mapping[str, Any]) -> HomeSpec:
         _instant(table.get("from")),
         _instant(table.get("to")),
         tuple(table.get("absent", ())),
+        None if step_s is None else step_s * 1000,
+        tuple(table.get("without", ())),
     )
+
+
+def _is_part(name: str, home_id: str) -> bool:
+    """Is it the id, or does it stand in it as one whole part or several?"""
+    return f"/{name}/" in f"/{home_id}/"
 
 
 def _instant(at: datetime | None) -> int | None:

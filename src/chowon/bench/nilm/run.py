@@ -8,14 +8,15 @@ import numpy as np
 
 from chowon.bench.nilm.homes import GapRules, home_on_grid, zero_share
 from chowon.bench.nilm.kinds import kinds as known_kinds
-from chowon.bench.nilm.protocol import Goal, HomeSpec, Protocol
+from chowon.bench.nilm.opening import NO_MAINS, HomeFacts, coverage, opened
+from chowon.bench.nilm.protocol import Goal, Protocol
 from chowon.bench.nilm.readers import recording
 from chowon.bench.nilm.scoring import ApplianceScore, Billing, billing, score, truth_of, value_of
 from chowon.domain.nilm.fitted import Fitted, fitted
-from chowon.domain.nilm.levels import facts_of
+from chowon.domain.nilm.levels import facts_of, means_of
 from chowon.domain.nilm.power import Home
 from chowon.domain.nilm.runs import OnRule
-from chowon.errors import DataSetInvalid, HomeSeen, Problem
+from chowon.errors import DataSetInvalid, HomeSeen
 from chowon.models.nilm.interface import Disaggregator, Model
 from chowon.models.nilm.learnt import learnt
 from chowon.models.nilm.registry import model as model_named
@@ -48,20 +49,6 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class HomeFacts:
-    """What must be known of a home before its figures are believed."""
-
-    id: str
-    role: str
-    hours: float
-    coverage: float
-    zero_mains_share: float
-    licence: str
-    clock: str
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
 class Results:
     """An experiment's outcome, as it goes into docs/benchmarks/nilm/."""
 
@@ -88,11 +75,21 @@ def run(
     asked = [model_named(name) for name in dict.fromkeys((*BASELINES, *models))]
     bill = billing(protocol.tariff, protocol.bill_month)
     facts: list[HomeFacts] = []
-    train = [_opened(protocol, spec, data, "train", facts, tell) for spec in protocol.train]
-    test = [(_opened(protocol, spec, data, "test", facts, tell), spec.absent) for spec in protocol.test]
-    for home, _ in test:
-        _no_copy(home, train)
+    train: list[Home] = []
+    for spec in protocol.train:
+        tell(f"reading {spec.id}")
+        for home, known in opened(protocol, spec, data, "train"):
+            train.append(home)
+            facts.append(known)
     means = fitted(train, lambda homes: _means(homes, protocol.rules))
+    test: list[tuple[Home, Sequence[str]]] = []
+    for spec in protocol.test:
+        tell(f"reading {spec.id}")
+        [(home, known)] = opened(protocol, spec, data, "test")
+        means.for_home(home)  # before anything is fitted for hours
+        _no_copy(home, train)
+        test.append((home, spec.absent))
+        facts.append(known)
     rows: list[Row] = []
     for model in asked:
         found: dict[tuple[str, str], list[tuple[bool, ApplianceScore]]] = {}
@@ -156,7 +153,9 @@ def zero_shot(
     for path in paths:
         raw = recording.read(path)
         taught, means = own if train else (model.shipped(without=raw.id), _shipped_means(raw.id))
-        taught.for_home(raw.id)  # before anything of a home that may not be scored is read
+        taught.for_home(raw)  # before anything of a home that may not be scored is read
+        if not raw.mains:
+            raise DataSetInvalid(f"{path} cannot be scored", [NO_MAINS])
         home = home_on_grid(raw, step_ms, list(rules), gaps)
         _no_copy(home, homes)
         scored = scored_home(model, taught, means, home, absent, rules, bill)
@@ -165,7 +164,7 @@ def zero_shot(
                 str(path),
                 home.id,
                 round(home.mains.hours, 1),
-                _coverage(home),
+                coverage(home),
                 zero_share(home),
                 {kind: one for kind, (_, one) in scored},
                 tuple(kind for kind, (told, _) in scored if not told),
@@ -189,9 +188,9 @@ def scored_home(
     """
     truths = {kind: truth_of(home, kind, kind in absent) for kind in rules}
     kinds = [kind for kind, truth in truths.items() if truth is not None]
-    told = taught.for_home(home.id).disaggregate(home.mains, kinds)
+    told = taught.for_home(home).disaggregate(home.mains, kinds)
     lookahead_ms = model.lookahead_ms(home.mains.step_ms)
-    mean_w = means.for_home(home.id)
+    mean_w = means.for_home(home)
     return [
         (
             kind,
@@ -212,45 +211,21 @@ def _taught(
 
 
 def _means(homes: Sequence[Home], rules: Mapping[str, OnRule]) -> dict[str, float]:
-    return {kind: facts.mean_w for kind, facts in facts_of(homes, rules).items()}
+    return means_of(facts_of(homes, rules))
 
 
 def _shipped_means(home_id: str) -> Fitted[dict[str, float]]:
-    return learnt(home_id).further([], lambda facts, _: {kind: one.mean_w for kind, one in facts.items()})
+    return learnt(home_id).further([], lambda facts, _: means_of(facts))
 
 
 def _no_copy(home: Home, teachers: Sequence[Home]) -> None:
     """Errors: HomeSeen where the home taught under another name."""
     for teacher in teachers:
-        if np.array_equal(home.mains.power_w, teacher.mains.power_w):
+        if teacher.measured and np.array_equal(home.mains.power_w, teacher.mains.power_w):
             raise HomeSeen(
                 f"home {home.id} has the same mains as {teacher.id}, which took part in the fit: a copy "
                 "under another name; score another home"
             )
-
-
-def _opened(
-    protocol: Protocol,
-    spec: HomeSpec,
-    data: Path,
-    role: str,
-    facts: list[HomeFacts],
-    tell: Callable[[str], None],
-) -> Home:
-    tell(f"reading {spec.id}")
-    raw = spec.open(data)
-    home = home_on_grid(raw, protocol.step_ms, list(protocol.rules), spec.gaps, spec.from_ms, spec.to_ms)
-    coverage = _coverage(home)
-    if coverage < protocol.least_coverage:
-        problem = Problem("mains", f"known for {coverage:.0%}", f"{protocol.least_coverage:.0%} or more")
-        raise DataSetInvalid(f"home {spec.id} cannot be used by {protocol.name}", [problem])
-    said = [raw.facts.get(key, "") for key in ("licence", "clock", "note")]
-    facts.append(HomeFacts(spec.id, role, round(home.mains.hours, 1), coverage, zero_share(home), *said))
-    return home
-
-
-def _coverage(home: Home) -> float:
-    return round(float(home.mains.known.mean()), 4) if len(home.mains) else 0.0
 
 
 def _spreads(scored: Sequence[ApplianceScore]) -> dict[str, Spread | None]:

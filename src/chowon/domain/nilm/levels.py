@@ -21,8 +21,9 @@ _APART: Final = 0.15
 class KindFacts:
     """A kind of appliance, as a few homes have it."""
 
-    mean_w: float
-    """Over all known time, each home alike"""
+    mean_w: float | None
+    """Over all known time, each home alike; None where no home with mains has it: a plug of its own may have
+    been recorded on the days of its use only"""
     levels_w: tuple[float, ...]
     """Powers at which it runs, rising; empty where it never ran"""
     longest_run_ms: int
@@ -37,7 +38,16 @@ def facts_of(homes: Sequence[Home], rules: Mapping[str, OnRule]) -> dict[str, Ki
 def facts_of_home(home: Home, rules: Mapping[str, OnRule]) -> dict[str, KindFacts]:
     """The facts of each kind that this home has."""
     theirs = {kind: home.appliances[kind] for kind in rules if kind in home.appliances}
-    return {kind: _facts(power, rules[kind]) for kind, power in theirs.items() if power.known.any()}
+    return {
+        kind: _facts(power, rules[kind], in_a_home=home.measured)
+        for kind, power in theirs.items()
+        if power.known.any()
+    }
+
+
+def means_of(facts: Mapping[str, KindFacts]) -> dict[str, float]:
+    """The mean power of each kind for which it is known."""
+    return {kind: one.mean_w for kind, one in facts.items() if one.mean_w is not None}
 
 
 def together(by_home: Sequence[Mapping[str, KindFacts]]) -> dict[str, KindFacts]:
@@ -63,13 +73,14 @@ def levels_of(power_w: F64, most: int = MOST_LEVELS) -> tuple[float, ...]:
     return tuple(kept)
 
 
-def _facts(power: Power, rule: OnRule) -> KindFacts:
+def _facts(power: Power, rule: OnRule, *, in_a_home: bool) -> KindFacts:
     taken = np.minimum(power.power_w, rule.most_w)
     runs = runs_by_rule(power, rule)
     on = states(len(power), runs) & (power.power_w >= rule.on_w)
     spans = (runs.end - runs.start) * power.step_ms
     longest = round(float(np.quantile(spans, 0.95)) / 1000) * 1000 if len(spans) else 0
-    return KindFacts(float(taken[power.known].mean()), levels_of(taken[_steady(on)]), longest)
+    mean_w = float(taken[power.known].mean()) if in_a_home else None
+    return KindFacts(mean_w, levels_of(taken[_steady(on)]), longest)
 
 
 def _steady(on: Bools) -> Bools:
@@ -84,8 +95,9 @@ def _steady(on: Bools) -> Bools:
 
 def _joined(facts: Sequence[KindFacts]) -> KindFacts:
     ran = [one for one in facts if one.levels_w]
+    means = [one.mean_w for one in facts if one.mean_w is not None]
     return KindFacts(
-        float(np.mean([one.mean_w for one in facts])),
+        float(np.mean(means)) if means else None,
         levels_of(np.array([level for one in ran for level in one.levels_w])),
         round(float(np.median([one.longest_run_ms for one in ran]))) if ran else 0,
     )

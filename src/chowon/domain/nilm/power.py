@@ -59,12 +59,20 @@ class Home:
     """A labelled home on one grid."""
 
     id: str
-    """The same for the same home wherever it is read from: "refit/2" """
+    """The same for the same home wherever it is read from: "refit/2", "tracebase/D33E1F/kettle" """
     mains: Power
+    """Known nowhere where nobody measured them: plugs, which can teach and not be scored"""
     appliances: Mapping[str, Power]
     """By kind, on the grid of `mains`"""
     others: Mapping[str, Power] = field(default_factory=dict)
-    """What else was measured apart and is of no kind, by name"""
+    """Measured loads of no kind that is asked for, by the data set's own name: never scored"""
+    sources: frozenset[str] = frozenset()
+    """Ids of the recordings that a composed home was made of"""
+
+    @property
+    def measured(self) -> bool:
+        """Were its mains measured, ever?"""
+        return bool(self.mains.known.any())
 
 
 def hold_of(interval_ms: int) -> int:
@@ -103,18 +111,39 @@ def summed(parts: Sequence[Power]) -> Power:
     return Power(first.start_ms, first.step_ms, np.where(known, total, 0.0), known)
 
 
-def coarser(power: Power, ratio: int) -> Power:
-    """Means of `ratio` intervals each, known where at least half of them are; the last may be of fewer."""
-    if ratio == 1:
-        return power
-    n = -(-len(power) // ratio)
-    missing = n * ratio - len(power)
-    known = np.pad(power.known, (0, missing)).reshape(n, ratio)
-    power_w = np.pad(np.where(power.known, power.power_w, 0.0), (0, missing)).reshape(n, ratio)
-    heard = known.sum(axis=1)
-    enough = heard >= LEAST_KNOWN * ratio
-    mean_w = np.where(enough, power_w.sum(axis=1) / np.maximum(heard, 1), 0.0)
-    return Power(power.start_ms, power.step_ms * ratio, mean_w, enough)
+def unmeasured(start_ms: int, step_ms: int, n: int) -> Power:
+    """Power that nobody measured: known nowhere, of no size in memory."""
+    nothing, never = np.zeros(1), np.zeros(1, np.bool_)
+    return Power(start_ms, step_ms, np.broadcast_to(nothing, n), np.broadcast_to(never, n))
+
+
+def coarser(power: Power, step_ms: int, phase: int = 0) -> Power:
+    """The mean power of longer steps, known where at least half of their fine intervals are.
+
+    phase: begin so many fine intervals late, as a meter does that reads at other seconds. What doesn't fill
+    a step at the end is left out. Errors: BadInput where the steps don't divide.
+    """
+    per_step, rest = divmod(step_ms, power.step_ms)
+    if rest or not per_step or not 0 <= phase < per_step:
+        raise BadInput(
+            f"power: found steps of {step_ms} ms from phase {phase} of steps of {power.step_ms} ms; expected "
+            "a multiple of these, and a phase within one"
+        )
+    n = max(0, len(power) - phase) // per_step
+    whole = slice(phase, phase + n * per_step)
+    heard = power.known[whole].reshape(n, per_step).sum(axis=1)
+    total = power.power_w[whole].reshape(n, per_step).sum(axis=1)
+    known = heard >= LEAST_KNOWN * per_step
+    start_ms = power.start_ms + phase * power.step_ms
+    return Power(start_ms, step_ms, np.where(known, total / np.maximum(heard, 1), 0.0), known)
+
+
+def within(mains: Power, told_w: Mapping[str, F64]) -> dict[str, Power]:
+    """Parts of the mains, scaled down alike where their sum is above them; 0 where these are unknown."""
+    total = np.sum([np.zeros(len(mains)), *told_w.values()], axis=0)
+    most = np.where(mains.known, np.maximum(mains.power_w, 0.0), 0.0)
+    scale = np.where(total > most, most / np.maximum(total, 1e-9), 1.0)
+    return {kind: Power(mains.start_ms, mains.step_ms, w * scale, mains.known) for kind, w in told_w.items()}
 
 
 def _upto(time_ms: I64, amount: F64, edges_ms: I64) -> F64:

@@ -12,7 +12,7 @@ import numpy as np
 
 from chowon.domain.nilm.fitted import Fitted
 from chowon.domain.nilm.levels import KindFacts, facts_of
-from chowon.domain.nilm.power import F64, Home, Power
+from chowon.domain.nilm.power import F64, Home, Power, within
 from chowon.domain.nilm.runs import OnRule
 from chowon.domain.quantities import I64, Bools
 from chowon.models.nilm.interface import Disaggregator, Model
@@ -82,7 +82,7 @@ class _Told:
                 run = running.pop(kind)
                 _write(told[kind], run, at)
                 told[kind][at] = run.size_w * max(0.0, 1 - first_w / size_w)
-        return _within(mains, told)
+        return within(mains, told)
 
 
 class Hart:
@@ -142,11 +142,3 @@ def _next_unknown(known: Bools) -> I64:
     """(n,) the first unknown interval from each on; n where none is."""
     at = np.where(known, len(known), np.arange(len(known)))
     return np.minimum.accumulate(at[::-1])[::-1].astype(np.int64)
-
-
-def _within(mains: Power, told: Mapping[str, F64]) -> dict[str, Power]:
-    """Scaled down alike where the sum is above the mains; 0 where these are unknown."""
-    total = np.sum([np.zeros(len(mains)), *told.values()], axis=0)
-    most = np.where(mains.known, np.maximum(mains.power_w, 0.0), 0.0)
-    scale = np.where(total > most, most / np.maximum(total, 1e-9), 1.0)
-    return {kind: Power(mains.start_ms, mains.step_ms, w * scale, mains.known) for kind, w in told.items()}

@@ -16,7 +16,8 @@ def learnt(without: str | None = None) -> Fitted[dict[str, KindFacts]]:
     """The facts of all homes but `without`, with the homes that they came from."""
     file = json.loads(resources.files("chowon.models.nilm").joinpath("learnt.json").read_text("utf-8"))
     homes = {home_id: facts for home_id, facts in file["homes"].items() if home_id != without}
-    return Fitted(together([_facts(facts) for facts in homes.values()]), frozenset(homes))
+    sources = [source for home_id in homes for source in file["sources"].get(home_id, ())]
+    return Fitted(together([_facts(facts) for facts in homes.values()]), frozenset([*homes, *sources]))
 
 
 def _facts(kinds: dict[str, dict[str, Any]]) -> dict[str, KindFacts]:

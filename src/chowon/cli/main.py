@@ -26,6 +26,7 @@ from chowon.cli import (
     tariff,
     tariff_import,
     token,
+    train,
     transfer,
 )
 from chowon.errors import BadInput, ChowonError, Misconfigured, NotFound
@@ -56,6 +57,7 @@ app.add_typer(prices.app, name="prices")
 meters.app.command("scan")(meters_scan.scan)
 app.add_typer(meters.app, name="meters")
 app.add_typer(token.app, name="token")
+app.add_typer(train.app, name="train")
 app.add_typer(enertalk.app, name="enertalk")
 bench.app.command("nilm")(bench_nilm.nilm)
 app.add_typer(bench.app, name="bench")

@@ -155,14 +155,10 @@ def parse(text: str, name: str) -> Protocol:
         raise ProtocolInvalid(
             f"protocol {name} is not TOML", [Problem(name, str(error), "TOML 1.0")]
         ) from error
-    problems = _typed(file, {**_KEYS, "on": dict, "goal": dict}, {"note", "on", "goal"}, name)
+    problems = typed_problems(file, {**_KEYS, "on": dict, "goal": dict}, {"note", "on", "goal"}, name)
     for role in ("train", "test"):
         for at, home in enumerate(file.get(role, ()) if not problems else ()):
-            where = f"{name}: {role} {at + 1}"
-            keys = _TEACHER_KEYS if role == "train" else _HOME_KEYS
-            problems += _typed(home, keys, set(keys) - {"id", "path"}, where)
-            if home.get("reader", "recording") not in READERS:
-                problems.append(Problem(where, shortened(home["reader"]), f"one of {', '.join(READERS)}"))
+            problems += home_problems(home, f"{name}: {role} {at + 1}", teaches=role == "train")
     problems += [] if problems else _meaning(file, name)
     if problems:
         raise ProtocolInvalid(f"protocol {name} cannot be run", problems)
@@ -176,15 +172,25 @@ def parse(text: str, name: str) -> Protocol:
         file["least_coverage"],
         file["tariff"],
         file["bill_month"],
-        tuple(_home(home) for home in file["train"]),
-        tuple(_home(home) for home in file["test"]),
+        tuple(home_spec(home) for home in file["train"]),
+        tuple(home_spec(home) for home in file["test"]),
         {kind: Goal(goal["mae_w"], goal.get("f1")) for kind, goal in file.get("goal", {}).items()},
     )
 
 
-def _typed(
+def home_problems(table: Mapping[str, Any], where: str, *, teaches: bool) -> list[Problem]:
+    """What is wrong with a home's table."""
+    keys = _TEACHER_KEYS if teaches else _HOME_KEYS
+    problems = typed_problems(table, keys, set(keys) - {"id", "path"}, where)
+    if table.get("reader", "recording") not in READERS:
+        problems.append(Problem(where, shortened(table["reader"]), f"one of {', '.join(READERS)}"))
+    return problems
+
+
+def typed_problems(
     table: Mapping[str, Any], keys: Mapping[str, type], optional: set[str], where: str
 ) -> list[Problem]:
+    """Keys that are missing, unknown, or of another type."""
     missing = [
         Problem(where, f"no {key}", keys[key].__name__) for key in keys if key not in table.keys() | optional
     ]
@@ -235,7 +241,8 @@ def _meaning(file: Mapping[str, Any], name: str) -> list[Problem]:
     return problems
 
 
-def _home(table: Mapping[str, Any]) -> HomeSpec:
+def home_spec(table: Mapping[str, Any]) -> HomeSpec:
+    """The home of a table that `home_problems` finds nothing wrong with."""
     frozen_s, step_s = table.get("frozen_mains_s"), table.get("step_s")
     return HomeSpec(
         table["id"],

@@ -32,7 +32,7 @@ class Nightly:
         return None
 
     def fit(self, homes: Sequence[Home], rules: Mapping[str, OnRule], seed: int) -> Disaggregator:
-        """As models.nilm.interface.Model. Takes an hour on two cores. Errors: Misconfigured without torch."""
+        """As models.nilm.interface.Model. Takes an hour on two cores. Errors: ExtraMissing without torch."""
         step_ms = max(home.mains.step_ms for home in homes)
         weights = fit(homes, rules, seed, step_ms, kept=self.kept)
         return Teller(weights.onnx, weights.card)

@@ -7,17 +7,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from chowon.domain.nilm.fitted import taught_by
 from chowon.domain.nilm.power import Home
 from chowon.domain.nilm.runs import OnRule
-from chowon.errors import Misconfigured
+from chowon.errors import ExtraMissing
 from chowon.models.nilm.network.card import Card, read, write
 from chowon.models.nilm.network.library import library
 
 if TYPE_CHECKING:
-    from chowon.models.nilm.network.training import Progress, Settings
+    from chowon.models.nilm.network.training import Settings
 
 WINDOW: Final = 1024
-INSTALL: Final = "pip install 'chowon[train]'"
+STEPS: Final = 6000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,21 +34,23 @@ def fit(
     rules: Mapping[str, OnRule],
     seed: int,
     step_ms: int,
-    settings: "Settings | None" = None,
+    steps: int = STEPS,
     kept: Path | None = None,
-    tell: "Callable[[Progress], None]" = lambda _: None,
+    tell: Callable[[int, float], None] = lambda _step, _loss: None,
+    licences: Sequence[str] = (),
 ) -> Weights:
     """A network taught by these homes and plugs.
 
-    kept: a folder; weights of the same homes, rules, seed and settings that are there are taken, a training
-    that was interrupted is taken up, and what comes out is kept. Errors: Misconfigured without torch.
+    kept: a folder; weights of the same homes, rules, seed and steps that are there are taken, a training that
+    was interrupted is taken up, and what comes out is kept. tell: hears the step and how wrong it was.
+    Errors: ExtraMissing without torch.
     """
     try:
         from chowon.models.nilm.network import exporting, training  # noqa: PLC0415
     except ModuleNotFoundError as missing:
-        raise Misconfigured(f"training needs {missing.name}: {INSTALL}") from missing
-    chosen = settings or training.Settings()
-    ids = tuple(sorted(home.id for home in homes))
+        raise ExtraMissing("training", "train") from missing
+    chosen = training.Settings(steps=steps)
+    ids = tuple(sorted(taught_by(homes)))
     key = _key(ids, rules, seed, step_ms, chosen)
     begun = None if kept is None else kept / f"{key}.pt"
     if kept is not None:
@@ -57,7 +60,10 @@ def fit(
     of = library(homes, rules, step_ms, WINDOW)
     network = training.train(of, seed, chosen, begun, tell)
     taught = {kind: rules[kind] for kind in of.kinds}
-    weights = Weights(exporting.onnx_bytes(network), Card(of.kinds, step_ms, taught, ids, seed, chosen.steps))
+    weights = Weights(
+        exporting.onnx_bytes(network),
+        Card(of.kinds, step_ms, taught, ids, seed, steps, licences=tuple(licences)),
+    )
     if kept is not None:
         keep(weights, kept / key)
     return weights

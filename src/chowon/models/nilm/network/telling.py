@@ -1,12 +1,12 @@
 """From mains to appliances with trained weights: the whole recording at once, both directions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 import onnxruntime
 
-from chowon.domain.nilm.power import F64, Power, coarser
+from chowon.domain.nilm.power import F64, Power, coarser, within
 from chowon.domain.nilm.runs import runs_by_rule, states
 from chowon.domain.quantities import Bools
 from chowon.errors import BadInput
@@ -38,11 +38,11 @@ class Teller:
                 f"{card.step_ms / 1000:g} s or a part of it"
             )
         ratio = card.step_ms // mains.step_ms
-        grid = coarser(mains, ratio)
+        grid = coarser(_filled_up(mains, ratio), card.step_ms)
         known_kinds = [kind for kind in kinds if kind in card.kinds]
         likely, power_w = self._said(grid, [card.kinds.index(kind) for kind in known_kinds])
         told = {kind: self._while_on(grid, kind, likely[i], power_w[i]) for i, kind in enumerate(known_kinds)}
-        return _within(mains, {kind: np.repeat(w, ratio)[: len(mains)] for kind, w in told.items()})
+        return within(mains, {kind: np.repeat(w, ratio)[: len(mains)] for kind, w in told.items()})
 
     def _said(self, grid: Power, of: Sequence[int]) -> tuple[F64, F64]:
         """((kinds, n) how likely on, (kinds, n) W while on)."""
@@ -81,12 +81,8 @@ def _runs(grid: Power, kind: str, sure: Bools, card: Card) -> Bools:
     return states(len(grid), runs_by_rule(as_power, rule)) & grid.known
 
 
-def _within(mains: Power, told_w: Mapping[str, F64]) -> dict[str, Power]:
-    """All together never more than the mains: where they are, each keeps its share."""
-    room = np.where(mains.known, np.maximum(mains.power_w, 0.0), 0.0)
-    whole = np.sum([*told_w.values(), np.zeros(len(mains))], axis=0)
-    share = np.minimum(1.0, room / np.maximum(whole, 1e-9))
-    return {
-        kind: Power(mains.start_ms, mains.step_ms, np.where(mains.known, w * share, 0.0), mains.known)
-        for kind, w in told_w.items()
-    }
+def _filled_up(mains: Power, ratio: int) -> Power:
+    """With unknown intervals after the last, up to a whole interval of the network's grid."""
+    missing = -len(mains) % ratio
+    power_w, known = np.pad(mains.power_w, (0, missing)), np.pad(mains.known, (0, missing))
+    return Power(mains.start_ms, mains.step_ms, power_w, known)

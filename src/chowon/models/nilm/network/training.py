@@ -32,7 +32,7 @@ _AHEAD: Final = 6
 class Settings:
     """How it is taught."""
 
-    steps: int = 6000
+    steps: int
     batch: int = 24
     rate: float = 3e-3
     warm_up: int = 100
@@ -43,23 +43,12 @@ class Settings:
     keep_every: int = 250
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """After a step."""
-
-    step: int
-    steps: int
-    loss: float
-    by_kind: dict[str, float]
-    """How wrong it is about being on"""
-
-
 def train(
     library: Library,
     seed: int,
     settings: Settings,
     kept: Path | None = None,
-    tell: Callable[[Progress], None] = lambda _: None,
+    tell: Callable[[int, float], None] = lambda _step, _loss: None,
 ) -> Network:
     """The network after all steps, its weights averaged over the later ones.
 
@@ -76,14 +65,13 @@ def train(
     for step, batch in enumerate(_batches(library, seed, settings, done), done):
         for group in optimizer.param_groups:
             group["lr"] = settings.rate * _pace(step, settings)
-        loss, on_loss = _loss(network, batch, usual_w, settings)
+        loss = _loss(network, batch, usual_w, settings)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         average.update_parameters(network)
-        by_kind = dict(zip(library.kinds, on_loss.tolist(), strict=True))
-        tell(Progress(step + 1, settings.steps, float(loss.detach()), by_kind))
+        tell(step + 1, float(loss.detach()))
         if kept is not None and (step + 1) % settings.keep_every == 0:
             _keep(kept, signature, step + 1, network, average, optimizer)
     trained = average.module
@@ -91,9 +79,7 @@ def train(
     return trained
 
 
-def _loss(
-    network: Network, batch: tuple[Tensor, ...], usual_w: Tensor, settings: Settings
-) -> tuple[Tensor, Tensor]:
+def _loss(network: Network, batch: tuple[Tensor, ...], usual_w: Tensor, settings: Settings) -> Tensor:
     mains_w, known, power_w, on, sure = batch
     on = on * sure
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -114,7 +100,7 @@ def _loss(
         + settings.blurred_weight * blurred_loss
         + settings.energy_weight * energy_loss
     )
-    return parts.mean(), on_loss.detach()
+    return parts.mean()
 
 
 def _pace(step: int, settings: Settings) -> float:

@@ -6,11 +6,12 @@ WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' 2>/dev/nul
 
 MODULES := web/node_modules/.package-lock.json
 
-.PHONY: help demo test fuzz lint format bench screenshots lock clean system
+.PHONY: help demo test test-training fuzz lint format bench screenshots lock clean system
 
 help:
 	@echo "make demo    a real recorded home, live, with its bill: open the address it prints"
 	@echo "make test    everything that is checked by running it"
+	@echo "make test-training  the tests of what teaches the network: installs torch, which is large"
 	@echo "make fuzz    every decoder and parser, 10 minutes or 5 million inputs each (some hours)"
 	@echo "make lint    everything that is checked by reading it"
 	@echo "make bench   the figures of docs/benchmarks"
@@ -22,6 +23,11 @@ demo: $(VENV)/run.done
 test: $(VENV)/dev.done $(MODULES) system
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 	scripts/npm.sh $(BIN)/python run --silent test
+
+# What teaches the network is an extra, and torch is large: its tests have a target of their own.
+test-training: $(VENV)/dev.done
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 "onnx>=1.17"
+	CHOWON_TRAINING=1 $(BIN)/python -m pytest tests/training
 
 # atheris (coverage) where there is a build of it, else mutation alone. FUZZ="sml --seconds 60" for less.
 fuzz: $(VENV)/dev.done

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
+from chowon.errors import BadInput
 from chowon.models.nilm.network.kinds import lessons
 from chowon.models.nilm.network.library import Library
 from chowon.models.nilm.network.recombine import Lessons
@@ -52,7 +53,7 @@ def train(
 ) -> Network:
     """The network after all steps, its weights averaged over the later ones.
 
-    kept: a file that it goes on from if it is there, and writes as it goes. Errors: ValueError where that
+    kept: a file that it goes on from if it is there, and writes as it goes. Errors: BadInput where that
     file is of other kinds or settings.
     """
     torch.manual_seed(seed)
@@ -153,7 +154,7 @@ def _taken_up(kept: Path | None, signature: Any, *parts: Any) -> int:
         return 0
     found = torch.load(kept, weights_only=True)
     if found["signature"] != signature:
-        raise ValueError(f"{kept}: begun with other homes, kinds or settings; remove it to begin anew")
+        raise BadInput(f"{kept}: begun with other kinds, seed or settings; remove it to begin anew")
     for part, state in zip(parts, found["parts"], strict=True):
         part.load_state_dict(state)
     return int(found["step"])

@@ -12,14 +12,14 @@ if os.environ.get("CHOWON_TRAINING") != "1":
     pytest.importorskip("torch", reason="training is an extra; run make test-training")
     pytest.importorskip("onnx", reason="training is an extra; run make test-training")
 
-import torch  # noqa: E402
+import torch
 
-from chowon.errors import BadInput  # noqa: E402
-from chowon.models.nilm.network import exporting, fitting, training  # noqa: E402
-from chowon.models.nilm.network.card import Card  # noqa: E402
-from chowon.models.nilm.network.library import library  # noqa: E402
-from chowon.models.nilm.network.shape import Network  # noqa: E402
-from chowon.models.nilm.network.telling import CHUNK, Teller  # noqa: E402
+from chowon.errors import BadInput
+from chowon.models.nilm.network import exporting, fitting, training
+from chowon.models.nilm.network.card import Card
+from chowon.models.nilm.network.library import library
+from chowon.models.nilm.network.shape import Network
+from chowon.models.nilm.network.telling import CHUNK, Teller
 
 RULES = {"kettle": OnRule(500, 0, 0, 3100), "fridge": OnRule(50, 60_000, 12_000, 400)}
 QUICK = training.Settings(steps=6, batch=3, warm_up=2, keep_every=3)

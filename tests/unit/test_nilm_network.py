@@ -55,7 +55,8 @@ def test_what_stands_day_and_night_is_kept_as_a_whole_trace():
 
 
 def test_loads_of_no_kind_are_kept_to_be_told_apart_from():
-    found = taught(plug("plug/3", "toaster", boiling(4) / 3, kind=False), plug("plug/1", "kettle", boiling(3)))
+    toaster = plug("plug/3", "toaster", boiling(4) / 3, kind=False)
+    found = taught(toaster, plug("plug/1", "kettle", boiling(3)))
     assert found.kinds == ("kettle",)
     assert len(found.others) == 1
 
@@ -115,7 +116,8 @@ def test_a_lesson_is_of_one_window_and_says_nothing_where_the_mains_are_unknown(
 def test_the_parts_of_a_lesson_fit_into_its_mains(whole):
     """But for what a meter's gain, noise and rounding take away."""
     source = Lessons(whole, 4)
-    over = [np.max(one.power_w.sum(axis=0) * 0.94 - one.mains_w) for one in (source.next() for _ in range(60))]
+    drawn = [source.next() for _ in range(60)]
+    over = [np.max(one.power_w.sum(axis=0) * 0.94 - one.mains_w) for one in drawn]
     assert max(over) < 60  # noise of at most 15 W, four times
 
 
@@ -136,7 +138,8 @@ def test_loads_of_no_kind_are_finite_and_take_power(seed):
 
 
 def test_a_card_comes_back_as_it_was_written(tmp_path):
-    card = Card(("kettle",), MINUTE, {"kettle": RULES["kettle"]}, ("made/1",), 3, 10, {"kettle": 0.4}, ("own",))
+    rules, likely = {"kettle": RULES["kettle"]}, {"kettle": 0.4}
+    card = Card(("kettle",), MINUTE, rules, ("made/1",), 3, 10, likely, ("own",))
     write(card, tmp_path / "card.json")
     assert read((tmp_path / "card.json").read_text("utf-8"), "card.json") == card
 

@@ -45,6 +45,9 @@ def nilm(
         bool, typer.Option("--zero-mains-is-gap", help="mains of 0 W are no measurement (REFIT)")
     ] = False,
     seed: Annotated[int, typer.Option(help="for training on --train")] = 0,
+    kept: Annotated[
+        Path, typer.Option(help="folder in which long trainings of protocols are kept and taken up")
+    ] = Path(".chowon-training"),
     as_json: AsJson = False,
 ) -> None:
     """Score models on recordings (PATH …), run protocols (--protocol), write the scoreboard (--page)."""
@@ -56,7 +59,7 @@ def nilm(
                 raise BadInput("--model: name the one model to score; `--model co`, for example")
             _recordings(paths, model[0], train or [], absent or [], step, zero_mains_is_gap, seed, as_json)
         elif protocol:
-            _protocols(protocol, data, model, results, as_json)
+            _protocols(protocol, data, model, results, kept, as_json)
         elif not page:
             raise BadInput("nothing to do: name recordings, or --protocol, or --results with --page")
         if page and not paths:
@@ -110,7 +113,7 @@ def _recordings(
 
 
 def _protocols(
-    asked: list[str], data: Path, models: list[str] | None, results: Path | None, as_json: bool
+    asked: list[str], data: Path, models: list[str] | None, results: Path | None, kept: Path, as_json: bool
 ) -> None:
     from chowon.bench.nilm import protocol
     from chowon.bench.nilm.results import write
@@ -119,7 +122,7 @@ def _protocols(
 
     chosen = protocol.names() if asked == ["all"] else asked
     loaded = [protocol.load(name) for name in chosen]
-    found = [run(one, data, models or sorted(all_models()), note) for one in loaded]
+    found = [run(one, data, models or sorted(all_models()), note, kept) for one in loaded]
     if results is not None:
         for one in found:
             note(f"wrote {write(one, results)}")

@@ -1,6 +1,6 @@
 """Running an experiment: fit on the homes that teach, score on the others, beside zero and mean."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,12 +12,12 @@ from chowon.bench.nilm.opening import NO_MAINS, HomeFacts, coverage, opened
 from chowon.bench.nilm.protocol import Goal, Protocol
 from chowon.bench.nilm.readers import recording
 from chowon.bench.nilm.scoring import ApplianceScore, Billing, billing, score, truth_of, value_of
-from chowon.domain.nilm.fitted import Fitted, fitted
+from chowon.domain.nilm.fitted import Fitted, fitted, taught_by
 from chowon.domain.nilm.levels import facts_of, means_of
 from chowon.domain.nilm.power import Home
 from chowon.domain.nilm.runs import OnRule
 from chowon.errors import DataSetInvalid, HomeSeen
-from chowon.models.nilm.interface import Disaggregator, Model
+from chowon.models.nilm.interface import Disaggregator, KeepsTraining, Model
 from chowon.models.nilm.learnt import learnt
 from chowon.models.nilm.registry import model as model_named
 
@@ -66,13 +66,18 @@ class Results:
 
 
 def run(
-    protocol: Protocol, data: Path, models: Sequence[str], tell: Callable[[str], None] = lambda _: None
+    protocol: Protocol,
+    data: Path,
+    models: Sequence[str],
+    tell: Callable[[str], None] = lambda _: None,
+    kept: Path | None = None,
 ) -> Results:
     """The experiment with these models, zero and mean always among them.
 
-    data: the folder of data sets. tell: hears what is being done. Errors: NotFound, DataSetInvalid, …
+    data: the folder of data sets. tell: hears what is being done. kept: where models whose training takes
+    long keep it. Errors: NotFound, DataSetInvalid, …
     """
-    asked = [model_named(name) for name in dict.fromkeys((*BASELINES, *models))]
+    asked = [_keeping(model_named(name), kept) for name in dict.fromkeys((*BASELINES, *models))]
     bill = billing(protocol.tariff, protocol.bill_month)
     facts: list[HomeFacts] = []
     train: list[Home] = []
@@ -152,7 +157,7 @@ def zero_shot(
     found = []
     for path in paths:
         raw = recording.read(path)
-        taught, means = own if train else (model.shipped(without=raw.id), _shipped_means(raw.id))
+        taught, means = own if train else (model.shipped(taught_by([raw])), _shipped_means(taught_by([raw])))
         taught.for_home(raw)  # before anything of a home that may not be scored is read
         if not raw.mains:
             raise DataSetInvalid(f"{path} cannot be scored", [NO_MAINS])
@@ -204,6 +209,10 @@ def scored_home(
     ]
 
 
+def _keeping(model: Model, kept: Path | None) -> Model:
+    return model.keeping_in(kept) if kept is not None and isinstance(model, KeepsTraining) else model
+
+
 def _taught(
     model: Model, homes: Sequence[Home], rules: Mapping[str, OnRule], seed: int
 ) -> Fitted[Disaggregator]:
@@ -214,8 +223,8 @@ def _means(homes: Sequence[Home], rules: Mapping[str, OnRule]) -> dict[str, floa
     return means_of(facts_of(homes, rules))
 
 
-def _shipped_means(home_id: str) -> Fitted[dict[str, float]]:
-    return learnt(home_id).further([], lambda facts, _: means_of(facts))
+def _shipped_means(without: Collection[str]) -> Fitted[dict[str, float]]:
+    return learnt(without).further([], lambda facts, _: means_of(facts))
 
 
 def _no_copy(home: Home, teachers: Sequence[Home]) -> None:

@@ -4,7 +4,7 @@ As it stands each appliance gets the share of the mains that it had in the homes
 offered on the command line.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -54,7 +54,7 @@ class Blueprint:
                 shares[kind] = part / whole
         return _Told(shares)
 
-    def shipped(self, without: str | None = None) -> Fitted[Disaggregator]:  # noqa: ARG002
+    def shipped(self, without: Collection[str] = ()) -> Fitted[Disaggregator]:  # noqa: ARG002
         """As models.nilm.interface.Model."""
         # 4. The weights that come with it, with the homes that they were learnt from.
         raise NotFound("model blueprint: it comes without weights; fit it on homes (--train)")

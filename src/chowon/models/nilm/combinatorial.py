@@ -4,7 +4,7 @@ Each interval by itself, so nothing stops an appliance from being on for one min
 night. What the home always uses is taken off first; a set is never above what is left.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -52,7 +52,7 @@ class Combinatorial:
         """Each kind's levels."""
         return _Told(facts_of(homes, rules))
 
-    def shipped(self, without: str | None = None) -> Fitted[Disaggregator]:
+    def shipped(self, without: Collection[str] = ()) -> Fitted[Disaggregator]:
         """Levels of the homes in learnt.json."""
         return learnt(without).further([], lambda facts, _: _Told(facts))
 

@@ -4,7 +4,7 @@ An edge is one step of the mains, or two of the same direction, as a switch insi
 whose fall is not seen is forgotten, so a run is known only when it is over.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -99,7 +99,7 @@ class Hart:
         """Each kind's levels and longest runs."""
         return _Told(facts_of(homes, rules))
 
-    def shipped(self, without: str | None = None) -> Fitted[Disaggregator]:
+    def shipped(self, without: Collection[str] = ()) -> Fitted[Disaggregator]:
         """Levels and runs of the homes in learnt.json."""
         return learnt(without).further([], lambda facts, _: _Told(facts))
 

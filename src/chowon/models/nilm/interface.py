@@ -5,8 +5,9 @@ seed, unknown where the mains are unknown, within the mains where declared, and 
 declared.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from chowon.domain.nilm.fitted import Fitted
 from chowon.domain.nilm.power import Home, Power
@@ -40,9 +41,17 @@ class Model(Protocol):
     def fit(self, homes: Sequence[Home], rules: Mapping[str, OnRule], seed: int) -> Disaggregator:
         """Learn the kinds in `rules` from labelled homes. No global random state: all chance from `seed`."""
 
-    def shipped(self, without: str | None = None) -> Fitted[Disaggregator]:
+    def shipped(self, without: Collection[str] = ()) -> Fitted[Disaggregator]:
         """As it comes with chowon, with the homes that it learnt from.
 
-        without: a home to leave out, where what was learnt can be told apart by homes; else it stays in, and
-        cannot be scored. Errors: NotFound if the model comes without weights.
+        without: homes and recordings to leave out, where what was learnt can be told apart by homes; else
+        they stay in, and cannot be scored. Errors: NotFound if the model comes without weights.
         """
+
+
+@runtime_checkable
+class KeepsTraining(Protocol):
+    """A model whose training takes long and can be kept."""
+
+    def keeping_in(self, folder: Path) -> Model:
+        """The same model: it keeps trainings in this folder, and takes up or uses those that are there."""

@@ -5,6 +5,7 @@ that one of these homes can be scored with what the others teach.
 """
 
 import json
+from collections.abc import Collection
 from importlib import resources
 from typing import Any
 
@@ -12,12 +13,13 @@ from chowon.domain.nilm.fitted import Fitted
 from chowon.domain.nilm.levels import KindFacts, together
 
 
-def learnt(without: str | None = None) -> Fitted[dict[str, KindFacts]]:
-    """The facts of all homes but `without`, with the homes that they came from."""
+def learnt(without: Collection[str] = ()) -> Fitted[dict[str, KindFacts]]:
+    """The facts of all homes but `without` and what was composed of these, with where they came from."""
     file = json.loads(resources.files("chowon.models.nilm").joinpath("learnt.json").read_text("utf-8"))
-    homes = {home_id: facts for home_id, facts in file["homes"].items() if home_id != without}
-    sources = [source for home_id in homes for source in file["sources"].get(home_id, ())]
-    return Fitted(together([_facts(facts) for facts in homes.values()]), frozenset([*homes, *sources]))
+    taught_by = {home_id: {home_id, *file["sources"].get(home_id, ())} for home_id in file["homes"]}
+    homes = [home_id for home_id, names in taught_by.items() if not names & set(without)]
+    facts = together([_facts(file["homes"][home_id]) for home_id in homes])
+    return Fitted(facts, frozenset(name for home_id in homes for name in taught_by[home_id]))
 
 
 def _facts(kinds: dict[str, dict[str, Any]]) -> dict[str, KindFacts]:

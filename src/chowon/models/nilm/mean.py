@@ -1,6 +1,6 @@
 """Says that each appliance always takes what it took on average in the homes it learnt from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -45,7 +45,7 @@ class Mean:
         """Each kind's mean, in the homes whose mains are known."""
         return _Told(means_of(facts_of(homes, rules)))
 
-    def shipped(self, without: str | None = None) -> Fitted[Disaggregator]:
+    def shipped(self, without: Collection[str] = ()) -> Fitted[Disaggregator]:
         """Means of the homes in learnt.json."""
         return learnt(without).further([], lambda facts, _: _Told(means_of(facts)))
 

@@ -1,6 +1,6 @@
 """The network, told after the day: it sees both directions of the whole recording."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -37,7 +37,7 @@ class Nightly:
         weights = fit(homes, rules, seed, step_ms, kept=self.kept)
         return Teller(weights.onnx, weights.card)
 
-    def shipped(self, without: str | None = None) -> Fitted[Disaggregator]:
+    def shipped(self, without: Collection[str] = ()) -> Fitted[Disaggregator]:
         """As models.nilm.interface.Model."""
         teller, card = shipped(without)
         return Fitted(teller, frozenset(card.homes))

@@ -1,6 +1,6 @@
 """Says that nothing is ever on. On a rare appliance its mean absolute error is hard to beat, and useless."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -33,7 +33,7 @@ class Zero:
         """Nothing to learn."""
         return _Told()
 
-    def shipped(self, without: str | None = None) -> Fitted[Disaggregator]:  # noqa: ARG002
+    def shipped(self, without: Collection[str] = ()) -> Fitted[Disaggregator]:  # noqa: ARG002
         """Of no home."""
         return Fitted(_Told(), frozenset())
 

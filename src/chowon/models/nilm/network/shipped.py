@@ -3,7 +3,7 @@
 So that a home which taught can be scored with what the others taught.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
 
@@ -12,15 +12,15 @@ from chowon.models.nilm.network.card import Card, read
 from chowon.models.nilm.network.telling import Teller
 
 
-def shipped(without: str | None) -> tuple[Teller, Card]:
-    """The first weights that the home did not teach; those taught by all where none did.
+def shipped(without: Collection[str]) -> tuple[Teller, Card]:
+    """The weights of most homes that none of these taught; the ones of all homes where there are none such.
 
     Errors: NotFound where there are none.
     """
     cards = dict(_cards())
     if not cards:
         raise NotFound("no weights of the network are installed; make them: chowon train nilm")
-    fitting = [file for file, card in cards.items() if without not in card.homes] or list(cards)
+    fitting = [file for file, card in cards.items() if not set(without) & set(card.homes)] or list(cards)
     most = max(fitting, key=lambda file: (len(cards[file].homes), file.name))
     weights = _folder().joinpath(f"{most.name.removesuffix('.json')}.onnx").read_bytes()
     return Teller(weights, cards[most]), cards[most]

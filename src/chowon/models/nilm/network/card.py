@@ -25,7 +25,7 @@ class Card:
     seed: int
     steps: int
     thresholds: Mapping[str, float] = field(default_factory=dict)
-    """How likely a kind must be on to be told; 0.5 where it is left out"""
+    """How likely a kind must be on to be told, where that is not the usual threshold"""
     licences: tuple[str, ...] = ()
     """Of the data that taught it, with the attribution they ask for"""
     figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)

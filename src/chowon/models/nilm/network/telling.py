@@ -16,7 +16,8 @@ CHUNK: Final = 4096
 """Intervals told at once"""
 MARGIN: Final = 512
 """Intervals seen before and after them"""
-USUAL_THRESHOLD: Final = 0.5
+USUAL_THRESHOLD: Final = 0.4
+"""docs/explanation/nilm-experiments.md says why"""
 _AT_ONCE: Final = 4
 
 

@@ -29,11 +29,13 @@ from chowon.intake import (
     place_of,
     sources_of,
 )
+from chowon.jobs.appliances import Telling
 from chowon.jobs.billing import Billing, Books
 from chowon.jobs.seal import Sealer
 from chowon.live.service import Live, Priced
 from chowon.meters.decoded import Envelope
 from chowon.meters.prometheus_write import ForeignMetric, PrometheusWrite
+from chowon.models.nilm.nightly import trusted
 from chowon.outward.service import Outward
 from chowon.registry import TariffBook
 from chowon.store.catalog.sites import SiteDefaults
@@ -147,6 +149,7 @@ async def _serve(
                     dashboard=DASHBOARD if (DASHBOARD / "index.html").is_file() else None,
                     mqtt=None if mqtt is None else place_of(config, mqtt.address),
                     look=look_around if config.discovery.mdns else None,
+                    telling=Telling(trusted) if config.appliances.tell else None,
                 )
                 server = _http_server(parts, config)
                 async with background(server.serve([listener]), lambda: _leave(server)):

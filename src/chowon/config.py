@@ -156,6 +156,14 @@ class BackfillSection(_Section):
     )
 
 
+class AppliancesSection(_Section):
+    """What is told from a home's main meter."""
+
+    tell: bool = Field(
+        True, description="tell appliances from the main meter, with the won of each"
+    )
+
+
 class DefaultsSection(_Section):
     """[defaults] for sites that register by themselves"""
 
@@ -243,6 +251,7 @@ class Config(_Section):
     ingest: IngestSection = IngestSection()  # type: ignore[call-arg]
     prometheus: PrometheusSection = PrometheusSection()  # type: ignore[call-arg]
     discovery: DiscoverySection = DiscoverySection()  # type: ignore[call-arg]
+    appliances: AppliancesSection = AppliancesSection()  # type: ignore[call-arg]
     defaults: DefaultsSection = DefaultsSection()  # type: ignore[call-arg]
     home_assistant: HomeAssistantSection = HomeAssistantSection()  # type: ignore[call-arg]
     mirror: MirrorSection = MirrorSection()  # type: ignore[call-arg]

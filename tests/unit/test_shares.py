@@ -25,6 +25,7 @@ from chowon.domain.readings import Readings
 from chowon.domain.sites import Channel, ChannelKey, Role, Site
 from chowon.domain.tariff import Text
 from chowon.errors import UsageInvalid
+from chowon.jobs.appliances import TellingParts
 from chowon.jobs.profile import DWMS_PER_KWH
 from chowon.jobs.shares import Rule, Shares
 from chowon.jobs.shares import shares as shares_of
@@ -64,9 +65,9 @@ class House:
     def site(self) -> Site:
         return Site(1, "home", "우리집", "Asia/Seoul", 1, LOW.id, {}, tuple(self.channels))
 
-    def shares(self, rule: Rule, now_ms: int = END_MS, prepared=None, detected=()) -> Shares:
+    def shares(self, rule: Rule, now_ms: int = END_MS, prepared=None, telling=None) -> Shares:
         ready = prepare(LOW, OCTOBER) if prepared is None else prepared
-        return shares_of(self.history, self.site, ready, rule, now_ms, detected)
+        return shares_of(self.history, self.site, ready, rule, now_ms, telling)
 
 
 def during(hours: slice, watts: int) -> list[int]:
@@ -185,17 +186,24 @@ def test_where_nothing_was_taken_the_average_says_so() -> None:
         house.shares("average")
 
 
+class TellsTelevision:
+    """A tenth of a kWh an hour, all day."""
+
+    def parts(self, history, site, use) -> TellingParts:
+        n = HOURS * 4
+        taken = np.full(n, DWMS_PER_KWH // 40, np.int64)
+        none, covered = np.zeros(n, np.int64), np.full(n, QUARTER_MS, np.int64)
+        tv = Part("/television", Text("텔레비전", "TV"), "detected", taken, none, covered)
+        return TellingParts((tv,), {"/television": 3}, None)
+
+
 def test_a_detected_appliance_is_a_part_like_a_metered_one() -> None:
-    house = two_plugs()
-    n = HOURS * 4
-    taken = np.full(n, DWMS_PER_KWH // 40, np.int64)
-    none = np.zeros(n, np.int64)
-    covered = np.full(n, QUARTER_MS, np.int64)
-    tv = Part("detected/tv", Text("텔레비전", "TV"), "detected", taken, none, covered)
-    found = house.shares("shapley", detected=[tv])
+    found = two_plugs().shares("shapley", telling=TellsTelevision())
     told = {part.name: part for part in found.parts}
-    assert (told["detected/tv"].kwh, told["detected/tv"].source) == (Decimal("74.4"), "detected")
-    assert told["detected/tv"].amount == told["fridge/main"].amount
+    tv = told["/television"]
+    assert (tv.kwh, tv.source, tv.runs) == (Decimal("74.4"), "detected", 3)
+    assert tv.amount == told["fridge/main"].amount
+    assert told["fridge/main"].runs is None
     assert found.rest.kwh == Decimal("223.2")
     assert sum(amounts(found).values()) == found.shared.total
 
@@ -281,6 +289,7 @@ def asked(house: House, tmp_path, query: str, **changes: object) -> httpx.Respon
         history=house.history,
         billing=billing(house.history, tariffs.load),
         now_ms=lambda: END_MS + DAY_MS,
+        telling=None,
     )
     app.include_router(shares.router)
     answers.install(app)

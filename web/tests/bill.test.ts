@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { bands } from "../src/charts/bands";
-import { bars, hasParts, together } from "../src/charts/shares";
+import { aRun, bars, together } from "../src/charts/shares";
 import { least, shown, telling } from "../src/lib/compared";
 import { difference, joined } from "../src/lib/format";
 import { allowed, CHOICES, initial, question, stepped, type Choice, type ChoiceId } from "../src/lib/whatIf";
@@ -133,9 +133,10 @@ describe("a bill by its parts", () => {
     expect(together({ total: "10.25", difference: "0.5" })).toBe("9.75");
     expect(together({ total: "70640", difference: "0" })).toBeNull();
   });
-  test("a site has parts where a channel is one", () => {
-    const channel = (role: string) => ({ id: 1, meter: "m", key: "k", role, hold_ms: 1 });
-    expect(["main", "phase", "circuit", "plug", "solar"].map((role) => hasParts([channel("main"), channel(role)]))).toEqual(
-      [false, false, true, true, true]);
+  test("a run costs what they cost together, shared evenly", () => {
+    expect(aRun({ amount: "14320", runs: 21 })).toBeCloseTo(681.9, 1);
+    expect(aRun({ amount: "14320", runs: null })).toBeNull();
+    expect(aRun({ amount: "0", runs: 3 })).toBeNull();
+    expect(aRun({ amount: null, runs: 3 })).toBeNull();
   });
 });

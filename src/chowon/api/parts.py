@@ -19,6 +19,7 @@ from chowon.ingest.mqtt import MqttStats
 from chowon.ingest.pipeline import QueueStats
 from chowon.ingest.reception import MqttPlace
 from chowon.ingest.sources import SourceState
+from chowon.jobs.appliances import Telling
 from chowon.jobs.billing import Billing
 from chowon.live.service import Live
 from chowon.meters import prometheus_write
@@ -103,6 +104,8 @@ class Parts:
     """where devices are to publish; None when MQTT is off"""
     look: Callable[[], Awaitable[Sequence[Found]]] | None = None
     """looks for devices that announce themselves in the local network; None when that is off"""
+    telling: Telling | None = None
+    """tells appliances from main meters; None when that is off"""
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """held while a setting is read, changed and written: of two changes at once none is lost"""
 

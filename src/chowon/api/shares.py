@@ -39,12 +39,12 @@ class RestAnswer(BaseModel):
 
 
 class PartAnswer(RestAnswer):
-    """A part of the use. `runs`: not known yet of any."""
+    """A part of the use. `runs`: how often it ran, null where that is not known."""
 
     part: str
     source: Source
     coverage: float
-    runs: None = None
+    runs: int | None
 
 
 class SharesAnswer(BaseModel):
@@ -64,6 +64,8 @@ class SharesAnswer(BaseModel):
     over_kwh: float
     parts: list[PartAnswer]
     rest: RestAnswer
+    untold: Literal["slow", "silent"] | None
+    """Why no appliance could be told from the main meter"""
 
 
 @router.get("/{site_id}/bill/shares")
@@ -79,7 +81,7 @@ async def of_parts(
 
     def shared() -> Shares:
         prepared = parts.billing.prepared(site, period, now_ms)
-        return shares(parts.history, site, prepared, rule, now_ms)
+        return shares(parts.history, site, prepared, rule, now_ms, parts.telling)
 
     return answer(site.id, await asyncio.to_thread(shared))
 
@@ -109,6 +111,7 @@ def answer(site_id: int, found: Shares) -> SharesAnswer:
             amount=found.rest.amount,
             error=found.rest.error,
         ),
+        untold=found.untold,
     )
 
 
@@ -121,6 +124,7 @@ def _part(part: PartShare) -> PartAnswer:
         amount=part.amount,
         error=part.error,
         coverage=part.coverage,
+        runs=part.runs,
     )
 
 

@@ -31,16 +31,19 @@ def shares(
     data: DataFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """What each metered part of a site's use costs: circuits, plugs, solar, and the rest."""
+    """What each part of a site's use costs: what has a meter of its own, what is told, and the rest."""
     from chowon.api.shares import answer
     from chowon.cli.bill_use import day as day_of
     from chowon.domain.clock import local_day, period_of
+    from chowon.jobs.appliances import Telling
     from chowon.jobs.billing import Billing, Books
     from chowon.jobs.shares import shares as shares_of
+    from chowon.models.nilm.nightly import trusted
     from chowon.registry import TariffBook
     from chowon.store.opening import open_reader
 
-    folder = loaded(config, data).config.data.folder
+    used = loaded(config, data).config
+    folder = used.data.folder
     reader = open_reader(folder)
     try:
         found = named(reader.sites.sites(), site)
@@ -50,7 +53,8 @@ def shares(
         books = Books(reader.prices, reader.records)
         billing = Billing(reader.history, TariffBook.beside(folder).load, books)
         prepared = billing.prepared(found, period, now_ms)
-        told = shares_of(reader.history, found, prepared, rule, now_ms)
+        telling = Telling(trusted) if used.appliances.tell else None
+        told = shares_of(reader.history, found, prepared, rule, now_ms, telling)
     finally:
         reader.close()
     if as_json:

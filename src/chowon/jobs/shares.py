@@ -17,6 +17,7 @@ from chowon.domain.part_costs import costs_of_parts, in_arrays, takers_only
 from chowon.domain.parts import REST, Part, Source, cut
 from chowon.domain.sites import Channel, Site
 from chowon.domain.tariff import Text
+from chowon.jobs.appliances import TOLD_NOTHING, Telling, Why
 from chowon.jobs.period_use import PeriodUse, period_use
 from chowon.jobs.profile import channel_quarters
 from chowon.jobs.statement import coverage
@@ -56,6 +57,8 @@ class PartShare(Share):
     source: Source
     coverage: float
     """The share of the time gone by for which it is known, 0-1"""
+    runs: int | None
+    """How often it ran, where that is known"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,8 @@ class Shares:
     rest: Share
     over_kwh: Decimal
     """What the parts took beyond what the main meter bears, or while it was silent: left out"""
+    untold: Why | None
+    """Why no appliance is told from the main meter, where that was asked for"""
 
 
 def shares(
@@ -81,15 +86,16 @@ def shares(
     prepared: Prepared,
     rule: Rule,
     now_ms: int,
-    detected: Sequence[Part] = (),
+    telling: Telling | None = None,
 ) -> Shares:
-    """The bill of the period that `prepared` was made for, by the site's metered parts and detected ones.
+    """The bill of the period that `prepared` was made for, by the site's metered parts.
 
-    detected: by the quarters of an hour from the period's start to now. Errors: StoreUnavailable;
-    UsageInvalid where the tariff needs what nobody has told, or, by the average, where nothing was taken.
+    telling: tells more parts from the main meter. Errors: StoreUnavailable; UsageInvalid where the tariff
+    needs what nobody has told, or, by the average, where nothing was taken.
     """
     use = period_use(history, site, prepared.period, now_ms)
-    found = cut(use.profile, use.known_ms, [*metered_parts(history, site, use), *detected])
+    told = TOLD_NOTHING if telling is None else telling.parts(history, site, use)
+    found = cut(use.profile, use.known_ms, [*metered_parts(history, site, use), *told.parts])
     bills = BILLS if in_arrays(prepared, found, closed=use.closed) else BILLS_ONE_BY_ONE
     shared = _shared(costs_of_parts(prepared, found, closed=use.closed), rule, bills)
     energy = (found.taken.sum(axis=1) - found.given.sum(axis=1)).tolist()
@@ -99,7 +105,14 @@ def shares(
         return Decimal(dwms) / per_kwh, shared.shares.get(name), shared.errors.get(name)
 
     parts = [
-        PartShare(part.label, *priced(part.name, dwms), part.name, part.source, _coverage(use, part))
+        PartShare(
+            part.label,
+            *priced(part.name, dwms),
+            part.name,
+            part.source,
+            _coverage(use, part),
+            told.runs.get(part.name),
+        )
         for part, dwms in zip(found.parts, energy[:-1], strict=True)
     ]
     return Shares(
@@ -109,6 +122,7 @@ def shares(
         tuple(sorted(parts, key=lambda part: (-part.kwh, part.name))),
         Share(REST_LABEL, *priced(REST, energy[-1])),
         Decimal(found.over) / per_kwh,
+        told.why,
     )
 
 

@@ -214,4 +214,6 @@ export type SharedBill = {
   over_kwh: number;
   parts: PartShare[];
   rest: Share;
+  /** Why no appliance could be told from the main meter. */
+  untold: "slow" | "silent" | null;
 };

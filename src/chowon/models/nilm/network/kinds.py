@@ -10,6 +10,8 @@ from importlib import resources
 class Lesson:
     """One kind."""
 
+    ko: str
+    en: str
     usual_w: float
     per_day: float = 0.0
     """How many runs are put into a day"""

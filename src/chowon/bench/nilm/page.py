@@ -33,6 +33,7 @@ def _overview(results: Sequence[Results]) -> str:
     """The best of each figure, and how far it is from the goal."""
     rows = []
     for one in results:
+        several = len({row.home for row in one.rows}) > 1
         for home, kind in dict.fromkeys((row.home, row.kind) for row in one.rows):
             of_kind = [row for row in one.rows if (row.home, row.kind) == (home, kind)]
             runs = of_kind[0].figures["runs"]
@@ -48,7 +49,8 @@ def _overview(results: Sequence[Results]) -> str:
                 _best(of_kind, "matched_energy", 3, max),
                 _best(of_kind, "month_energy_error_pct", 1, min),
             ]
-            rows.append([f"`{one.protocol}`", kind.replace("_", " "), wanted, *best])
+            named = f"`{one.protocol}`" + (f" {home}" if several else "")
+            rows.append([named, kind.replace("_", " "), wanted, *best])
     columns = ["protocol", "appliance", "goal: MAE, W / F1", "MAE, W", "F1", "matched", "by month, %"]
     return f"## The best so far\nEach figure with the model that has it.\n\n{_table(columns, rows)}"
 

@@ -74,6 +74,7 @@ def run(
 ) -> Results:
     """The experiment with these models, zero and mean always among them.
 
+    A protocol in which no home teaches takes the models as they come, for each home without that home.
     data: the folder of data sets. tell: hears what is being done. kept: where models whose training takes
     long keep it. Errors: NotFound, DataSetInvalid, …
     """
@@ -100,9 +101,11 @@ def run(
         found: dict[tuple[str, str], list[tuple[bool, ApplianceScore]]] = {}
         for seed in protocol.seeds:
             tell(f"{model.name}, seed {seed}")
-            taught = _taught(model, train, protocol.rules, seed)
+            taught = _taught(model, train, protocol.rules, seed) if train else None
             for home, absent in test:
-                for kind, scored in scored_home(model, taught, means, home, absent, protocol.rules, bill):
+                own = taught or model.shipped(taught_by([home]))
+                theirs = means if train else _shipped_means(taught_by([home]))
+                for kind, scored in scored_home(model, own, theirs, home, absent, protocol.rules, bill):
                     found.setdefault((home.id, kind), []).append(scored)
         value = value_of(model.lookahead_ms(protocol.step_ms), protocol.step_ms)
         rows += [

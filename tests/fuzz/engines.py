@@ -72,8 +72,8 @@ def by_coverage(
     def custom(data: bytes, longest: int, seed: int) -> bytes:
         random = Random(seed)
         if random.random() < 0.3:
-            data = atheris.Mutate(data, len(data) + 64)
-            return target.mend(data) if target.mend and random.random() < _REPAIRED else data
+            data = atheris.Mutate(data[:longest], min(len(data) + 64, longest))
+            return (target.mend(data) if target.mend and random.random() < _REPAIRED else data)[:longest]
         return _made(random, target, data, seeds)[:longest]
 
     # Time, memory and signals are looked after by us.

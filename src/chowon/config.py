@@ -159,9 +159,7 @@ class BackfillSection(_Section):
 class AppliancesSection(_Section):
     """What is told from a home's main meter."""
 
-    tell: bool = Field(
-        True, description="tell appliances from the main meter, with the won of each"
-    )
+    tell: bool = Field(True, description="tell appliances from the main meter, with the won of each")
 
 
 class DefaultsSection(_Section):

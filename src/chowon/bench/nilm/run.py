@@ -156,11 +156,13 @@ def zero_shot(
     """
     rules = {kind.name: kind.rule for kind in known_kinds().values()}
     homes = [home_on_grid(recording.read(path), step_ms, list(rules), gaps) for path in train]
-    own = _taught(model, homes, rules, seed), fitted(homes, lambda teachers: _means(teachers, rules))
+    own = None
+    if train:
+        own = _taught(model, homes, rules, seed), fitted(homes, lambda teachers: _means(teachers, rules))
     found = []
     for path in paths:
         raw = recording.read(path)
-        taught, means = own if train else (model.shipped(taught_by([raw])), _shipped_means(taught_by([raw])))
+        taught, means = own or (model.shipped(taught_by([raw])), _shipped_means(taught_by([raw])))
         taught.for_home(raw)  # before anything of a home that may not be scored is read
         if not raw.mains:
             raise DataSetInvalid(f"{path} cannot be scored", [NO_MAINS])

@@ -9,6 +9,7 @@ from chowon.domain.nilm.fitted import Fitted
 from chowon.domain.nilm.power import Home
 from chowon.domain.nilm.runs import OnRule
 from chowon.domain.tariff import Text
+from chowon.errors import BadInput
 from chowon.models.nilm.interface import Disaggregator, Model
 from chowon.models.nilm.network.fitting import fit
 from chowon.models.nilm.network.kinds import lessons
@@ -35,6 +36,8 @@ class Nightly:
 
     def fit(self, homes: Sequence[Home], rules: Mapping[str, OnRule], seed: int) -> Disaggregator:
         """As models.nilm.interface.Model. Takes an hour on two cores. Errors: ExtraMissing without torch."""
+        if not homes:
+            raise BadInput("model network: no home or plug teaches it; expected one at least")
         step_ms = max(home.mains.step_ms for home in homes)
         weights = fit(homes, rules, seed, step_ms, kept=self.kept)
         return Teller(weights.onnx, weights.card)

@@ -17,22 +17,23 @@ def shipped(without: Collection[str]) -> tuple[Teller, Card]:
 
     Errors: NotFound where there are none.
     """
-    cards = dict(_cards())
-    if not cards:
+    every = dict(cards())
+    if not every:
         raise NotFound("no weights of the network are installed; make them: chowon train nilm")
-    fitting = [file for file, card in cards.items() if not set(without) & set(card.homes)] or list(cards)
-    most = max(fitting, key=lambda file: (len(cards[file].homes), file.name))
+    fitting = [file for file, card in every.items() if not set(without) & set(card.homes)] or list(every)
+    most = max(fitting, key=lambda file: (len(every[file].homes), file.name))
     weights = _folder().joinpath(f"{most.name.removesuffix('.json')}.onnx").read_bytes()
-    return Teller(weights, cards[most]), cards[most]
+    return Teller(weights, every[most]), every[most]
 
 
-def _folder() -> Traversable:
-    return resources.files("chowon.models.nilm").joinpath("weights")
-
-
-def _cards() -> Iterator[tuple[Traversable, Card]]:
+def cards() -> Iterator[tuple[Traversable, Card]]:
+    """(the card's file, the card) of all weights, in order of their names."""
     folder = _folder()
     if folder.is_dir():
         for file in sorted(folder.iterdir(), key=lambda f: f.name):
             if file.name.endswith(".json"):
                 yield file, read(file.read_text("utf-8"), file.name)
+
+
+def _folder() -> Traversable:
+    return resources.files("chowon.models.nilm").joinpath("weights")

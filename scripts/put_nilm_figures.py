@@ -1,0 +1,35 @@
+"""Puts the figures of docs/benchmarks/nilm/as-shipped.json into the cards of the weights that come with chowon.
+
+Usage: put_nilm_figures.py, after `chowon bench nilm --protocol as-shipped --results docs/benchmarks/nilm`. A
+card's figures are means over the homes, each told by weights that it did not teach.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from statistics import mean
+
+from chowon.models.nilm.network.card import read, write
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "docs/benchmarks/nilm/as-shipped.json"
+WEIGHTS = ROOT / "src/chowon/models/nilm/weights"
+TOLD = ("f1", "mae_w", "zero_mae_w", "month_energy_error_pct", "matched_energy", "false_alarms_per_day")
+
+
+def main() -> None:
+    rows = [row for row in json.loads(RESULTS.read_text("utf-8"))["rows"] if row["model"] == "network"]
+    by_kind: dict[str, list[dict[str, dict[str, float]]]] = {}
+    for row in rows:
+        if row["learnt"] and row["figures"]["f1"]:
+            by_kind.setdefault(row["kind"], []).append(row["figures"])
+    figures = {
+        kind: {name: round(mean(one[name]["mean"] for one in homes if one[name]), 4) for name in TOLD}
+        for kind, homes in by_kind.items()
+    }
+    for path in sorted(WEIGHTS.glob("*.json")):
+        write(replace(read(path.read_text("utf-8"), path.name), figures=figures), path)
+
+
+if __name__ == "__main__":
+    main()

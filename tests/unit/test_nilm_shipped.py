@@ -1,0 +1,107 @@
+"""The weights that come with chowon: what taught them, and what they may be used for."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chowon.bench.nilm.homes import GapRules, home_on_grid
+from chowon.bench.nilm.kinds import kinds
+from chowon.bench.nilm.readers import recording
+from chowon.bench.nilm.teaching import load, names_of
+from chowon.domain.nilm.fitted import taught_by
+from chowon.domain.nilm.scores import f1
+from chowon.errors import BadInput, HomeSeen
+from chowon.models.nilm.network import shipped as kept
+from chowon.models.nilm.nightly import MODEL, TRUSTED_F1, trusted
+from tests.nilm_homes import home, power
+
+DATA = Path(__file__).parents[3] / "shared/data"
+WEIGHTS = Path(kept.__file__).parents[1] / "weights"
+REAL = ["refit/house2_1min", "refit/house20_1min", "ideal/house65_1min"]
+VIRTUAL = ["virtual_homes/v1", "virtual_homes/v2", "virtual_homes/v3"]
+
+needs_data = pytest.mark.skipif(
+    not DATA.is_dir() and os.environ.get("CI") != "true", reason="needs the shared recordings"
+)
+
+
+def test_the_weights_are_small():
+    assert sum(file.stat().st_size for file in WEIGHTS.iterdir()) < 8 * 2**20
+
+
+def test_what_may_not_be_passed_on_taught_none_of_them():
+    for _, card in kept.cards():
+        assert card.licences
+        assert not [name for name in card.homes if name.startswith("redd")]
+
+
+def test_all_of_the_list_taught_the_weights_for_homes_that_nobody_knows():
+    _, card = kept.shipped(())
+    listed = {spec.id for spec in load().homes}
+    assert {name.split("/")[0] if name.split("/")[0] in listed else name for name in card.homes} == listed
+
+
+@needs_data
+@pytest.mark.parametrize("name", [*REAL, *VIRTUAL])
+def test_every_home_at_hand_has_weights_that_it_did_not_teach(name):
+    raw = recording.read(DATA / f"{name}.parquet")
+    MODEL.shipped(taught_by([raw])).for_home(raw)
+
+
+def test_a_home_is_not_scored_with_what_it_taught():
+    with pytest.raises(HomeSeen, match="refit/20"):
+        MODEL.shipped().for_home(home("refit/20"))
+
+
+@needs_data
+def test_a_kettle_is_found_in_a_home_that_was_never_seen():
+    raw = recording.read(DATA / "refit/house20_1min.parquet")
+    start_ms, month_ms = 1_396_310_400_000, 28 * 86_400_000  # April 2014
+    gaps = GapRules(zero_mains=True, frozen_mains_ms=3_600_000)
+    seen = home_on_grid(raw, 60_000, list(kinds()), gaps, start_ms, start_ms + month_ms)
+    model = MODEL.shipped(names_of(DATA / "refit/house20_1min.parquet")).for_home(raw)
+    told = model.disaggregate(seen.mains, ["kettle"])["kettle"]
+    assert (f1(seen.appliances["kettle"].power_w > 500, told.power_w > 500) or 0) > 0.75
+
+
+def test_people_are_told_only_of_kinds_that_are_told_well():
+    _, names = trusted()
+    _, card = kept.shipped(())
+    assert "kettle" in names
+    assert names.keys() < set(card.kinds)
+    assert all(card.figures[kind]["f1"] >= TRUSTED_F1 for kind in names)
+    assert names["kettle"].ko == "전기 주전자"
+
+
+def test_a_meter_of_a_quarter_of_an_hour_is_refused():
+    with pytest.raises(BadInput, match="too seldom"):
+        MODEL.shipped().for_home(home()).disaggregate(power(np.full(96, 300.0), 900_000), ["kettle"])
+
+
+def test_a_finer_meter_is_told_by_the_minute():
+    model = MODEL.shipped().for_home(home())
+    by_minute = home("made/7", 2, seed=3).mains
+    fine = power(np.repeat(by_minute.power_w, 6), 10_000)
+    coarse = model.disaggregate(by_minute, ["kettle"])["kettle"].power_w
+    told = model.disaggregate(fine, ["kettle"])["kettle"]
+    assert (told.step_ms, len(told)) == (10_000, len(fine))
+    assert np.allclose(told.power_w, np.repeat(coarse, 6), atol=0.5)
+
+
+def test_an_empty_home_has_no_appliances():
+    rng = np.random.default_rng(0)
+    quiet = power(rng.normal(90, 2, 3 * 1440))
+    model = MODEL.shipped().for_home(home())
+    for kind, told in model.disaggregate(
+        quiet, ["kettle", "dishwasher", "washing_machine", "microwave"]
+    ).items():
+        assert told.power_w.sum() == 0, kind
+
+
+def test_what_a_roof_gives_to_the_grid_is_no_appliance():
+    day = np.maximum(0, np.sin(np.arange(3 * 1440) / 1440 * 2 * np.pi)) * -3000 + 150
+    model = MODEL.shipped().for_home(home())
+    told = model.disaggregate(power(day), ["kettle", "dishwasher", "washing_machine"])
+    assert sum(one.power_w.sum() for one in told.values()) == 0

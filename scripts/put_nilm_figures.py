@@ -1,7 +1,7 @@
 """Puts the figures of docs/benchmarks/nilm/as-shipped.json into the cards of the weights that come with chowon.
 
-Usage: put_nilm_figures.py, after `chowon bench nilm --protocol as-shipped --results docs/benchmarks/nilm`. A
-card's figures are means over the homes, each told by weights that it did not teach.
+Usage: put_nilm_figures.py, after `chowon bench nilm --protocol as-shipped --results docs/benchmarks/nilm`.
+A card's figures are means over the homes, each told by weights that it did not teach.
 """
 
 import json

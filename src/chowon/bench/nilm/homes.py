@@ -182,8 +182,10 @@ def _check(home_id: str, what: str, traces: Sequence[Trace], step_ms: int) -> No
     interval_ms = max(median_step(trace) for trace in traces)
     if interval_ms > step_ms:
         found = f"a sample every {interval_ms / 1000:g} s"
-        expected = f"one at least every {step_ms / 1000:g} s, the grid: a finer one would be made up; take a coarser "
-            "one, or leave the home out"
+        expected = (
+            f"one at least every {step_ms / 1000:g} s, the grid: a finer one would be made up; take a "
+            "coarser one, or leave the home out"
+        )
         raise DataSetInvalid(f"home {home_id} cannot be used", [Problem(what, found, expected)])
 
 

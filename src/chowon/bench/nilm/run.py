@@ -147,7 +147,7 @@ def zero_shot(
     Errors: HomeSeen for a recording of a home that taught it; NotFound, RecordingInvalid.
     """
     rules = {kind.name: kind.rule for kind in known_kinds().values()}
-    homes = [home_on_grid(recording.read(path), step_ms, list(rules), gaps) for path in train]
+    homes = [home_on_grid(recording.read(path), step_ms, list(rules), gaps, others=True) for path in train]
     own = _taught(model, homes, rules, seed), fitted(homes, lambda teachers: _means(teachers, rules))
     found = []
     for path in paths:

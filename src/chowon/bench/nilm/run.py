@@ -164,7 +164,7 @@ def zero_shot(
                 str(path),
                 home.id,
                 round(home.mains.hours, 1),
-                coverage(home),
+                coverage(home.mains),
                 zero_share(home),
                 {kind: one for kind, (_, one) in scored},
                 tuple(kind for kind, (told, _) in scored if not told),

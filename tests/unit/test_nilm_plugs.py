@@ -241,9 +241,9 @@ def test_plugs_cannot_be_scored(data):
         run(protocols.parse(PROTOCOL.replace('"made/2"', '"tracebase/D33E1F/kettle"'), "p"), data, [])
 
 
-def test_a_home_composed_of_a_device_that_taught_is_refused_before_anything_is_fitted(data, monkeypatch):
+def test_a_home_composed_of_a_device_that_taught_is_refused_before_anything_is_read(data, monkeypatch):
     composed_of(data, "D33E1F")
-    monkeypatch.setattr("chowon.bench.nilm.run._taught", lambda *_: pytest.fail("fitted"))
+    monkeypatch.setattr("chowon.bench.nilm.run.opened", lambda *_: pytest.fail("read"))
     with pytest.raises(HomeSeen, match=r"composed of .* tracebase/D33E1F/kettle"):
         run(experiment(), data, [])
 

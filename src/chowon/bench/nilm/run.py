@@ -12,7 +12,7 @@ from chowon.bench.nilm.opening import NO_MAINS, HomeFacts, coverage, opened
 from chowon.bench.nilm.protocol import Goal, Protocol
 from chowon.bench.nilm.readers import recording
 from chowon.bench.nilm.scoring import ApplianceScore, Billing, billing, score, truth_of, value_of
-from chowon.domain.nilm.fitted import Fitted, fitted
+from chowon.domain.nilm.fitted import Fitted, fitted, taught_by
 from chowon.domain.nilm.levels import facts_of, means_of
 from chowon.domain.nilm.power import Home
 from chowon.domain.nilm.runs import OnRule
@@ -75,6 +75,7 @@ def run(
     asked = [model_named(name) for name in dict.fromkeys((*BASELINES, *models))]
     bill = billing(protocol.tariff, protocol.bill_month)
     facts: list[HomeFacts] = []
+    _nobody_seen(protocol, data)
     train: list[Home] = []
     for spec in protocol.train:
         tell(f"reading {spec.id}")
@@ -86,7 +87,6 @@ def run(
     for spec in protocol.test:
         tell(f"reading {spec.id}")
         [(home, known)] = opened(protocol, spec, data, "test")
-        means.for_home(home)  # before anything is fitted for hours
         _no_copy(home, train)
         test.append((home, spec.absent))
         facts.append(known)
@@ -216,6 +216,13 @@ def _means(homes: Sequence[Home], rules: Mapping[str, OnRule]) -> dict[str, floa
 
 def _shipped_means(home_id: str) -> Fitted[dict[str, float]]:
     return learnt(home_id).further([], lambda facts, _: means_of(facts))
+
+
+def _nobody_seen(protocol: Protocol, data: Path) -> None:
+    """Asked before samples are read and models fitted for hours. Errors: HomeSeen."""
+    teachers = [raw for spec in protocol.train for raw in spec.open_all(data)]
+    for spec in protocol.test:
+        Fitted(None, taught_by(teachers)).for_home(spec.open(data))
 
 
 def _no_copy(home: Home, teachers: Sequence[Home]) -> None:

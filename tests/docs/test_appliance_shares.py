@@ -1,4 +1,4 @@
-"""The page's example prints what the page says."""
+"""The page's examples, one after the other, print what the page says."""
 
 import contextlib
 import io
@@ -8,10 +8,12 @@ from pathlib import Path
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "appliance-shares.md"
 
 
-def test_the_example_prints_what_the_page_shows() -> None:
+def test_the_examples_print_what_the_page_shows() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    (code,), (shown,) = (re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL) for kind in ("python", "text"))
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(code, str(PAGE), "exec"), {})
-    assert printed.getvalue().rstrip() == shown.rstrip()
+    codes, shown = (re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL) for kind in ("python", "text"))
+    names: dict[str, object] = {}
+    for code, expected in zip(codes, shown, strict=True):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(code, str(PAGE), "exec"), names)
+        assert printed.getvalue().rstrip() == expected.rstrip()

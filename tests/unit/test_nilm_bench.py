@@ -66,7 +66,8 @@ def test_a_perfect_model_has_perfect_figures():
     assert (found.energy_error_pct, found.month_energy_error_pct, found.sae) == (0, 0, 0)
     assert (found.false_alarms_per_day, found.runs_found, found.delay_s) == (0, 1, 60)
     assert (found.runs, found.hours) == (31 * 12, 744)
-    assert found.won_error_per_month == 0
+    assert (found.won_error_per_month, found.kwh_error_per_month) == (0, 0)
+    assert found.kwh_per_month == pytest.approx(kwh)
 
 
 def test_the_zero_and_mean_columns_are_those_predictors_errors():

@@ -241,9 +241,9 @@ def test_plugs_cannot_be_scored(data):
         run(protocols.parse(PROTOCOL.replace('"made/2"', '"tracebase/D33E1F/kettle"'), "p"), data, [])
 
 
-def test_a_home_composed_of_a_device_that_taught_is_refused_before_anything_is_fitted(data, monkeypatch):
+def test_a_home_composed_of_a_device_that_taught_is_refused_before_anything_is_read(data, monkeypatch):
     composed_of(data, "D33E1F")
-    monkeypatch.setattr("chowon.bench.nilm.run._taught", lambda *_: pytest.fail("fitted"))
+    monkeypatch.setattr("chowon.bench.nilm.run.opened", lambda *_: pytest.fail("read"))
     with pytest.raises(HomeSeen, match=r"composed of .* tracebase/D33E1F/kettle"):
         run(experiment(), data, [])
 
@@ -332,3 +332,12 @@ def test_a_finer_grid_can_be_read_at_any_phase():
     for step_ms, phase in ((25_000, 0), (5_000, 0), (30_000, 3), (30_000, -1)):
         with pytest.raises(BadInput, match="a multiple"):
             coarser(fine, step_ms, phase)
+
+
+def test_a_home_whose_mains_are_all_gaps_is_no_home_of_plugs(data):
+    made = home("made/1", 10, 1)
+    silent = type(made)("made/1", power(np.zeros(len(made.mains))), made.appliances)
+    recorded(data / "1.parquet", silent, dataset="made", home="1")
+    text = PROTOCOL.replace("[[test]]", "zero_mains_is_gap = true\n\n[[test]]", 1)
+    with pytest.raises(DataSetInvalid, match="known for 0%"):
+        run(protocols.parse(text, "p"), data, [])

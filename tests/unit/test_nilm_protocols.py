@@ -73,7 +73,7 @@ def test_every_problem_is_named_at_once():
         ("on_w = 700", "on_watts = 700", "on_watts"),
         ("mae_w = 3.5", "mae_kw = 3.5", "mae_kw"),
         ("[goal.kettle]", "[goal.spaceship]", "'spaceship'"),
-        ('path = "1.parquet"', 'path = "1.parquet"\nreader = "nilmtk"', "'nilmtk'"),
+        ('path = "1.parquet"', 'path = "1.parquet"\nreader = "nilmtkk"', "'nilmtkk'"),
         ('path = "1.parquet"', 'path = "1.parquet"\nwhere = 1', "'where'"),
         ("seeds = [0]", "seeds = []", "no seed"),
         ("step_s = 60", "step_s = 0", "1 s or more"),

@@ -237,7 +237,7 @@ def test_every_column_name_is_of_one_kind_only():
 
 def test_an_unknown_reader_is_told_which_there_are():
     with pytest.raises(NotFound, match="uk-dale"):
-        reader("nilmtk")
+        reader("nilmtkk")
 
 
 def test_a_text_file_that_is_not_as_published_is_named(tmp_path):

@@ -51,6 +51,12 @@ def test_a_month_too_high_does_not_make_up_for_one_too_low():
     assert scores.summed_error_pct(W([10.0, 10.0]), W([15.0, 5.0])) == 50.0
 
 
+def test_the_error_of_a_month_in_kwh_has_a_value_for_an_appliance_that_is_not_there():
+    assert scores.mean_error_kwh(W([10.0, 10.0]), W([15.0, 6.0])) == 4.5
+    assert scores.mean_error_kwh(W([0.0]), W([3.0])) == 3.0
+    assert scores.mean_error_kwh(W([]), W([])) is None
+
+
 def test_matched_energy_is_what_both_have_of_what_either_has():
     assert scores.matched_energy(W([100.0, 0.0, 50.0]), W([50.0, 50.0, 50.0])) == 100 / 200
     assert scores.matched_energy(W([0.0, 0.0]), W([0.0, 0.0])) is None

@@ -183,7 +183,8 @@ def _check(home_id: str, what: str, traces: Sequence[Trace], step_ms: int) -> No
     if interval_ms > step_ms:
         found = f"a sample every {interval_ms / 1000:g} s"
         expected = (
-            f"one at least every {step_ms / 1000:g} s, the grid: a finer one would be made up; take a coarser"
+            f"one at least every {step_ms / 1000:g} s, the grid: a finer one would be made up; take a "
+            "coarser one, or leave the home out"
         )
         raise DataSetInvalid(f"home {home_id} cannot be used", [Problem(what, found, expected)])
 

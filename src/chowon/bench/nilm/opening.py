@@ -52,33 +52,28 @@ def opened(
     return found
 
 
-def coverage(home: Home) -> float:
-    """The share of its time for which the mains are known; without any, its best known column."""
-    best = best_known(home)
-    return round(float(best.known.mean()), 4) if len(best) else 0.0
-
-
-def best_known(home: Home) -> Power:
-    """The mains, or of plugs the column that is known for longest."""
-    columns = [*home.appliances.values(), *home.others.values()]
-    return home.mains if home.measured or not columns else max(columns, key=lambda power: power.hours)
+def coverage(power: Power) -> float:
+    """The share of its time for which it is known."""
+    return round(float(power.known.mean()), 4) if len(power) else 0.0
 
 
 def _facts(protocol: Protocol, raw: RawHome, home: Home, role: str) -> HomeFacts:
-    covered = coverage(home)
     if role == "test" and not raw.mains:
         raise DataSetInvalid(f"home {home.id} cannot be scored by {protocol.name}", [NO_MAINS])
+    columns = [*home.appliances.values(), *home.others.values()]
+    shown = home.mains if raw.mains else max(columns, key=lambda power: power.hours)
+    covered = coverage(shown)
     if raw.mains and covered < protocol.least_coverage:
         problem = Problem("mains", f"known for {covered:.0%}", f"{protocol.least_coverage:.0%} or more")
         raise DataSetInvalid(f"home {home.id} cannot be used by {protocol.name}", [problem])
     return HomeFacts(
         home.id,
         role,
-        round(best_known(home).hours, 1),
+        round(shown.hours, 1),
         covered,
         zero_share(home),
         raw.facts.get("licence", ""),
         raw.facts.get("clock", ""),
         raw.facts.get("note", ""),
-        home.measured,
+        bool(raw.mains),
     )

@@ -14,6 +14,7 @@ _COLUMNS: Final = (
     ("event F1", "event_f1", 3),
     ("energy, %", "energy_error_pct", 1),
     ("by month, %", "month_energy_error_pct", 1),
+    ("kWh off a month", "kwh_error_per_month", 2),
     ("matched", "matched_energy", 3),
     ("SAE", "sae", 3),
     ("false alarms a day", "false_alarms_per_day", 2),

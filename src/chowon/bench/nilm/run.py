@@ -81,6 +81,7 @@ def run(
     asked = [_keeping(model_named(name), kept) for name in dict.fromkeys((*BASELINES, *models))]
     bill = billing(protocol.tariff, protocol.bill_month)
     facts: list[HomeFacts] = []
+    _nobody_seen(protocol, data)
     train: list[Home] = []
     for spec in protocol.train:
         tell(f"reading {spec.id}")
@@ -92,7 +93,6 @@ def run(
     for spec in protocol.test:
         tell(f"reading {spec.id}")
         [(home, known)] = opened(protocol, spec, data, "test")
-        means.for_home(home)  # before anything is fitted for hours
         _no_copy(home, train)
         test.append((home, spec.absent))
         facts.append(known)
@@ -155,7 +155,7 @@ def zero_shot(
     Errors: HomeSeen for a recording of a home that taught it; NotFound, RecordingInvalid.
     """
     rules = {kind.name: kind.rule for kind in known_kinds().values()}
-    homes = [home_on_grid(recording.read(path), step_ms, list(rules), gaps) for path in train]
+    homes = [home_on_grid(recording.read(path), step_ms, list(rules), gaps, others=True) for path in train]
     own = None
     if train:
         own = _taught(model, homes, rules, seed), fitted(homes, lambda teachers: _means(teachers, rules))
@@ -174,7 +174,7 @@ def zero_shot(
                 str(path),
                 home.id,
                 round(home.mains.hours, 1),
-                coverage(home),
+                coverage(home.mains),
                 zero_share(home),
                 {kind: one for kind, (_, one) in scored},
                 tuple(kind for kind, (told, _) in scored if not told),
@@ -230,6 +230,13 @@ def _means(homes: Sequence[Home], rules: Mapping[str, OnRule]) -> dict[str, floa
 
 def _shipped_means(without: Collection[str]) -> Fitted[dict[str, float]]:
     return learnt(without).further([], lambda facts, _: means_of(facts))
+
+
+def _nobody_seen(protocol: Protocol, data: Path) -> None:
+    """Asked before samples are read and models fitted for hours. Errors: HomeSeen."""
+    teachers = [raw for spec in protocol.train for raw in spec.open_all(data)]
+    for spec in protocol.test:
+        Fitted(None, taught_by(teachers)).for_home(spec.open(data))
 
 
 def _no_copy(home: Home, teachers: Sequence[Home]) -> None:

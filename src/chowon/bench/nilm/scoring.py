@@ -33,6 +33,8 @@ class ApplianceScore:
     event_f1: float | None
     energy_error_pct: float | None
     month_energy_error_pct: float | None
+    kwh_per_month: float | None
+    kwh_error_per_month: float | None
     matched_energy: float | None
     sae: float | None
     false_alarms_per_day: float | None
@@ -103,6 +105,8 @@ def score(
         event_f1=scores.event_f1(true_runs, told_runs, max(1, EVENT_TOLERANCE_MS // step_ms)),
         energy_error_pct=scores.energy_error_pct(true_kwh, told_kwh),
         month_energy_error_pct=scores.summed_error_pct(months[1], months[2]),
+        kwh_per_month=float(months[1].mean()) if len(months[1]) else None,
+        kwh_error_per_month=scores.mean_error_kwh(months[1], months[2]),
         matched_energy=scores.matched_energy(true_w, told_w),
         sae=scores.signal_aggregate_error(true_kwh, told_kwh),
         false_alarms_per_day=scores.false_alarms_per_day(true_runs, told_runs, n, step_ms, int(known.sum())),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 from typing import Final
 
 import numpy as np
@@ -54,6 +55,17 @@ def together(by_home: Sequence[Mapping[str, KindFacts]]) -> dict[str, KindFacts]
     """The facts of several homes as one, each home alike: the mean, the levels of all levels, the median."""
     kinds = dict.fromkeys(kind for facts in by_home for kind in facts)
     return {kind: _joined([facts[kind] for facts in by_home if kind in facts]) for kind in kinds}
+
+
+def choices_within(levels_w: Sequence[Sequence[float]], most: int) -> list[list[float]]:
+    """Off (0 W) and the levels of each kind, at most so many sets of choices of all.
+
+    Of more, kinds with the most levels lose their lowest one, again and again.
+    """
+    choices = [[0.0, *levels] for levels in levels_w]
+    while prod(len(choice) for choice in choices) > most:
+        max(choices, key=len).pop(1)
+    return choices
 
 
 def levels_of(power_w: F64, most: int = MOST_LEVELS) -> tuple[float, ...]:

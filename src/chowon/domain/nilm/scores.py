@@ -41,6 +41,11 @@ def summed_error_pct(true_kwh: F64, told_kwh: F64) -> float | None:
     return 100 * float(np.abs(told_kwh - true_kwh).sum()) / whole if whole > 0 else None
 
 
+def mean_error_kwh(true_kwh: F64, told_kwh: F64) -> float | None:
+    """Mean of |told − true| over months, kWh. It has a value where the appliance took nothing, too."""
+    return float(np.abs(told_kwh - true_kwh).mean()) if len(true_kwh) else None
+
+
 def matched_energy(true_w: F64, told_w: F64) -> float | None:
     """Σ min(true, told) / Σ max(true, told): the energy that stands at the right time, 0–1.
 

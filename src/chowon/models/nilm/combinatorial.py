@@ -11,7 +11,7 @@ import numpy as np
 
 from chowon.domain.nilm.always_on import always_on_w
 from chowon.domain.nilm.fitted import Fitted
-from chowon.domain.nilm.levels import KindFacts, facts_of
+from chowon.domain.nilm.levels import KindFacts, choices_within, facts_of
 from chowon.domain.nilm.power import F64, Home, Power
 from chowon.domain.nilm.runs import OnRule
 from chowon.models.nilm.interface import Disaggregator, Model
@@ -62,10 +62,7 @@ MODEL: Final[Model] = Combinatorial()
 
 def _sets(levels_w: Sequence[tuple[float, ...]]) -> F64:
     """(sets, kinds) W: every choice of a level, or off, for each kind."""
-    choices = [[0.0, *levels] for levels in levels_w]
-    while np.prod([float(len(c)) for c in choices]) > MOST_SETS:
-        largest = max(choices, key=len)
-        largest.pop(1)
+    choices = choices_within(levels_w, MOST_SETS)
     if not choices:
         return np.zeros((1, 0))
     return np.stack([axis.ravel() for axis in np.meshgrid(*choices, indexing="ij")], axis=1)

@@ -39,7 +39,11 @@ class Model(Protocol):
         """How far past an interval's end it looks to tell that interval; None: the whole recording."""
 
     def fit(self, homes: Sequence[Home], rules: Mapping[str, OnRule], seed: int) -> Disaggregator:
-        """Learn the kinds in `rules` from labelled homes. No global random state: all chance from `seed`."""
+        """Learn the kinds in `rules` from labelled homes. No global random state: all chance from `seed`.
+
+        Mains of some may be known nowhere (`Home.measured`): plugs, perhaps on a finer grid than the others.
+        They tell what an appliance takes and for how long, not how much of it a home uses.
+        """
 
     def shipped(self, without: Collection[str] = ()) -> Fitted[Disaggregator]:
         """As it comes with chowon, with the homes that it learnt from.

@@ -1,14 +1,11 @@
-"""Public data sets in their own formats: one file a format, each with `read(path, home) -> RawHome`.
-
-Left out, as nothing here could check them: ECO's smart-meter folders, NILMTK's HDF5 (which needs PyTables).
-"""
+"""Public data sets in their own formats: one file a format, each with `read(path, home) -> RawHome`."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from chowon.bench.nilm.homes import RawHome
-from chowon.bench.nilm.readers import ampds, enertalk, ideal, labelled_dat, recording, refit
+from chowon.bench.nilm.readers import ampds, eco, enertalk, ideal, labelled_dat, nilmtk, recording, refit
 from chowon.errors import NotFound, shortened
 
 Reader = Callable[[Path, str], RawHome]
@@ -21,6 +18,8 @@ READERS: Final[dict[str, Reader]] = {
     "enertalk": enertalk.read,
     "ampds": ampds.read,
     "ideal": ideal.read,
+    "eco": eco.read,
+    "nilmtk": nilmtk.read,
 }
 
 

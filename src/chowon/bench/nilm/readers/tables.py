@@ -13,14 +13,21 @@ from chowon.domain.nilm.power import Trace
 from chowon.errors import DataSetInvalid, NotFound, Problem
 
 
-def table(path: Path, types: dict[str, Any], delimiter: str = ",", *, header: bool = True) -> Any:
-    """The columns in `types`, read as these; without a header they are the file's, in this order.
+def table(
+    path: Path,
+    types: dict[str, Any],
+    delimiter: str = ",",
+    *,
+    header: bool = True,
+    names: Sequence[str] = (),
+) -> Any:
+    """The columns in `types`, read as these; without a header the file's are `names`, or these.
 
     Compressed files (.gz) are read as they are. Errors: NotFound; DataSetInvalid.
     """
     if not path.is_file():
         raise NotFound(f"{path}: no such file; name the folder that the data set unpacks to")
-    reading = pa.csv.ReadOptions(column_names=None if header else list(types))
+    reading = pa.csv.ReadOptions(column_names=None if header else list(names or types))
     try:
         return pa.csv.read_csv(
             path,

@@ -67,7 +67,8 @@ def test_an_appliance_is_a_part_with_its_energy_and_runs():
     [kettle] = found.parts
     assert (kettle.name, kettle.label, kettle.source) == ("/kettle", NAMES["kettle"], "detected")
     assert kettle.taken.sum() == 12 * 2 * 2000 * 10 * MINUTE_MS
-    assert found.runs == {"/kettle": 12}
+    assert len(found.runs["/kettle"]) == 12
+    assert found.runs["/kettle"].start_ms[0] == START_MS + 30 * MINUTE_MS
     assert found.why is None
 
 
@@ -82,7 +83,7 @@ def test_what_a_roof_gives_is_used_in_the_home():
     roof = np.where(boils(12) > 1500, 2000.0, 0.0)
     for counted in (roof, -roof):  # a roof's meter may count either way round
         found = told(*home(("main", boils(0)), ("solar", counted)))
-        assert found.runs == {"/kettle": 12}
+        assert len(found.runs["/kettle"]) == 12
 
 
 def test_a_meter_of_a_quarter_of_an_hour_is_said_to_be_too_slow():
@@ -102,11 +103,11 @@ def test_the_same_question_is_worked_out_once_until_what_was_measured_changes():
     model = TellsBoiling()
     telling = Telling(lambda: (model, NAMES))
     first = told(history, site, telling=telling)
-    assert told(history, site, telling=telling).runs == first.runs
+    assert len(told(history, site, telling=telling).runs["/kettle"]) == len(first.runs["/kettle"])
     assert len(model.asked) == 1
     late = START_MS + 700 * MINUTE_MS
     history.append(Readings(np.array([1], np.uint32), np.array([late]), np.array([25_000], np.int32)))
-    assert told(history, site, telling=telling).runs == {"/kettle": 13}
+    assert len(told(history, site, telling=telling).runs["/kettle"]) == 13
     assert len(model.asked) == 2
 
 

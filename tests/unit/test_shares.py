@@ -19,6 +19,7 @@ from chowon.cli.main import app as command_line
 from chowon.domain.bill import Profile, Usage, bill, prepare
 from chowon.domain.clock import Period, midnight_ms
 from chowon.domain.part_costs import costs_of_parts
+from chowon.domain.part_runs import RunTimes
 from chowon.domain.parts import Part, cut
 from chowon.domain.quantities import DAY_MS, HOUR_MS, QUARTER_MS, U32
 from chowon.domain.readings import Readings
@@ -194,14 +195,18 @@ class TellsTelevision:
         taken = np.full(n, DWMS_PER_KWH // 40, np.int64)
         none, covered = np.zeros(n, np.int64), np.full(n, QUARTER_MS, np.int64)
         tv = Part("/television", Text("텔레비전", "TV"), "detected", taken, none, covered)
-        return TellingParts((tv,), {"/television": 3}, None)
+        starts = START_MS + np.array([0, 2, 5]) * DAY_MS
+        return TellingParts((tv,), {"/television": RunTimes(starts, starts + HOUR_MS)}, None)
 
 
 def test_a_detected_appliance_is_a_part_like_a_metered_one() -> None:
     found = two_plugs().shares("shapley", telling=TellsTelevision())
     told = {part.name: part for part in found.parts}
     tv = told["/television"]
-    assert (tv.kwh, tv.source, tv.runs) == (Decimal("74.4"), "detected", 3)
+    assert (tv.kwh, tv.source) == (Decimal("74.4"), "detected")
+    assert tv.runs is not None
+    assert tv.runs.of_runs.runs == 3
+    assert sum(run.amount for run in tv.runs.runs) + tv.runs.between == tv.amount
     assert tv.amount == told["fridge/main"].amount
     assert told["fridge/main"].runs is None
     assert found.rest.kwh == Decimal("223.2")

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { bands } from "../src/charts/bands";
-import { aRun, bars, together } from "../src/charts/shares";
+import { bars, together } from "../src/charts/shares";
 import { least, shown, telling } from "../src/lib/compared";
 import { difference, joined } from "../src/lib/format";
 import { allowed, CHOICES, initial, question, stepped, type Choice, type ChoiceId } from "../src/lib/whatIf";
@@ -132,11 +132,5 @@ describe("a bill by its parts", () => {
     expect(together({ total: "70640", difference: "-12830" })).toBe("83470");
     expect(together({ total: "10.25", difference: "0.5" })).toBe("9.75");
     expect(together({ total: "70640", difference: "0" })).toBeNull();
-  });
-  test("a run costs what they cost together, shared evenly", () => {
-    expect(aRun({ amount: "14320", runs: 21 })).toBeCloseTo(681.9, 1);
-    expect(aRun({ amount: "14320", runs: null })).toBeNull();
-    expect(aRun({ amount: "0", runs: 3 })).toBeNull();
-    expect(aRun({ amount: null, runs: 3 })).toBeNull();
   });
 });

@@ -13,11 +13,15 @@ from chowon.api.bill import BillDay
 from chowon.api.bill_answer import Number
 from chowon.api.parts import SiteId, parts_of
 from chowon.domain.clock import local_day, period_of
+from chowon.domain.part_runs import RunCosts
 from chowon.domain.parts import Source
 from chowon.domain.tariff import Text
 from chowon.jobs.shares import PartShare, Rule, Shares, shares
 
 router = APIRouter(prefix="/sites", tags=["bill"])
+
+NEWEST_RUNS = 20
+"""So many are listed of each part"""
 
 
 class SharedPeriod(BaseModel):
@@ -38,13 +42,32 @@ class RestAnswer(BaseModel):
     error: Number | None
 
 
+class RunAnswer(BaseModel):
+    """One run, with its part of the amount."""
+
+    start_ms: int
+    end_ms: int
+    kwh: float
+    amount: Number
+
+
+class RunsAnswer(BaseModel):
+    """How often a part ran. `amount` of all runs and `between` add up to the part's; `each` is the mean."""
+
+    count: int
+    amount: Number
+    each: Number | None
+    between: Number
+    newest: list[RunAnswer]
+
+
 class PartAnswer(RestAnswer):
-    """A part of the use. `runs`: how often it ran, null where that is not known."""
+    """A part of the use. `runs`: null where nobody knows when it ran, or the rule has no share for it."""
 
     part: str
     source: Source
     coverage: float
-    runs: int | None
+    runs: RunsAnswer | None
 
 
 class SharesAnswer(BaseModel):
@@ -124,7 +147,21 @@ def _part(part: PartShare) -> PartAnswer:
         amount=part.amount,
         error=part.error,
         coverage=part.coverage,
-        runs=part.runs,
+        runs=None if part.runs is None else _runs(part.runs),
+    )
+
+
+def _runs(found: RunCosts) -> RunsAnswer:
+    newest = found.runs[: -NEWEST_RUNS - 1 : -1]
+    return RunsAnswer(
+        count=found.of_runs.runs,
+        amount=found.of_runs.amount,
+        each=found.of_runs.per_run,
+        between=found.between,
+        newest=[
+            RunAnswer(start_ms=run.start_ms, end_ms=run.end_ms, kwh=_kwh(run.kwh), amount=run.amount)
+            for run in newest
+        ],
     )
 
 

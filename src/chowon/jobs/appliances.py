@@ -10,6 +10,7 @@ import numpy as np
 
 from chowon.domain.nilm.power import Power
 from chowon.domain.nilm.runs import Runs, runs_of
+from chowon.domain.part_runs import RunTimes, run_times
 from chowon.domain.parts import Part
 from chowon.domain.quantities import DAY_MS, I64, MINUTE_MS, QUARTER_MS
 from chowon.domain.sites import Channel, Site
@@ -62,8 +63,8 @@ class TellingParts:
     """What was told of a period, as parts of its use."""
 
     parts: tuple[Part, ...]
-    runs: Mapping[str, int]
-    """How often each ran, by the part's name"""
+    runs: Mapping[str, RunTimes]
+    """When each ran, by the part's name"""
     why: Why | None
 
 
@@ -104,7 +105,7 @@ class Telling:
         told = self.appliances(history, site, grid.start_ms, grid.end_ms)
         return TellingParts(
             tuple(_part(one, self._names()[one.kind], len(use.profile)) for one in told.found),
-            {_part_name(one.kind): len(one.runs) for one in told.found},
+            {_part_name(one.kind): run_times(one.power, one.runs) for one in told.found},
             told.why,
         )
 

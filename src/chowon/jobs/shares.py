@@ -1,6 +1,6 @@
 """What each part of a site's use costs: a period cut into parts, its bill shared by one of three rules."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal
@@ -14,7 +14,8 @@ from chowon.domain.bill import (
     shapley_shares,
 )
 from chowon.domain.part_costs import costs_of_parts, in_arrays, takers_only
-from chowon.domain.parts import REST, Part, Source, cut
+from chowon.domain.part_runs import RunCosts, RunTimes, costs_of_runs
+from chowon.domain.parts import REST, Cut, Part, Source, cut
 from chowon.domain.sites import Channel, Site
 from chowon.domain.tariff import Text
 from chowon.jobs.appliances import TOLD_NOTHING, Telling, Why
@@ -57,8 +58,8 @@ class PartShare(Share):
     source: Source
     coverage: float
     """The share of the time gone by for which it is known, 0-1"""
-    runs: int | None
-    """How often it ran, where that is known"""
+    runs: RunCosts | None
+    """Its runs and what each cost, where that is known and the rule has a share for it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def shares(
             part.name,
             part.source,
             _coverage(use, part),
-            told.runs.get(part.name),
+            _runs(shared, found, part, told.runs, prepared.tariff.currency),
         )
         for part, dwms in zip(found.parts, energy[:-1], strict=True)
     ]
@@ -143,6 +144,14 @@ def metered_parts(history: History, site: Site, use: PeriodUse) -> list[Part]:
         name = f"{channel.key.meter}/{channel.key.channel}"
         parts.append(Part(name, _label(channel, channels), "metered", taken, given, quarters.known_ms))
     return parts
+
+
+def _runs(
+    shared: SharedBill, found: Cut, part: Part, times: Mapping[str, RunTimes], currency: str
+) -> RunCosts | None:
+    if part.name not in times or part.name not in shared.shares:
+        return None
+    return costs_of_runs(shared, found, part.name, times[part.name], currency)
 
 
 def _shared(costs: Costs, rule: Rule, bills: int) -> SharedBill:

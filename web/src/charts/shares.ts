@@ -1,7 +1,7 @@
 /** A bill by its parts as bars: how long each is, and what the parts add up to. */
 
 import { subtractDecimals } from "../lib/decimal";
-import type { PartShare, Share, SharedBill } from "../lib/types";
+import type { Share, SharedBill } from "../lib/types";
 
 /** part: null for the rest. length: of the largest amount, 0–1. saves: it lowers the bill. */
 export type Bar = { part: string | null; share: Share; length: number; saves: boolean };
@@ -19,9 +19,4 @@ export function bars({ parts, rest }: Pick<SharedBill, "parts" | "rest">): Bar[]
 /** What all shares are together; null where that is the bill. */
 export function together({ total, difference }: Pick<SharedBill, "total" | "difference">): string | null {
   return Number(difference) === 0 ? null : subtractDecimals(total, difference);
-}
-
-/** What a run of an appliance cost on average; null where nobody knows how often it ran, or it cost nothing. */
-export function aRun({ amount, runs }: Pick<PartShare, "amount" | "runs">): number | null {
-  return runs && Number(amount) > 0 ? Number(amount) / runs : null;
 }

@@ -201,7 +201,10 @@ export type WhatIfAnswer = {
 export type Rule = "average" | "marginal" | "shapley";
 /** kwh: taken less given. amount: null where the rule has no share for it. error: of an estimate. */
 export type Share = { label: Text; kwh: number; amount: Decimal | null; error: Decimal | null };
-export type PartShare = Share & { part: string; source: "metered" | "detected"; coverage: number; runs: number | null };
+export type Run = { start_ms: number; end_ms: number; kwh: number; amount: Decimal };
+/** The amounts of all runs and `between` add up to the part's. newest: the last of them, newest first. */
+export type Runs = { count: number; amount: Decimal; each: Decimal | null; between: Decimal; newest: Run[] };
+export type PartShare = Share & { part: string; source: "metered" | "detected"; coverage: number; runs: Runs | null };
 
 /** The amounts and `difference` add up to the total; it is 0 but for "marginal". */
 export type SharedBill = {

@@ -12,6 +12,7 @@ from chowon.domain.sites import Channel, ChannelKey, Role, Site
 from chowon.domain.tariff import Text
 from chowon.jobs.appliances import Telling
 from chowon.jobs.period_use import period_use
+from chowon.jobs.shares import metered_parts
 from tests.e2e.homes import SEOUL
 from tests.memory import MemoryHistory
 
@@ -57,9 +58,10 @@ def home(*meters: tuple[Role, np.ndarray], every: int = 1) -> tuple[MemoryHistor
     return history, site
 
 
-def told(history: MemoryHistory, site: Site, telling: Telling | None = None):
+def told(history: MemoryHistory, site: Site, telling: Telling | None = None, now_ms: int = NOW_MS):
     telling = telling or Telling(lambda: (TellsBoiling(), NAMES))
-    return telling.parts(history, site, period_use(history, site, OCTOBER, NOW_MS))
+    use = period_use(history, site, OCTOBER, now_ms)
+    return telling.parts(history, site, use, metered_parts(history, site, use))
 
 
 def test_an_appliance_is_a_part_with_its_energy_and_runs():
@@ -124,3 +126,16 @@ def test_the_model_is_not_loaded_before_it_is_needed():
     told(history, site, telling=telling)
     told(history, site, telling=telling)
     assert loaded == [1]
+
+
+def test_the_quarter_that_runs_is_not_told_yet():
+    """So that an answer holds until it is over, however often a page asks."""
+    history, site = home(("main", boils(12)))
+    model = TellsBoiling()
+    telling = Telling(lambda: (model, NAMES))
+    in_a_quarter = START_MS + 31 * MINUTE_MS  # the first kettle boils since half past
+    assert told(history, site, telling, in_a_quarter).why == "silent"
+    later = [told(history, site, telling, START_MS + minute * MINUTE_MS) for minute in (91, 95, 104)]
+    assert [len(one.runs["/kettle"]) for one in later] == [1, 1, 1]
+    assert len(model.asked) == 1
+    assert all(len(one.parts[0].taken) == 7 for one in later)

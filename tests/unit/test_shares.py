@@ -190,7 +190,7 @@ def test_where_nothing_was_taken_the_average_says_so() -> None:
 class TellsTelevision:
     """A tenth of a kWh an hour, all day."""
 
-    def parts(self, history, site, use) -> TellingParts:
+    def parts(self, history, site, use, metered) -> TellingParts:
         n = HOURS * 4
         taken = np.full(n, DWMS_PER_KWH // 40, np.int64)
         none, covered = np.zeros(n, np.int64), np.full(n, QUARTER_MS, np.int64)

@@ -8,18 +8,19 @@ from typing import Final, Literal, Protocol
 
 import numpy as np
 
-from chowon.domain.nilm.power import Power
+from chowon.domain.nilm.power import F64, Power
 from chowon.domain.nilm.runs import Runs, runs_of
 from chowon.domain.part_runs import RunTimes, run_times
 from chowon.domain.parts import Part
-from chowon.domain.quantities import DAY_MS, I64, MINUTE_MS, QUARTER_MS
+from chowon.domain.quantities import DAY_MS, I64, MINUTE_MS, QUARTER_MS, Bools
+from chowon.domain.rollups import Rollup
 from chowon.domain.sites import Channel, Site
 from chowon.domain.tariff import Text
 from chowon.jobs.period_use import PeriodUse
 from chowon.ports import History
 
 CONTEXT_MS: Final = DAY_MS // 2
-"""Seen before and after the span, so that its ends are told as well as its middle"""
+"""Seen before the span, so that its beginning is told as well as the rest"""
 KEPT: Final = 64
 """Answers kept in memory: a page asks for the same one by three rules"""
 _STANDS_STILL: Final = 0.75
@@ -81,33 +82,42 @@ class Telling:
         self._kept: OrderedDict[tuple[int, ...], Appliances] = OrderedDict()
         self._lock = threading.Lock()
 
-    def appliances(self, history: History, site: Site, from_ms: int, to_ms: int) -> Appliances:
-        """The appliances behind the main meter, without what other meters of the site measure by themselves.
+    def parts(self, history: History, site: Site, use: PeriodUse, metered: Sequence[Part]) -> TellingParts:
+        """The appliances behind the main meter in the whole quarters of a period that are over.
 
-        [from_ms, to_ms): whole minutes. Errors: StoreUnavailable.
+        Without what has a meter of its own. Errors: StoreUnavailable.
         """
-        mains = _unmeasured_mains(history, site, from_ms - CONTEXT_MS, to_ms + CONTEXT_MS)
-        why = _why_not(mains)
-        if why is not None:
-            return Appliances((), why)
-        key = (site.id, from_ms, to_ms, hash(mains.power_w.tobytes()), hash(mains.known.tobytes()))
+        grid = use.profile.grid
+        over = (use.until_ms - grid.start_ms) // QUARTER_MS
+        told = self._appliances(history, site, grid.start_ms, grid.start_ms + over * QUARTER_MS, use, metered)
+        return TellingParts(
+            tuple(_part(one, self._names()[one.kind], over, len(use.profile)) for one in told.found),
+            {_part_name(one.kind): run_times(one.power, one.runs) for one in told.found},
+            told.why,
+        )
+
+    def _appliances(
+        self,
+        history: History,
+        site: Site,
+        from_ms: int,
+        to_ms: int,
+        use: PeriodUse,
+        metered: Sequence[Part],
+    ) -> Appliances:
+        quarters = (to_ms - from_ms) // QUARTER_MS
+        measured = [use.profile.import_energy, use.known_ms, *(part.taken for part in metered)]
+        seen = b"".join(column[:quarters].tobytes() for column in measured)
+        key = (site.id, from_ms, to_ms, hash(seen))
         with self._lock:  # one at a time: each takes a core
             if key not in self._kept:
-                self._kept[key] = self._tell(mains, from_ms, to_ms)
+                mains = _unmeasured_mains(history, site, from_ms - CONTEXT_MS, to_ms)
+                why = _why_not(mains)
+                self._kept[key] = Appliances((), why) if why else self._tell(mains, from_ms, to_ms)
                 if len(self._kept) > KEPT:
                     self._kept.popitem(last=False)
             self._kept.move_to_end(key)
             return self._kept[key]
-
-    def parts(self, history: History, site: Site, use: PeriodUse) -> TellingParts:
-        """The appliances as parts of a period's use. Errors: StoreUnavailable."""
-        grid = use.profile.grid
-        told = self.appliances(history, site, grid.start_ms, grid.end_ms)
-        return TellingParts(
-            tuple(_part(one, self._names()[one.kind], len(use.profile)) for one in told.found),
-            {_part_name(one.kind): run_times(one.power, one.runs) for one in told.found},
-            told.why,
-        )
 
     def _names(self) -> Mapping[str, Text]:
         if self._loaded is None:
@@ -129,34 +139,30 @@ class Telling:
 
 def _unmeasured_mains(history: History, site: Site, from_ms: int, to_ms: int) -> Power:
     """What the main meter took less what other meters did, by minute."""
-    mains = _minutes(history, site, site.main_channels, from_ms, to_ms)
-    power_w, known = mains.power_w, mains.known
+    channels = [*site.main_channels, *site.part_channels]
+    rows = history.rollup([channel.id for channel in channels], from_ms, to_ms, "1min", site.timezone)
+    n = (to_ms - from_ms) // MINUTE_MS
+    power_w, known = np.zeros(n), np.full(n, bool(site.main_channels))
+    for channel in site.main_channels:
+        theirs_w, theirs_known = _minutes(rows, channel, from_ms, n)
+        power_w, known = power_w + theirs_w, known & theirs_known
     for channel in site.part_channels:
-        part = _minutes(history, site, [channel], from_ms, to_ms)
-        given = (
-            channel.role == "solar" and part.power_w.sum() > 0
-        )  # a roof's meter may count either way round
-        power_w = power_w - np.where(part.known, -part.power_w if given else part.power_w, 0.0)
+        theirs_w, _ = _minutes(rows, channel, from_ms, n)
+        # A roof's meter may count either way round: what it gives is used in the home.
+        power_w = power_w + (np.abs(theirs_w) if channel.role == "solar" else -theirs_w)
     return Power(from_ms, MINUTE_MS, np.where(known, power_w, 0.0), known)
 
 
-def _minutes(history: History, site: Site, channels: Sequence[Channel], from_ms: int, to_ms: int) -> Power:
-    """The sum of channels by minute: known where samples of each stand for half of the minute."""
-    n = (to_ms - from_ms) // MINUTE_MS
-    net_dwms, least_ms = np.zeros(n, np.int64), np.full(n, MINUTE_MS if channels else 0, np.int64)
-    rows = history.rollup([channel.id for channel in channels], from_ms, to_ms, "1min", site.timezone)
-    for channel in channels:
-        mine = rows.channel == channel.id
-        place = (rows.start_ms[mine] - from_ms) // MINUTE_MS
-        covered_ms = np.zeros(n, np.int64)
-        covered_ms[place] = rows.covered_ms[mine]
-        least_ms = np.minimum(least_ms, covered_ms)
-        mean_dwms = (
-            (rows.import_dwms - rows.export_dwms)[mine] * MINUTE_MS / np.maximum(rows.known_ms[mine], 1)
-        )
-        net_dwms[place] += np.round(mean_dwms).astype(np.int64)
-    known = least_ms * 2 >= MINUTE_MS
-    return Power(from_ms, MINUTE_MS, np.where(known, net_dwms / (MINUTE_MS * _DW_PER_W), 0.0), known)
+def _minutes(rows: Rollup, channel: Channel, from_ms: int, n: int) -> tuple[F64, Bools]:
+    """((n,) mean W of a channel, (n,) whether samples stand for half of the minute); 0 where unknown."""
+    mine = rows.channel == channel.id
+    place = (rows.start_ms[mine] - from_ms) // MINUTE_MS
+    power_w, known = np.zeros(n), np.zeros(n, np.bool_)
+    heard = rows.covered_ms[mine] * 2 >= MINUTE_MS
+    net_dwms = (rows.import_dwms - rows.export_dwms)[mine]
+    power_w[place] = np.where(heard, net_dwms / (np.maximum(rows.known_ms[mine], 1) * _DW_PER_W), 0.0)
+    known[place] = heard
+    return power_w, known
 
 
 def _why_not(mains: Power) -> Why | None:
@@ -171,15 +177,17 @@ def _part_name(kind: str) -> str:
     return f"/{kind}"
 
 
-def _part(one: Appliance, label: Text, quarters: int) -> Part:
+def _part(one: Appliance, label: Text, over: int, quarters: int) -> Part:
+    """over: quarters that were told, of as many as the period has so far."""
     per_quarter = QUARTER_MS // MINUTE_MS
+    later = quarters - over
     taken: I64 = np.round(one.power.power_w * _DW_PER_W * MINUTE_MS).astype(np.int64)
     known_ms: I64 = one.power.known.astype(np.int64) * MINUTE_MS
     return Part(
         _part_name(one.kind),
         label,
         "detected",
-        taken.reshape(quarters, per_quarter).sum(axis=1),
+        np.pad(taken.reshape(over, per_quarter).sum(axis=1), (0, later)),
         np.zeros(quarters, np.int64),
-        known_ms.reshape(quarters, per_quarter).sum(axis=1),
+        np.pad(known_ms.reshape(over, per_quarter).sum(axis=1), (0, later)),
     )

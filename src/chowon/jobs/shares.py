@@ -95,8 +95,9 @@ def shares(
     needs what nobody has told, or, by the average, where nothing was taken.
     """
     use = period_use(history, site, prepared.period, now_ms)
-    told = TOLD_NOTHING if telling is None else telling.parts(history, site, use)
-    found = cut(use.profile, use.known_ms, [*metered_parts(history, site, use), *told.parts])
+    metered = metered_parts(history, site, use)
+    told = TOLD_NOTHING if telling is None else telling.parts(history, site, use, metered)
+    found = cut(use.profile, use.known_ms, [*metered, *told.parts])
     bills = BILLS if in_arrays(prepared, found, closed=use.closed) else BILLS_ONE_BY_ONE
     shared = _shared(costs_of_parts(prepared, found, closed=use.closed), rule, bills)
     energy = (found.taken.sum(axis=1) - found.given.sum(axis=1)).tolist()

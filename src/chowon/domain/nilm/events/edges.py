@@ -1,0 +1,91 @@
+"""A step of the mains: what is told of it, and the numbers by which it is found."""
+
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chowon.domain.nilm.power import F64
+from chowon.domain.quantities import I64, Bools
+
+PROVISIONAL_MS: Final = 10_000
+"""A step is told this long after the first reading that shows it, at the latest"""
+
+
+class Told(IntEnum):
+    """What is said of a step. One is told provisionally, and again under the same (row, at_ms)."""
+
+    PROVISIONAL = 0
+    """There is a step; its size may change"""
+    SETTLED = 1
+    """The power is steady again"""
+    WITHDRAWN = 2
+    """There was none: the power came back, or a gap began before it was steady"""
+    RESUMED = 3
+    """No step: the first steady power after a gap; before_w is the last one known before it"""
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeRules:
+    """What counts as a step."""
+
+    least_w: float = 15.0
+    """No smaller step is told"""
+    times_noise: float = 4.0
+    """Nor one below so many times the mean change from reading to reading"""
+    first_w: float = 40.0
+    """The least step until the noise is known, half a minute from the start"""
+    steady: int = 3
+    """So many readings in a row without a step are steady"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Edges:
+    """What was told of steps, (e,) each; by row, within a row in order of `told_ms`."""
+
+    row: I64
+    since_ms: I64
+    """The reading before it: the step lies after it. Of RESUMED: where the gap began"""
+    at_ms: I64
+    """The first reading that shows the step"""
+    told_ms: I64
+    """The reading with which this could be told"""
+    told: NDArray[np.int8]
+    """A `Told`"""
+    before_w: F64
+    """The steady power until then"""
+    after_w: F64
+    noise_w: F64
+    """The mean change from reading to reading in the minute before `told_ms`"""
+    overshoot_w: F64
+    """How far the power went above both while it was unsteady, 0 or more"""
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    @property
+    def size_w(self) -> F64:
+        """(e,) above 0 for a rise."""
+        return self.after_w - self.before_w
+
+    def where(self, mask: Bools | I64) -> "Edges":
+        """Some of them."""
+        return Edges(*(getattr(self, field.name)[mask] for field in fields(self)))
+
+
+def joined(parts: "list[Edges]") -> Edges:
+    """All of them, by row, within a row in the order given."""
+    if not parts:
+        return _NONE
+    columns = [np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Edges)]
+    order = np.argsort(columns[0], kind="stable")
+    return Edges(*(column[order] for column in columns))
+
+
+_NONE: Final = Edges(
+    *(np.zeros(0, np.int64) for _ in range(4)),  # type: ignore[arg-type]
+    np.zeros(0, np.int8),
+    *(np.zeros(0) for _ in range(4)),
+)

@@ -1,1 +1,1 @@
-"""What switches behind one meter, in order of time: steps of the mains, runs, unknown appliances, their names."""
+"""What switches behind one meter: steps of the mains, runs, unknown appliances and their names."""

@@ -1,4 +1,4 @@
-"""The load that never goes away, of many homes, as readings come: chowon.domain.nilm.always_on block by block.
+"""The load that never goes away, of many homes, as readings come: as nilm.always_on, block by block.
 
 It is the third lowest of the hourly minima (of 10-s means) of the last 24 hours, so it needs an hour to be
 anything, three to pass over false readings, and a day to have seen a night.
@@ -38,7 +38,12 @@ class BaseLoad:
         hour = blocks.number // (HOUR_MS // BLOCK_MS)
         first = np.append(True, blocks.row[1:] != blocks.row[:-1])
         at = np.flatnonzero(first | np.append(True, hour[1:] != hour[:-1]))
-        lowest, row, hour, first = np.minimum.reduceat(blocks.mean_dw, at), blocks.row[at], hour[at], first[at]
+        lowest, row, hour, first = (
+            np.minimum.reduceat(blocks.mean_dw, at),
+            blocks.row[at],
+            hour[at],
+            first[at],
+        )
         goes_on = first & (hour == self.hour[row])
         old = row[goes_on]
         self.lowest_dw[old] = np.minimum(self.lowest_dw[old], lowest[goes_on])
@@ -50,7 +55,9 @@ class BaseLoad:
         lowest = np.partition(self.hours_dw[rows], _PASSED_OVER, axis=1)
         known = np.isfinite(self.hours_dw[rows]).sum(axis=1)
         level = np.where(known > _PASSED_OVER, lowest[:, _PASSED_OVER], lowest.min(axis=1))
-        return np.where(known > 0, np.maximum(level, 0.0), 0.0).astype(np.float64) / 10, known.astype(np.int64)
+        return np.where(known > 0, np.maximum(level, 0.0), 0.0).astype(np.float64) / 10, known.astype(
+            np.int64
+        )
 
     def _turn(self, row: I64, hour: I64, lowest: F64) -> None:
         """New hours, by (row, hour): they end the one that was open, and each other."""

@@ -316,7 +316,16 @@ def from_arrays(arrays: dict[str, NDArray[Any]], rules: EdgeRules | None = None)
     return found
 
 
-_NOISE: Final = ("number", "change_dw", "changes", "power_dw", "readings", "remembered", "noise_dw", "least_dw")
+_NOISE: Final = (
+    "number",
+    "change_dw",
+    "changes",
+    "power_dw",
+    "readings",
+    "remembered",
+    "noise_dw",
+    "least_dw",
+)
 _BASE: Final = ("hour", "lowest_dw", "hours_dw")
 _COLUMNS: Final[dict[str, tuple[type[np.generic], object]]] = {
     "hold_ms": (np.int64, DEFAULT_HOLD_MS),

@@ -84,8 +84,9 @@ def joined(parts: "list[Edges]") -> Edges:
     return Edges(*(column[order] for column in columns))
 
 
+_NO_TIMES, _NO_WATTS = np.zeros(0, np.int64), np.zeros(0)
 _NONE: Final = Edges(
-    *(np.zeros(0, np.int64) for _ in range(4)),  # type: ignore[arg-type]
+    *(_NO_TIMES, _NO_TIMES, _NO_TIMES, _NO_TIMES),
     np.zeros(0, np.int8),
-    *(np.zeros(0) for _ in range(4)),
+    *(_NO_WATTS, _NO_WATTS, _NO_WATTS, _NO_WATTS),
 )

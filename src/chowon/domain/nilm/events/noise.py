@@ -106,7 +106,7 @@ class Noise:
         )
         numbers, entry_row = np.insert(number, at, self.number[rows]), np.insert(row, at, rows)
         known = whole & (changes > 0)
-        before = np.cumsum(known) - known
+        before: I64 = np.cumsum(known) - known
         of_row = np.cumsum(carried) - 1
         chain = np.insert(
             change[known] / changes[known] * (1 + _CHANCE / changes[known]),

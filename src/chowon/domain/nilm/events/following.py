@@ -1,0 +1,232 @@
+"""Runs of what switches in one home, from its steps: what is on and since when, and what is over.
+
+A rise begins something. A fall ends what is as large as it, or two things together, or a part of something
+larger (a washing machine whose heater stops). Nothing is on that the mains cannot bear: if what is on takes
+more than they do, something ended unseen. A loop over steps, of which a home has some hundreds a day.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import combinations, pairwise
+from typing import Final
+
+from chowon.domain.nilm.events.edges import Edges, Told
+from chowon.domain.quantities import DAY_MS, MINUTE_MS
+
+MOST_OPEN: Final = 24
+STAYS_MS: Final = DAY_MS
+"""What is on for so long is part of what is always on"""
+BRIDGED_MS: Final = 15 * MINUTE_MS
+"""After a shorter gap what was on may still be on"""
+_ALIKE: Final = 0.12
+_ALIKE_W: Final = 12.0
+_NOISES: Final = 3.0
+_PAIRED: Final = 8
+"""Two of so many of the latest may end together"""
+
+
+class Ended(StrEnum):
+    """How the end of a run is known."""
+
+    FALL = "fall"
+    """A fall as large"""
+    TOGETHER = "together"
+    """A fall as large as it and others that ended with it"""
+    UNSEEN = "unseen"
+    """The mains were too low for it to be still on"""
+    GAP = "gap"
+    """A gap came, and nobody knows"""
+    STAYED = "stayed"
+    """On for a day: part of what is always on from here"""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that is on."""
+
+    at_ms: int
+    """Since when; one of a kind in its home"""
+    levels: tuple[tuple[int, float], ...]
+    """(since ms, W), in order"""
+    overshoot_w: float
+    """How far it went above its first power when it began"""
+    noise_w: float
+    """The home's noise before it"""
+    settled: bool = True
+    """Or told provisionally: its power may change, or there may be none"""
+
+    @property
+    def power_w(self) -> float:
+        """What it takes now."""
+        return self.levels[-1][1]
+
+    @property
+    def first_w(self) -> float:
+        """What it took first: the size of the step."""
+        return self.levels[0][1]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Something that was on."""
+
+    at_ms: int
+    end_ms: int
+    levels: tuple[tuple[int, float], ...]
+    overshoot_w: float
+    noise_w: float
+    noise_on_w: float
+    """The home's noise while it was on, at its end"""
+    ended: Ended
+
+    @property
+    def first_w(self) -> float:
+        """What it took first."""
+        return self.levels[0][1]
+
+    @property
+    def seconds(self) -> float:
+        """How long it was on."""
+        return (self.end_ms - self.at_ms) / 1000
+
+    @property
+    def energy_wh(self) -> float:
+        """What it used, as steps tell it."""
+        bounds = [*self.levels, (self.end_ms, 0.0)]
+        return sum(w * (end - begin) for (begin, w), (end, _) in pairwise(bounds)) / 3.6e6
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step of the mains, of one home."""
+
+    since_ms: int
+    at_ms: int
+    before_w: float
+    after_w: float
+    noise_w: float
+    overshoot_w: float
+
+    @property
+    def size_w(self) -> float:
+        """Above 0 for a rise."""
+        return self.after_w - self.before_w
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """What is on in a home."""
+
+    steps: tuple[Step, ...] = ()
+    """What is on, as settled steps tell it, the oldest first"""
+    shown: Change | None = None
+    """A step that is told provisionally"""
+
+    @property
+    def now(self) -> tuple[Step, ...]:
+        """What is on, the provisional step taken for true."""
+        if self.shown is None:
+            return self.steps
+        after = _after(self.steps, self.shown)[0]
+        return tuple(replace(s, settled=False) if s.at_ms == self.shown.at_ms else s for s in after)
+
+
+def follow(home: Following, edges: Edges) -> tuple[Following, tuple[Run, ...]]:
+    """What is on after these steps of this home, in order of `told_ms`; and what they ended."""
+    over: list[Run] = []
+    for told, change in changes(edges):
+        if told is Told.PROVISIONAL:
+            home = replace(home, shown=change)
+            continue
+        steps, ended = home.steps, tuple[Run, ...]()
+        if told is Told.SETTLED:
+            steps, ended = _after(home.steps, change)
+        elif told is Told.RESUMED:
+            steps, ended = _resumed(home.steps, change)
+        home = Following(steps)
+        over += ended
+    return home, tuple(over)
+
+
+def changes(edges: Edges) -> Iterator[tuple[Told, Change]]:
+    """Steps one by one."""
+    columns = (edges.told, edges.since_ms, edges.at_ms, edges.before_w, edges.after_w)
+    rest = (edges.noise_w, edges.overshoot_w)
+    for told, *facts in zip(*(column.tolist() for column in (*columns, *rest)), strict=True):
+        yield Told(told), Change(*facts)
+
+
+def _resumed(steps: tuple[Step, ...], change: Change) -> tuple[tuple[Step, ...], tuple[Run, ...]]:
+    if change.at_ms - change.since_ms > BRIDGED_MS:
+        return (), tuple(_over(s, change, Ended.GAP, change.since_ms) for s in steps)
+    if abs(change.size_w) <= _tolerance(0.0, change):
+        return steps, ()
+    return _after(steps, change)
+
+
+def _after(steps: tuple[Step, ...], change: Change) -> tuple[tuple[Step, ...], tuple[Run, ...]]:
+    """What is on after a step, and what it ended."""
+    stayed = tuple(s for s in steps if change.at_ms - s.at_ms > STAYS_MS)
+    over = [_over(s, change, Ended.STAYED) for s in stayed]
+    steps = tuple(s for s in steps if s not in stayed)
+    if change.size_w > 0:
+        begun = Step(change.at_ms, ((change.at_ms, change.size_w),), change.overshoot_w, change.noise_w)
+        if len(steps) >= MOST_OPEN:
+            over.append(_over(steps[0], change, Ended.UNSEEN))
+        steps = (*steps[-(MOST_OPEN - 1) :], begun)
+    else:
+        steps, ended = _fallen(steps, change)
+        over += ended
+    kept, unseen = _borne(steps, change)
+    return kept, (*over, *unseen)
+
+
+def _fallen(steps: tuple[Step, ...], change: Change) -> tuple[tuple[Step, ...], list[Run]]:
+    fall_w = -change.size_w
+    alone = [
+        (abs(s.power_w - fall_w) / _tolerance(s.power_w, change), -s.at_ms, s)
+        for s in steps
+        if abs(s.power_w - fall_w) <= _tolerance(s.power_w, change)
+    ]
+    if alone:
+        ended = min(alone, key=lambda one: one[:2])[2]
+        return _without(steps, ended), [_over(ended, change, Ended.FALL)]
+    both = [
+        (abs(a.power_w + b.power_w - fall_w), a, b)
+        for a, b in combinations(steps[-_PAIRED:], 2)
+        if abs(a.power_w + b.power_w - fall_w) <= _tolerance(fall_w, change)
+    ]
+    if both:
+        _, a, b = min(both, key=lambda one: one[0])
+        return _without(steps, a, b), [_over(one, change, Ended.TOGETHER) for one in (a, b)]
+    larger = [s for s in steps if s.power_w > fall_w]
+    if larger:
+        part = larger[-1]
+        left = (*part.levels, (change.at_ms, part.power_w - fall_w))
+        return tuple(replace(s, levels=left) if s is part else s for s in steps), []
+    return steps, []  # of something that began before anybody listened
+
+
+def _borne(steps: tuple[Step, ...], change: Change) -> tuple[tuple[Step, ...], list[Run]]:
+    """What the mains can bear; the rest ended unseen, each time the one whose end explains most."""
+    unseen: list[Run] = []
+    most_w = max(change.after_w, 0.0) + 2 * _tolerance(max(change.after_w, 0.0), change)
+    while steps and (excess_w := sum(s.power_w for s in steps) - most_w) > 0:
+        gone = min(steps, key=lambda s: (s.power_w < excess_w, abs(s.power_w - excess_w), s.at_ms))
+        steps = _without(steps, gone)
+        unseen.append(_over(gone, change, Ended.UNSEEN))
+    return steps, unseen
+
+
+def _over(step: Step, change: Change, how: Ended, end_ms: int | None = None) -> Run:
+    end = max(change.at_ms if end_ms is None else end_ms, step.levels[-1][0])
+    return Run(step.at_ms, end, step.levels, step.overshoot_w, step.noise_w, change.noise_w, how)
+
+
+def _without(steps: tuple[Step, ...], *gone: Step) -> tuple[Step, ...]:
+    return tuple(s for s in steps if s not in gone)
+
+
+def _tolerance(power_w: float, change: Change) -> float:
+    return max(_ALIKE_W, _ALIKE * power_w, _NOISES * change.noise_w)

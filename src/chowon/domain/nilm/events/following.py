@@ -1,8 +1,9 @@
 """Runs of what switches in one home, from its steps: what is on and since when, and what is over.
 
 A rise begins something. A fall ends what is as large as it, or two things together, or a part of something
-larger (a washing machine whose heater stops). Nothing is on that the mains cannot bear: if what is on takes
-more than they do, something ended unseen. A loop over steps, of which a home has some hundreds a day.
+larger (a washing machine whose heater stops). Power drifts while something is on (a fridge), so what fits
+best is taken, and what fits badly only where nothing fits well. Nothing is on that the mains cannot bear: if
+what is on takes more than they do, something ended unseen. A loop over steps, some hundreds a day and home.
 """
 
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ BRIDGED_MS: Final = 15 * MINUTE_MS
 _ALIKE: Final = 0.12
 _ALIKE_W: Final = 12.0
 _NOISES: Final = 3.0
+_DRIFTED: Final = 2.0
+"""What nothing is as large as may have ended something whose power drifted: so many times the tolerance"""
 _PAIRED: Final = 8
 """Two of so many of the latest may end together"""
 
@@ -184,14 +187,9 @@ def _after(steps: tuple[Step, ...], change: Change) -> tuple[tuple[Step, ...], t
 
 def _fallen(steps: tuple[Step, ...], change: Change) -> tuple[tuple[Step, ...], list[Run]]:
     fall_w = -change.size_w
-    alone = [
-        (abs(s.power_w - fall_w) / _tolerance(s.power_w, change), -s.at_ms, s)
-        for s in steps
-        if abs(s.power_w - fall_w) <= _tolerance(s.power_w, change)
-    ]
-    if alone:
-        ended = min(alone, key=lambda one: one[:2])[2]
-        return _without(steps, ended), [_over(ended, change, Ended.FALL)]
+    alone = _as_large(steps, fall_w, change, 1.0)
+    if alone is not None:
+        return _without(steps, alone), [_over(alone, change, Ended.FALL)]
     both = [
         (abs(a.power_w + b.power_w - fall_w), a, b)
         for a, b in combinations(steps[-_PAIRED:], 2)
@@ -200,12 +198,21 @@ def _fallen(steps: tuple[Step, ...], change: Change) -> tuple[tuple[Step, ...], 
     if both:
         _, a, b = min(both, key=lambda one: one[0])
         return _without(steps, a, b), [_over(one, change, Ended.TOGETHER) for one in (a, b)]
+    alone = _as_large(steps, fall_w, change, _DRIFTED)
+    if alone is not None:
+        return _without(steps, alone), [_over(alone, change, Ended.FALL)]
     larger = [s for s in steps if s.power_w > fall_w]
     if larger:
         part = larger[-1]
         left = (*part.levels, (change.at_ms, part.power_w - fall_w))
         return tuple(replace(s, levels=left) if s is part else s for s in steps), []
     return steps, []  # of something that began before anybody listened
+
+
+def _as_large(steps: tuple[Step, ...], fall_w: float, change: Change, times: float) -> Step | None:
+    """The step most like a fall, of several the latest."""
+    off = [(abs(s.power_w - fall_w) / _tolerance(s.power_w, change), -s.at_ms, s) for s in steps]
+    return min((one for one in off if one[0] <= times), key=lambda one: one[:2], default=(0, 0, None))[2]
 
 
 def _borne(steps: tuple[Step, ...], change: Change) -> tuple[tuple[Step, ...], list[Run]]:

@@ -6,7 +6,7 @@ them. So taking something back restores what was. `take` learns from a run, `lea
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, assert_never
+from typing import Final
 
 from chowon.domain.nilm.events.clusters import MOST_CLUSTERS, Cluster, nearest, told_by, weight
 from chowon.domain.nilm.events.following import Run
@@ -140,10 +140,8 @@ def learn(known: Known, tap: Tap) -> Known:
             learnt = replace(known, not_mine=known.not_mine | {cluster})
         case Merge(cluster, other):
             learnt = _merged(known, cluster, other)
-        case Split(cluster):
-            learnt = _split(known, cluster)
-        case _ as never:
-            assert_never(never)
+        case _:
+            learnt = _split(known, tap.cluster)
     return learnt
 
 

@@ -2,8 +2,9 @@
 
 A rise begins something. A fall ends what is as large as it, or two things together, or a part of something
 larger (a washing machine whose heater stops). Power drifts while something is on (a fridge), so what fits
-best is taken, and what fits badly only where nothing fits well. Nothing is on that the mains cannot bear: if
-what is on takes more than they do, something ended unseen. A loop over steps, some hundreds a day and home.
+best is taken, and what fits badly only where nothing fits well and the mains are as they were before it.
+Nothing is on that the mains cannot bear: if what is on takes more than they do, something ended unseen. A
+loop over steps, some hundreds a day and home.
 """
 
 from collections.abc import Iterator
@@ -56,6 +57,8 @@ class Step:
     """How far it went above its first power when it began"""
     noise_w: float
     """The home's noise before it"""
+    under_w: float
+    """What the mains took when it began, without it and the others that were on"""
     settled: bool = True
     """Or told provisionally: its power may change, or there may be none"""
 
@@ -174,7 +177,9 @@ def _after(steps: tuple[Step, ...], change: Change) -> tuple[tuple[Step, ...], t
     over = [_over(s, change, Ended.STAYED) for s in stayed]
     steps = tuple(s for s in steps if s not in stayed)
     if change.size_w > 0:
-        begun = Step(change.at_ms, ((change.at_ms, change.size_w),), change.overshoot_w, change.noise_w)
+        under_w = change.before_w - sum(s.power_w for s in steps)
+        first = ((change.at_ms, change.size_w),)
+        begun = Step(change.at_ms, first, change.overshoot_w, change.noise_w, under_w)
         if len(steps) >= MOST_OPEN:
             over.append(_over(steps[0], change, Ended.UNSEEN))
         steps = (*steps[-(MOST_OPEN - 1) :], begun)
@@ -198,7 +203,11 @@ def _fallen(steps: tuple[Step, ...], change: Change) -> tuple[tuple[Step, ...], 
     if both:
         _, a, b = min(both, key=lambda one: one[0])
         return _without(steps, a, b), [_over(one, change, Ended.TOGETHER) for one in (a, b)]
-    alone = _as_large(steps, fall_w, change, _DRIFTED)
+    on_w = sum(s.power_w for s in steps)
+    gone = tuple(
+        s for s in steps if change.after_w - on_w + s.power_w - s.under_w <= (s.power_w - fall_w) / 2
+    )
+    alone = _as_large(gone, fall_w, change, _DRIFTED)
     if alone is not None:
         return _without(steps, alone), [_over(alone, change, Ended.FALL)]
     larger = [s for s in steps if s.power_w > fall_w]

@@ -14,7 +14,7 @@ from chowon.domain.quantities import DAY_MS
 
 MOST_CLUSTERS: Final = 32
 RECENT: Final = 6
-_NEAR: Final = 4.0
+_NEAR: Final = 3.5
 """A run is a cluster's if none of its numbers is more standard deviations away"""
 _SAME: Final = 1.0
 """Clusters whose numbers are all nearer to each other are one"""

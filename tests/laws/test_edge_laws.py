@@ -1,13 +1,11 @@
 """Laws of the step detector: batches, gaps, replays, restarts, scale, noise."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chowon.domain.nilm.events.detector import Detector, from_arrays
-from chowon.domain.nilm.events.edges import Edges, Told, joined
-from chowon.domain.readings import ABSENT_I32
+from chowon.domain.nilm.events.edges import EdgeRules, Edges, Told, joined
 
 ROWS = 3
 LEVELS_DW = [0, 300, 900, 2000, 8000, 20_000]
@@ -108,12 +106,26 @@ def test_neither_when_nor_which_row_matters(stream, days, rows):
 
 
 @given(streams(), st.sampled_from([50_000, -30_000, 123]))
-def test_what_always_runs_does_not_matter(stream, more_dw):
+def test_what_always_runs_does_not_matter_but_for_the_noise_that_large_loads_bring(stream, more_dw):
     row, time_ms, power_dw = stream
-    first, second = told(Detector(ROWS), stream), told(Detector(ROWS), (row, time_ms, power_dw + more_dw))
+    rules = EdgeRules(share=0)
+    first = told(Detector(ROWS, rules), stream)
+    second = told(Detector(ROWS, rules), (row, time_ms, power_dw + more_dw))
     assert np.array_equal(first.at_ms, second.at_ms)
     assert np.array_equal(first.told, second.told)
     assert np.allclose(first.size_w, second.size_w)
+
+
+@given(streams(), st.sampled_from([2, 5, 16]))
+def test_so_many_times_the_power_is_so_many_times_the_step(stream, times):
+    row, time_ms, power_dw = stream
+    rules = EdgeRules()
+    larger = EdgeRules(least_w=rules.least_w * times, first_w=rules.first_w * times)
+    first = told(Detector(ROWS, rules), stream)
+    second = told(Detector(ROWS, larger), (row, time_ms, power_dw * times))
+    assert np.array_equal(first.at_ms, second.at_ms)
+    assert np.array_equal(first.told, second.told)
+    assert np.allclose(first.size_w * times, second.size_w)
 
 
 @given(streams())
@@ -163,9 +175,3 @@ def test_noise_alone_is_no_step(seed, noise_w, every_ms):
     detector.apply(np.zeros(60, np.int64), every_ms * np.arange(60), power_dw[:60])
     found = detector.apply(np.zeros(n - 60, np.int64), every_ms * np.arange(60, n), power_dw[60:]).edges
     assert (found.told == Told.SETTLED).sum() == 0
-
-
-def test_the_value_that_stands_for_absent_is_not_for_this_door():
-    assert ABSENT_I32 < 0  # callers leave such readings out; see Detector.apply
-    with pytest.raises(IndexError):
-        Detector(1).apply(np.array([7]), np.array([0]), np.array([1]))

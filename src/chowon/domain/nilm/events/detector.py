@@ -143,6 +143,7 @@ class Detector:
         least_dw, noise_dw, over = self.noise.follow(samples, change_dw, ~gap)
         if over is not None and len(over.row):
             self.base.take(over)
+        least_dw = np.maximum(least_dw, self.rules.share * np.maximum(np.abs(power_dw), np.abs(before_dw)))
         calm = change_dw < least_dw
         moved = ~gap & ~(calm & (np.abs(power_dw - second_dw) < least_dw))
         total_dw = np.concatenate([[0], np.cumsum(power_dw)])

@@ -35,6 +35,8 @@ class EdgeRules:
     """No smaller step is told"""
     times_noise: float = 4.0
     """Nor one below so many times the mean change from reading to reading"""
+    share: float = 0.02
+    """Nor one below this share of the mains: large loads bring noise with them"""
     first_w: float = 40.0
     """The least step until the noise is known, half a minute from the start"""
     steady: int = 3

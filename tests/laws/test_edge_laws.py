@@ -117,7 +117,7 @@ def test_what_always_runs_does_not_matter_but_for_the_noise_that_large_loads_bri
 
 
 @given(streams(), st.sampled_from([2, 5, 16]))
-def test_so_many_times_the_power_is_so_many_times_the_step(stream, times):
+def test_so_many_times_the_power_is_so_many_times_the_edge(stream, times):
     row, time_ms, power_dw = stream
     rules = EdgeRules()
     larger = EdgeRules(least_w=rules.least_w * times, first_w=rules.first_w * times)
@@ -137,7 +137,7 @@ def test_a_clamp_that_sits_the_wrong_way_turns_the_sign_of_every_step(stream):
 
 
 @given(streams())
-def test_each_step_is_told_once_and_settled_or_withdrawn_if_it_was_shown(stream):
+def test_each_edge_is_told_once_and_settled_or_withdrawn_if_it_was_shown(stream):
     found = told(Detector(ROWS), stream)
     for row in range(ROWS):
         mine = found.where(found.row == row)
@@ -157,8 +157,8 @@ def test_each_step_is_told_once_and_settled_or_withdrawn_if_it_was_shown(stream)
 
 
 @given(streams())
-def test_settled_steps_and_resumptions_lead_from_level_to_level(stream):
-    """Between two of them the power may drift, but never by a step."""
+def test_settled_edges_and_resumptions_lead_from_level_to_level(stream):
+    """Between two of them the power may drift, but never by an edge."""
     found = told(Detector(ROWS), stream)
     settled = found.where(found.told == Told.SETTLED)
     assert (np.abs(settled.size_w) >= 15).all()
@@ -167,7 +167,7 @@ def test_settled_steps_and_resumptions_lead_from_level_to_level(stream):
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.5, 5, 30, 100]), st.sampled_from([1000, 3000, 6000]))
-def test_noise_alone_is_no_step(seed, noise_w, every_ms):
+def test_noise_alone_is_no_edge(seed, noise_w, every_ms):
     n = 1000
     random = np.random.default_rng(seed)
     power_dw = np.round(10 * (500 + random.normal(0, noise_w, n))).astype(np.int64)

@@ -22,7 +22,7 @@ def of_row(edges: Edges, row: int = 0) -> Edges:
 
 @settings(max_examples=60)
 @given(streams(), st.lists(st.integers(0, 100), max_size=5))
-def test_steps_told_in_lots_are_followed_as_if_told_at_once(stream, cuts):
+def test_edges_told_in_lots_are_followed_as_if_told_at_once(stream, cuts):
     edges = of_row(told(Detector(3), stream))
     whole, runs = follow(Following(), edges)
     home, in_lots = Following(), ()
@@ -38,15 +38,15 @@ def test_every_run_began_with_a_rise_and_ends_once_after_it(stream):
     edges = of_row(told(Detector(3), stream))
     home, runs = follow(Following(), edges)
     rises = set(edges.at_ms[edges.size_w > 0].tolist())
-    begun = [one.at_ms for one in (*runs, *home.steps)]
+    begun = [one.at_ms for one in (*runs, *home.on)]
     assert set(begun) <= rises
     assert len(set(begun)) == len(begun)
-    assert len(home.steps) <= MOST_OPEN
+    assert len(home.on) <= MOST_OPEN
     for run in runs:
         assert run.end_ms >= run.levels[-1][0] >= run.at_ms
         assert all(w > 0 for _, w in run.levels)
         assert run.energy_wh >= 0
-    assert all(step.power_w > 0 for step in home.steps)
+    assert all(step.power_w > 0 for step in home.on)
 
 
 @settings(max_examples=60)
@@ -55,12 +55,12 @@ def test_always_on_and_what_is_on_and_the_rest_are_the_mains_at_every_reading(st
     row, time_ms, power_dw = (column[stream[0] == 0] for column in stream)
     home, runs = follow(Following(), of_row(told(Detector(3), stream)))
     on = [power_at(run.levels, run.end_ms, time_ms) for run in runs]
-    on += [power_at(step.levels, None, time_ms) for step in home.steps]
-    steps_w = np.array(on).T if on else np.zeros((len(row), 0))
-    found = parts_now(power_dw, np.full(len(row), always_w), steps_w)
-    total = found.always_on_dw + found.steps_dw.sum(axis=1) + found.rest_dw - found.given_dw
+    on += [power_at(step.levels, None, time_ms) for step in home.on]
+    on_w = np.array(on).T if on else np.zeros((len(row), 0))
+    found = parts_now(power_dw, np.full(len(row), always_w), on_w)
+    total = found.always_on_dw + found.on_dw.sum(axis=1) + found.rest_dw - found.given_dw
     assert np.array_equal(total, power_dw)
-    for part in (found.always_on_dw, found.steps_dw, found.rest_dw, found.given_dw):
+    for part in (found.always_on_dw, found.on_dw, found.rest_dw, found.given_dw):
         assert (part >= 0).all()
 
 
@@ -160,8 +160,8 @@ def test_probabilities_are_of_one_whole_and_the_likeliest_comes_first(runs, on, 
             at * 0, at - 1, at, at, np.ones(1, np.int8), zero + 5000 * n, zero + 5000 * n + watts, zero, zero
         )
         rises, _ = follow(rises, rise)
-    guesses = running(known, rises.steps, 10_000_000_000 + 300_000 + 1000 * later_s)
-    assert [guess.step for guess in guesses] == list(rises.steps)
+    guesses = running(known, rises.on, 10_000_000_000 + 300_000 + 1000 * later_s)
+    assert [guess.run for guess in guesses] == list(rises.on)
     for guess in guesses:
         chances = [one.probability for one in guess.options]
         assert chances == sorted(chances, reverse=True)

@@ -1,4 +1,4 @@
-"""Steps of the mains of recorded homes, against the steps of their appliances."""
+"""Edges of the mains of recorded homes, against the edges of their appliances."""
 
 import json
 from pathlib import Path
@@ -31,13 +31,13 @@ from tests.unit.test_nilm_events import constant, heard
         ("redd/house3", 2, 0.75),
     ],
 )
-def test_appliances_steps_from_200_w_are_found_in_the_mains_within_ten_seconds(shared, home, days, least_f1):
+def test_appliances_edges_from_200_w_are_found_in_the_mains_within_ten_seconds(shared, home, days, least_f1):
     """Virtual homes are an exact sum without noise: figures of theirs are optimistic. REDD has two thirds to
-    nine tenths of its use behind meters of its own, and steps of the rest count as wrong."""
+    nine tenths of its use behind meters of its own, and edges of the rest count as wrong."""
     found = events.on_recording(shared / "data" / f"{home}.parquet", days)
     small, large = found.by_size
     assert (small.least_w, large.least_w) == (50, 200)
-    assert large.true_steps > 20
+    assert large.true_edges > 20
     assert large.f1 is not None
     assert large.f1 >= least_f1
     assert small.delay_max_s is not None
@@ -85,17 +85,17 @@ def test_parts_add_up_to_the_mains_of_a_recorded_day_and_say_most_of_it(shared):
     edges = detector.apply(np.zeros(len(time_ms), np.int64), time_ms, power_dw).edges
     home, runs = follow(Following(), edges)
     on = [power_at(run.levels, run.end_ms, time_ms[::10]) for run in runs]
-    on += [power_at(step.levels, None, time_ms[::10]) for step in home.steps]
+    on += [power_at(step.levels, None, time_ms[::10]) for step in home.on]
     level_w, hours = detector.base.level_w(np.array([0]))
     assert 20 <= hours[0] <= 24
     found = parts_now(power_dw[::10], np.full(len(on[0]), level_w[0]), np.array(on).T)
-    total = found.always_on_dw + found.steps_dw.sum(axis=1) + found.rest_dw - found.given_dw
+    total = found.always_on_dw + found.on_dw.sum(axis=1) + found.rest_dw - found.given_dw
     assert np.array_equal(total, power_dw[::10])
     assert found.rest_dw.min() >= 0
     assert found.rest_dw.sum() < 0.4 * total.sum()
 
 
-def test_each_step_is_paired_once_with_one_as_large_and_as_late():
+def test_each_edge_is_paired_once_with_one_as_large_and_as_late():
     true, told = (
         heard(constant((60, 100), (60, 1100), (60, 100))),
         heard(constant((66, 100), (60, 1150), (60, 100))),
@@ -104,7 +104,7 @@ def test_each_step_is_paired_once_with_one_as_large_and_as_late():
     assert paired(*settled).tolist() == [0, 1]
     assert paired(settled[0].where(np.array([0, 0])), settled[1]).tolist() == [0, -1]
     found = scored(true, told, 50)
-    assert (found.true_steps, found.told_steps, found.f1) == (2, 2, 1)
+    assert (found.true_edges, found.told_edges, found.f1) == (2, 2, 1)
     assert (found.delay_max_s, found.settled_p50_s) == (1, 4)
     nothing = heard(constant((60, 100)))
     assert scored(nothing, nothing, 50).f1 is None
@@ -125,7 +125,7 @@ def test_the_command_scores_recordings(shared: Path):
     assert done.exit_code == 0
     (home,) = json.loads(done.stdout)["homes"]
     assert home["home"] == "virtual-homes/v2"
-    assert home["by_size"][0]["true_steps"] > 5
+    assert home["by_size"][0]["true_edges"] > 5
     shown = CliRunner().invoke(app, ["bench", "nilm-events", str(path), "--days", "0.3", "--no-speed"])
     assert "right" in shown.stdout
     assert CliRunner().invoke(app, ["bench", "nilm-events", "nowhere.parquet", "--no-speed"]).exit_code == 2

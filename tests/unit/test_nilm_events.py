@@ -1,4 +1,4 @@
-"""Steps told from the mains, the runs that they are paired to, and the sum of what is on."""
+"""Edges told from the mains, the runs that they are paired to, and the sum of what is on."""
 
 import json
 
@@ -53,7 +53,7 @@ def test_meters_of_any_pace_are_told_within_ten_seconds(every_ms):
     assert all(after <= 10 for _, after, _ in shown)
 
 
-def test_a_switch_within_a_second_is_one_step():
+def test_a_switch_within_a_second_is_one_edge():
     edges = heard(constant((60, 100), (1, 900), (60, 2100)))
     assert told(edges, Told.SETTLED) == [(60, 5, 2000)]
 
@@ -66,7 +66,7 @@ def test_a_load_that_never_settles_is_told_within_ten_seconds_all_the_same():
     assert shown.told_ms[0] <= T0 + 70_000
 
 
-def test_an_inrush_is_told_with_the_step_and_not_as_one_of_its_own():
+def test_an_inrush_is_told_with_the_edge_and_not_as_one_of_its_own():
     edges = heard(constant((60, 100), (1, 900), (120, 220)))
     settled = edges.where(edges.told == Told.SETTLED)
     assert settled.size_w.tolist() == [120.0]
@@ -79,30 +79,30 @@ def test_a_spike_is_withdrawn_or_never_told():
     assert len(told(edges, Told.WITHDRAWN)) == len(told(edges, Told.PROVISIONAL)) == 1
 
 
-def test_slow_drift_is_no_step_and_the_fall_after_it_is_as_large_as_it_was_at_the_end():
+def test_slow_drift_is_no_edge_and_the_fall_after_it_is_as_large_as_it_was_at_the_end():
     drifting = np.linspace(220, 180, 1200)
     edges = heard(np.concatenate([constant((60, 100)), drifting, constant((60, 100))]))
     assert [w for *_, w in told(edges, Told.SETTLED)] == pytest.approx([120, -80], abs=1)
 
 
-def test_two_appliances_five_seconds_apart_are_two_steps():
+def test_two_appliances_five_seconds_apart_are_two_edges():
     edges = heard(constant((60, 100), (6, 1100), (60, 1600)))
     assert [w for *_, w in told(edges, Told.SETTLED)] == [1000, 500]
 
 
-def test_a_noisy_home_hides_small_steps_and_a_quiet_one_shows_them():
+def test_a_noisy_home_hides_small_edges_and_a_quiet_one_shows_them():
     quiet, random = constant((300, 500), (300, 540)), np.random.default_rng(1)
     assert len(told(heard(quiet), Told.SETTLED)) == 1
     assert not told(heard(quiet + random.normal(0, 60, 600)), Told.SETTLED)
 
 
-def test_rules_set_the_least_step():
+def test_rules_set_the_least_edge():
     watts = constant((120, 100), (120, 130))
     assert told(heard(watts), Told.SETTLED)
     assert not told(heard(watts, rules=EdgeRules(least_w=50)), Told.SETTLED)
 
 
-def test_a_gap_is_no_step_and_tells_where_the_power_resumed():
+def test_a_gap_is_no_edge_and_tells_where_the_power_resumed():
     detector = Detector(1)
     first = constant((60, 100))
     detector.apply(np.zeros(60, np.int64), T0 + 1000 * np.arange(60), 10 * first)
@@ -112,7 +112,7 @@ def test_a_gap_is_no_step_and_tells_where_the_power_resumed():
     assert (again.edges.before_w[0], again.edges.after_w[0]) == (100, 900)
 
 
-def test_a_step_shown_when_a_gap_begins_is_withdrawn():
+def test_an_edge_shown_when_a_gap_begins_is_withdrawn():
     detector = Detector(1)
     watts = constant((60, 100), (2, 2100))
     shown = detector.apply(np.zeros(62, np.int64), T0 + 1000 * np.arange(62), 10 * watts)
@@ -180,17 +180,17 @@ def following(watts, every_ms=1000):
 
 def test_a_rise_and_a_fall_as_large_are_a_run():
     home, (run,) = following(constant((60, 100), (90, 2100), (60, 100)))
-    assert home.steps == ()
+    assert home.on == ()
     assert (run.seconds, run.first_w, run.ended) == (90, pytest.approx(2000), Ended.FALL)
     assert run.energy_wh == pytest.approx(50)
 
 
-def test_what_is_on_is_an_open_step_provisional_first():
+def test_what_is_on_is_an_open_run_provisional_first():
     detector, row = Detector(1), np.zeros(62, np.int64)
     watts = constant((60, 100), (6, 1280))
     home, _ = follow(Following(), detector.apply(row, T0 + 1000 * np.arange(62), 10 * watts[:62]).edges)
     assert [(round(s.first_w), s.settled) for s in home.now] == [(1180, False)]
-    assert home.steps == ()
+    assert home.on == ()
     home, _ = follow(home, detector.apply(row[:4], T0 + 1000 * np.arange(62, 66), 10 * watts[62:]).edges)
     assert [(round(s.first_w), s.settled) for s in home.now] == [(1180, True)]
 
@@ -203,7 +203,7 @@ def test_a_washing_machines_heater_ends_and_its_motor_goes_on():
 
 def test_two_things_that_end_together_are_both_ended():
     home, runs = following(constant((60, 100), (30, 700), (30, 1900), (60, 100)))
-    assert home.steps == ()
+    assert home.on == ()
     assert [(round(r.first_w), r.ended) for r in runs] == [(600, Ended.TOGETHER), (1200, Ended.TOGETHER)]
 
 
@@ -211,7 +211,7 @@ def test_nothing_is_on_that_the_mains_cannot_bear():
     """1,000 W rose twice; then the mains fell to 100 W at once by 3,000, which fits neither nor both."""
     edges = heard(constant((60, 1100), (30, 2100), (30, 3100), (60, 100)))
     home, runs = follow(Following(), edges)
-    assert home.steps == ()
+    assert home.on == ()
     assert [r.ended for r in runs] == [Ended.UNSEEN, Ended.UNSEEN]
 
 
@@ -221,7 +221,7 @@ def test_a_short_gap_in_which_nothing_changed_ends_nothing_and_a_long_one_everyt
         times = T0 + 1000 * np.r_[np.arange(120), 120 + gap_s + np.arange(10)]
         power = 10 * np.r_[constant((60, 100), (60, 900)), np.full(10, 900.0)]
         home, runs = follow(Following(), detector.apply(np.zeros(130, np.int64), times, power).edges)
-        assert len(home.steps) == on
+        assert len(home.on) == on
         assert [r.ended for r in runs] == [Ended.GAP] * (1 - on)
 
 
@@ -230,7 +230,7 @@ def test_what_ended_in_a_short_gap_ended():
     times = T0 + 1000 * np.r_[np.arange(120), 180 + np.arange(10)]
     power = 10 * np.r_[constant((60, 100), (60, 900)), np.full(10, 100.0)]
     home, (run,) = follow(Following(), detector.apply(np.zeros(130, np.int64), times, power).edges)
-    assert home.steps == ()
+    assert home.on == ()
     assert run.ended == Ended.FALL
 
 
@@ -249,7 +249,7 @@ def test_what_is_on_survives_being_written_as_json():
 def test_what_does_not_fit_the_mains_is_scaled_and_the_rest_takes_what_is_left():
     found = parts_now(np.array([10_000, 5_000, 300, -700]), np.full(4, 60.0), np.array([[500.0, 300.0]] * 4))
     assert found.always_on_dw.tolist() == [600, 600, 300, 0]
-    assert found.steps_dw.tolist() == [[5000, 3000], [2750, 1650], [0, 0], [0, 0]]
+    assert found.on_dw.tolist() == [[5000, 3000], [2750, 1650], [0, 0], [0, 0]]
     assert found.rest_dw.tolist() == [1400, 0, 0, 0]
     assert found.given_dw.tolist() == [0, 0, 0, 700]
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from chowon.domain.nilm.events.clusters import MOST_CLUSTERS
-from chowon.domain.nilm.events.following import Ended, Run, Step
+from chowon.domain.nilm.events.following import Ended, OpenRun, Run
 from chowon.domain.nilm.events.kept import known_as_data, known_of_data
 from chowon.domain.nilm.events.known import (
     Known,
     Merge,
     Name,
-    NameStep,
+    NameRun,
     NotMine,
     NotThis,
     Split,
@@ -32,9 +32,9 @@ def run(at_h, watts, seconds, overshoot_w=0.0, ended=Ended.FALL) -> Run:
     return Run(at, at + round(seconds * 1000), ((at, float(watts)),), overshoot_w, 1.0, 1.0, ended)
 
 
-def step(at_h, watts, overshoot_w=0.0, settled=True) -> Step:
+def on_since(at_h, watts, overshoot_w=0.0, settled=True) -> OpenRun:
     at = round(at_h * HOUR)
-    return Step(at, ((at, float(watts)),), overshoot_w, 1.0, 100.0, settled)
+    return OpenRun(at, ((at, float(watts)),), overshoot_w, 1.0, 100.0, settled)
 
 
 def lived(days=5, seed=1) -> tuple[Known, dict[str, Counter]]:
@@ -106,18 +106,18 @@ def test_what_a_person_named_is_never_dropped_for_room():
 def test_a_named_cluster_tells_what_runs_now_and_how_sure_that_is():
     known, of = lived()
     known = learn(known, Name(only(of)["kettle"], "kettle"))
-    (guess,) = running(known, [step(130, 2010)], round(130.01 * HOUR))
+    (guess,) = running(known, [on_since(130, 2010)], round(130.01 * HOUR))
     assert guess.name == "kettle"
     assert guess.options[0].probability > 0.9
     assert not guess.tie
-    (guess,) = running(known, [step(130, 1210)], round(130.01 * HOUR))
+    (guess,) = running(known, [on_since(130, 1210)], round(130.01 * HOUR))
     assert (guess.name, guess.options[0].name) == (None, None)
 
 
 def test_something_of_another_size_is_unknown():
     known, of = lived()
     known = learn(known, Name(only(of)["kettle"], "kettle"))
-    (guess,) = running(known, [step(130, 650)], round(130.01 * HOUR))
+    (guess,) = running(known, [on_since(130, 650)], round(130.01 * HOUR))
     assert guess.name is None
     assert sum(one.probability for one in guess.options) < 0.2
 
@@ -130,11 +130,11 @@ def test_two_appliances_alike_are_a_tie_until_time_tells():
     assert ids["kettle"] != ids["heater"]
     for name, cluster in ids.items():
         known = learn(known, Name(cluster, name))
-    (early,) = running(known, [step(100, 2005)], round(100.005 * HOUR))
+    (early,) = running(known, [on_since(100, 2005)], round(100.005 * HOUR))
     assert early.tie
     assert early.name is None
     assert {one.name for one in early.options} == {"kettle", "heater"}
-    (later,) = running(known, [step(100, 2005)], round(100.5 * HOUR))
+    (later,) = running(known, [on_since(100, 2005)], round(100.5 * HOUR))
     assert later.name == "heater"
 
 
@@ -146,36 +146,36 @@ def test_a_jerk_at_the_start_tells_a_fridge_from_a_lamp_as_large():
     for name, cluster in ids.items():
         known = learn(known, Name(cluster, name))
     now = round(100.01 * HOUR)
-    assert running(known, [step(100, 95, 180)], now)[0].name == "fridge"
-    assert running(known, [step(100, 95)], now)[0].name == "lamp"
+    assert running(known, [on_since(100, 95, 180)], now)[0].name == "fridge"
+    assert running(known, [on_since(100, 95)], now)[0].name == "lamp"
 
 
 def test_an_appliance_is_seldom_on_twice():
     known, of = lived()
     known = learn(known, Name(only(of)["kettle"], "kettle"))
-    first, second = running(known, [step(130, 2000), step(130.005, 2060)], round(130.01 * HOUR))
+    first, second = running(known, [on_since(130, 2000), on_since(130.005, 2060)], round(130.01 * HOUR))
     assert first.name == "kettle"
     assert second.options[0].probability < first.options[0].probability
 
 
 def test_naming_what_is_on_names_it_at_once_and_its_runs_when_it_is_over():
-    known = learn(Known(), NameStep(130 * HOUR, "toaster"))
-    (guess,) = running(known, [step(130, 870)], round(130.01 * HOUR))
+    known = learn(Known(), NameRun(130 * HOUR, "toaster"))
+    (guess,) = running(known, [on_since(130, 870)], round(130.01 * HOUR))
     assert guess.name == "toaster"
     known, cluster = take(known, run(130, 870, 120))
     assert known.name_of(cluster) == "toaster"
     assert known.awaited == ()
 
 
-def test_a_step_named_otherwise_than_its_alike_gets_a_cluster_of_its_own():
+def test_a_run_named_otherwise_than_its_alike_gets_a_cluster_of_its_own():
     known, of = lived()
     kettle = only(of)["kettle"]
     known = learn(known, Name(kettle, "kettle"))
-    known = learn(known, NameStep(130 * HOUR, "hair dryer"))
+    known = learn(known, NameRun(130 * HOUR, "hair dryer"))
     known, cluster = take(known, run(130, 2000, 150))
     assert cluster != kettle
     assert (known.name_of(kettle), known.name_of(cluster)) == ("kettle", "hair dryer")
-    (guess,) = running(known, [step(140, 2000)], round(140.005 * HOUR))
+    (guess,) = running(known, [on_since(140, 2000)], round(140.005 * HOUR))
     assert {one.name for one in guess.options} == {"kettle", "hair dryer"}
 
 
@@ -184,7 +184,7 @@ def test_two_clusters_of_one_name_are_one_appliance_whose_probabilities_add_up()
     ids = only(of)
     known = learn(learn(known, Name(ids["kettle"], "kitchen")), Name(ids["hob"], "kitchen"))
     assert known.appliance_of(ids["kettle"]) == known.appliance_of(ids["hob"])
-    (guess,) = running(known, [step(130, 1200)], round(130.01 * HOUR))
+    (guess,) = running(known, [on_since(130, 1200)], round(130.01 * HOUR))
     assert guess.name == "kitchen"
 
 
@@ -209,16 +209,16 @@ def test_not_this_takes_the_name_back_and_not_mine_is_never_asked_again():
     assert refused.name_of(kettle) is None
     assert learn(refused, Name(kettle, "kettle")).name_of(kettle) == "kettle"
     assert learn(refused, NotThis(kettle, "heater")).name_of(kettle) is None
-    now, on = round(130.01 * HOUR), [step(130, 2000), step(129.9, 1200)]
-    assert [g.step.first_w for g in to_ask(known, running(known, on, now))] == [2000, 1200]
+    now, on = round(130.01 * HOUR), [on_since(130, 2000), on_since(129.9, 1200)]
+    assert [g.run.first_w for g in to_ask(known, running(known, on, now))] == [2000, 1200]
     quiet = learn(known, NotMine(kettle))
-    assert [g.step.first_w for g in to_ask(quiet, running(quiet, on, now))] == [1200]
+    assert [g.run.first_w for g in to_ask(quiet, running(quiet, on, now))] == [1200]
 
 
-def test_small_named_and_provisional_steps_are_not_asked_about():
+def test_small_named_and_provisional_runs_are_not_asked_about():
     known, of = lived()
     known = learn(known, Name(only(of)["kettle"], "kettle"))
-    on = [step(130, 2000), step(129.9, 40), step(130.002, 700, settled=False)]
+    on = [on_since(130, 2000), on_since(129.9, 40), on_since(130.002, 700, settled=False)]
     assert to_ask(known, running(known, on, round(130.01 * HOUR))) == ()
 
 
@@ -238,7 +238,7 @@ def test_what_is_known_survives_being_written_as_json():
         Merge(ids["kettle"], ids["hob"]),
         NotThis(ids["fridge"], "lamp"),
         NotMine(ids["fridge"]),
-        NameStep(130 * HOUR, "toaster"),
+        NameRun(130 * HOUR, "toaster"),
     ):
         known = learn(known, tap)
     assert known_of_data(json.loads(json.dumps(known_as_data(known)))) == known
@@ -257,7 +257,7 @@ def test_confidence_is_honest_over_many_days():
             random.integers(4)
         ]
         watts = math.exp(random.uniform(math.log(30), math.log(4000))) if name is None else watts
-        on = step(130, random.normal(watts, 0.015 * watts), over)
+        on = on_since(130, random.normal(watts, 0.015 * watts), over)
         (guess,) = running(known, [on], round(130.005 * HOUR))
         if guess.options and guess.options[0].probability >= 0.9:
             sure, right = sure + 1, right + (guess.options[0].name == name)

@@ -1,4 +1,4 @@
-"""`chowon bench nilm-events`: steps of the mains, how many are found in recordings and how fast."""
+"""`chowon bench nilm-events`: edges of the mains, how many are found in recordings and how fast."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -14,8 +14,8 @@ _BATCHES = ((200, 1, 300), (20_000, 1, 60), (100_000, 1, 20), (2_000, 60, 5), (2
 """(homes, seconds a batch, batches)"""
 _SCORES = {
     "least_w": "from W",
-    "true_steps": "true",
-    "told_steps": "told",
+    "true_edges": "true",
+    "told_edges": "told",
     "found_share": "found",
     "right_share": "right",
     "f1": "F1",
@@ -31,7 +31,7 @@ def nilm_events(
     speed: Annotated[bool, typer.Option(help="also measure home-samples a second and core")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Steps of the mains: found and right ones, delay, runs and clusters of recordings; and how fast."""
+    """Edges of the mains: found and right ones, delay, runs and clusters of recordings; and how fast."""
     with clear_errors():
         from chowon.bench.nilm import events
 

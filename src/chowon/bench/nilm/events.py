@@ -1,6 +1,6 @@
-"""Steps of the mains on labelled recordings, and how fast they are found in many homes at once.
+"""Edges of the mains on labelled recordings, and how fast they are found in many homes at once.
 
-An appliance's own steps are those that the same rules find in its own column. So this says what is lost by
+An appliance's own edges are those that the same rules find in its own column. So this says what is lost by
 looking at one meter in place of one at each appliance, and not whether the rules are right.
 """
 
@@ -35,7 +35,7 @@ class HomeEvents:
     days: float
     by_size: tuple[EventScores, ...]
     runs: int
-    """that were paired from its steps"""
+    """that were paired from its edges"""
     ended_seen_share: float | None
     """of their energy: whose end was a fall"""
     clusters: int
@@ -82,7 +82,7 @@ def on_recording(path: Path, days: float | None = None, rules: EdgeRules | None 
 
 
 def edges_of(traces: list[Trace], rules: EdgeRules | None = None) -> Edges:
-    """The steps of several channels of one home, a row each."""
+    """The edges of several channels of one home, a row each."""
     detector = Detector(len(traces), rules)
     for row, trace in enumerate(traces):
         detector.hold(np.array([row]), hold_of(median_step(trace)))

@@ -1,6 +1,6 @@
 """Runs of one home that are alike, found without anybody's help: unknown appliances, a bounded number.
 
-A cluster knows how large its runs' first step is, how long they last, how far they overshoot, how much of
+A cluster knows how large its runs' first edge is, how long they last, how far they overshoot, how much of
 the first power they take on the mean, and how long it is from one to the next. Its id is never used again.
 """
 

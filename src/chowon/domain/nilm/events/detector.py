@@ -1,11 +1,11 @@
-"""Steps of the mains of many homes, told within 10 s of the first reading that shows them.
+"""Edges of many homes, told within 10 s of the first reading that shows them.
 
 A batch of readings costs a few numpy operations whatever the number of homes. How readings are cut into
 batches changes nothing: sums are whole numbers, and everything else is told reading by reading.
 
-Steady power is a run of readings that each stay within the least step (noise.py) of the two before them. A
-step lies between two steady powers whose means are that far apart. Slow drift is no step: the steady power
-before a step is the mean of its last 8 to 16 readings.
+Steady power is a run of readings that each stay within the least edge (noise.py) of the two before them. A
+edge lies between two steady powers whose means are that far apart. Slow drift is no edge: the steady power
+before an edge is the mean of its last 8 to 16 readings.
 """
 
 from collections.abc import Sequence
@@ -205,7 +205,7 @@ class Detector:
         return np.asarray(lots / of, np.float64)
 
     def _break(self, row: I64, at: I64, moves: Moves) -> Edges:
-        """A gap: what was steady before is remembered; a step shown but not settled is taken back."""
+        """A gap: what was steady before is remembered; an edge shown but not settled is taken back."""
         kept = self._
         phase = kept["phase"][row]
         steady = row[phase == _STEADY]
@@ -233,7 +233,7 @@ class Detector:
         kept["first_dw"][row] = np.where(had > 0, kept["first_dw"][row], 0) + new_dw
         row, at, moving = row[reach], counted[reach] - 1, moving[reach]
         after = kept["first_dw"][row] / self.rules.steady
-        told += self._end_step(row[moving], at[moving], after[moving], moves)
+        told += self._end_edge(row[moving], at[moving], after[moving], moves)
         again = ~moving & kept["resumes"][row]
         resumed = row[again]
         kept["peak_dw"][resumed] = NEVER
@@ -243,7 +243,7 @@ class Detector:
         kept["phase"][row], kept["resumes"][row] = _STEADY, False
         return told
 
-    def _end_step(self, row: I64, at: I64, after: F64, moves: Moves) -> list[Edges]:
+    def _end_edge(self, row: I64, at: I64, after: F64, moves: Moves) -> list[Edges]:
         before, shown = self._["before_dw"][row], self._["shown"][row]
         far = np.abs(after - before) >= moves.least_dw[at]
         none = shown & ~far
@@ -253,9 +253,9 @@ class Detector:
         ]
 
     def _show(self, row: I64, at: I64, moves: Moves) -> list[Edges]:
-        """Tell steps provisionally, once each: when two readings agree, or when waiting would take too long.
+        """Tell edges provisionally, once each: when two readings agree, or when waiting would take too long.
 
-        A step begins with the first reading from which on the power stayed away from what it was.
+        An edge begins with the first reading from which on the power stayed away from what it was.
         """
         kept = self._
         time_ms, power_dw = moves.samples.time_ms[at], moves.samples.power_dw[at].astype(np.float64)
@@ -310,7 +310,7 @@ def from_arrays(arrays: dict[str, NDArray[Any]], rules: EdgeRules | None = None)
     )
     if odd:
         raise BadInput(
-            f"state of the step detector: {', '.join(odd[:5])} missing, unknown or of another shape; "
+            f"state of the edge detector: {', '.join(odd[:5])} missing, unknown or of another shape; "
             "begin with a new one and give it the last day's readings"
         )
     found._take({name: arrays[name].astype(column.dtype) for name, column in wanted.items()})  # noqa: SLF001

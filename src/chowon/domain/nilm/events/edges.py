@@ -1,4 +1,4 @@
-"""A step of the mains: what is told of it, and the numbers by which it is found."""
+"""An edge, a step of the mains: what is told of it, and the numbers by which it is found."""
 
 from dataclasses import dataclass, fields
 from enum import IntEnum
@@ -11,47 +11,47 @@ from chowon.domain.nilm.power import F64
 from chowon.domain.quantities import I64, Bools
 
 PROVISIONAL_MS: Final = 10_000
-"""A step is told this long after the first reading that shows it, at the latest"""
+"""An edge is told this long after the first reading that shows it, at the latest"""
 
 
 class Told(IntEnum):
-    """What is said of a step. One is told provisionally, and again under the same (row, at_ms)."""
+    """What is said of an edge. One is told provisionally, and again under the same (row, at_ms)."""
 
     PROVISIONAL = 0
-    """There is a step; its size may change"""
+    """There is an edge; its size may change"""
     SETTLED = 1
     """The power is steady again"""
     WITHDRAWN = 2
     """There was none: the power came back, or a gap began before it was steady"""
     RESUMED = 3
-    """No step: the first steady power after a gap; before_w is the last one known before it"""
+    """No edge: the first steady power after a gap; before_w is the last one known before it"""
 
 
 @dataclass(frozen=True, slots=True)
 class EdgeRules:
-    """What counts as a step."""
+    """What counts as an edge."""
 
     least_w: float = 15.0
-    """No smaller step is told"""
+    """No smaller edge is told"""
     times_noise: float = 4.0
     """Nor one below so many times the mean change from reading to reading"""
     share: float = 0.02
     """Nor one below this share of the mains: large loads bring noise with them"""
     first_w: float = 40.0
-    """The least step until the noise is known, half a minute from the start"""
+    """The least edge until the noise is known, half a minute from the start"""
     steady: int = 3
-    """So many readings in a row without a step are steady"""
+    """So many readings in a row without an edge are steady"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Edges:
-    """What was told of steps, (e,) each; by row, within a row in order of `told_ms`."""
+    """What was told of edges, (e,) each; by row, within a row in order of `told_ms`."""
 
     row: I64
     since_ms: I64
-    """The reading before it: the step lies after it. Of RESUMED: where the gap began"""
+    """The reading before it: the edge lies after it. Of RESUMED: where the gap began"""
     at_ms: I64
-    """The first reading that shows the step"""
+    """The first reading that shows the edge"""
     told_ms: I64
     """The reading with which this could be told"""
     told: NDArray[np.int8]

@@ -1,10 +1,10 @@
-"""Runs of what switches in one home, from its steps: what is on and since when, and what is over.
+"""Runs of what switches in one home, from its edges: what is on and since when, and what is over.
 
 A rise begins something. A fall ends what is as large as it, or two things together, or a part of something
 larger (a washing machine whose heater stops). Power drifts while something is on (a fridge), so what fits
 best is taken, and what fits badly only where nothing fits well and the mains are as they were before it.
 Nothing is on that the mains cannot bear: if what is on takes more than they do, something ended unseen. A
-loop over steps, some hundreds a day and home.
+loop over edges, some hundreds a day and home.
 """
 
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ class Ended(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class OpenRun:
     """Something that is on."""
 
     at_ms: int
@@ -69,7 +69,7 @@ class Step:
 
     @property
     def first_w(self) -> float:
-        """What it took first: the size of the step."""
+        """What it took first: the size of its edge."""
         return self.levels[0][1]
 
 
@@ -98,14 +98,14 @@ class Run:
 
     @property
     def energy_wh(self) -> float:
-        """What it used, as steps tell it."""
+        """What it used, as edges tell it."""
         bounds = [*self.levels, (self.end_ms, 0.0)]
         return sum(w * (end - begin) for (begin, w), (end, _) in pairwise(bounds)) / 3.6e6
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One step of the mains, of one home."""
+    """One edge of one home."""
 
     since_ms: int
     at_ms: int
@@ -124,33 +124,33 @@ class Change:
 class Following:
     """What is on in a home."""
 
-    steps: tuple[Step, ...] = ()
-    """What is on, as settled steps tell it, the oldest first"""
+    on: tuple[OpenRun, ...] = ()
+    """What is on, as settled edges tell it, the oldest first"""
     shown: Change | None = None
-    """A step that is told provisionally"""
+    """An edge that is told provisionally"""
 
     @property
-    def now(self) -> tuple[Step, ...]:
-        """What is on, the provisional step taken for true."""
+    def now(self) -> tuple[OpenRun, ...]:
+        """What is on, the provisional edge taken for true."""
         if self.shown is None:
-            return self.steps
-        after = _after(self.steps, self.shown)[0]
+            return self.on
+        after = _after(self.on, self.shown)[0]
         return tuple(replace(s, settled=False) if s.at_ms == self.shown.at_ms else s for s in after)
 
 
 def follow(home: Following, edges: Edges) -> tuple[Following, tuple[Run, ...]]:
-    """What is on after these steps of this home, in order of `told_ms`; and what they ended."""
+    """What is on after these edges of this home, in order of `told_ms`; and what they ended."""
     over: list[Run] = []
     for told, change in changes(edges):
         if told is Told.PROVISIONAL:
             home = replace(home, shown=change)
             continue
-        steps, ended = home.steps, tuple[Run, ...]()
+        on, ended = home.on, tuple[Run, ...]()
         if told is Told.SETTLED:
-            steps, ended = _after(home.steps, change)
+            on, ended = _after(home.on, change)
         elif told is Told.RESUMED:
-            steps, ended = _resumed(home.steps, change)
-        home = Following(steps)
+            on, ended = _resumed(home.on, change)
+        home = Following(on)
         over += ended
     return home, tuple(over)
 
@@ -163,85 +163,83 @@ def changes(edges: Edges) -> Iterator[tuple[Told, Change]]:
         yield Told(told), Change(*facts)
 
 
-def _resumed(steps: tuple[Step, ...], change: Change) -> tuple[tuple[Step, ...], tuple[Run, ...]]:
+def _resumed(on: tuple[OpenRun, ...], change: Change) -> tuple[tuple[OpenRun, ...], tuple[Run, ...]]:
     if change.at_ms - change.since_ms > BRIDGED_MS:
-        return (), tuple(_over(s, change, Ended.GAP, change.since_ms) for s in steps)
+        return (), tuple(_over(s, change, Ended.GAP, change.since_ms) for s in on)
     if abs(change.size_w) <= _tolerance(0.0, change):
-        return steps, ()
-    return _after(steps, change)
+        return on, ()
+    return _after(on, change)
 
 
-def _after(steps: tuple[Step, ...], change: Change) -> tuple[tuple[Step, ...], tuple[Run, ...]]:
-    """What is on after a step, and what it ended."""
-    stayed = tuple(s for s in steps if change.at_ms - s.at_ms > STAYS_MS)
+def _after(on: tuple[OpenRun, ...], change: Change) -> tuple[tuple[OpenRun, ...], tuple[Run, ...]]:
+    """What is on after an edge, and what it ended."""
+    stayed = tuple(s for s in on if change.at_ms - s.at_ms > STAYS_MS)
     over = [_over(s, change, Ended.STAYED) for s in stayed]
-    steps = tuple(s for s in steps if s not in stayed)
+    on = tuple(s for s in on if s not in stayed)
     if change.size_w > 0:
-        under_w = change.before_w - sum(s.power_w for s in steps)
+        under_w = change.before_w - sum(s.power_w for s in on)
         first = ((change.at_ms, change.size_w),)
-        begun = Step(change.at_ms, first, change.overshoot_w, change.noise_w, under_w)
-        if len(steps) >= MOST_OPEN:
-            over.append(_over(steps[0], change, Ended.UNSEEN))
-        steps = (*steps[-(MOST_OPEN - 1) :], begun)
+        begun = OpenRun(change.at_ms, first, change.overshoot_w, change.noise_w, under_w)
+        if len(on) >= MOST_OPEN:
+            over.append(_over(on[0], change, Ended.UNSEEN))
+        on = (*on[-(MOST_OPEN - 1) :], begun)
     else:
-        steps, ended = _fallen(steps, change)
+        on, ended = _fallen(on, change)
         over += ended
-    kept, unseen = _borne(steps, change)
+    kept, unseen = _borne(on, change)
     return kept, (*over, *unseen)
 
 
-def _fallen(steps: tuple[Step, ...], change: Change) -> tuple[tuple[Step, ...], list[Run]]:
+def _fallen(on: tuple[OpenRun, ...], change: Change) -> tuple[tuple[OpenRun, ...], list[Run]]:
     fall_w = -change.size_w
-    alone = _as_large(steps, fall_w, change, 1.0)
+    alone = _as_large(on, fall_w, change, 1.0)
     if alone is not None:
-        return _without(steps, alone), [_over(alone, change, Ended.FALL)]
+        return _without(on, alone), [_over(alone, change, Ended.FALL)]
     both = [
         (abs(a.power_w + b.power_w - fall_w), a, b)
-        for a, b in combinations(steps[-_PAIRED:], 2)
+        for a, b in combinations(on[-_PAIRED:], 2)
         if abs(a.power_w + b.power_w - fall_w) <= _tolerance(fall_w, change)
     ]
     if both:
         _, a, b = min(both, key=lambda one: one[0])
-        return _without(steps, a, b), [_over(one, change, Ended.TOGETHER) for one in (a, b)]
-    on_w = sum(s.power_w for s in steps)
-    gone = tuple(
-        s for s in steps if change.after_w - on_w + s.power_w - s.under_w <= (s.power_w - fall_w) / 2
-    )
+        return _without(on, a, b), [_over(one, change, Ended.TOGETHER) for one in (a, b)]
+    on_w = sum(s.power_w for s in on)
+    gone = tuple(s for s in on if change.after_w - on_w + s.power_w - s.under_w <= (s.power_w - fall_w) / 2)
     alone = _as_large(gone, fall_w, change, _DRIFTED)
     if alone is not None:
-        return _without(steps, alone), [_over(alone, change, Ended.FALL)]
-    larger = [s for s in steps if s.power_w > fall_w]
+        return _without(on, alone), [_over(alone, change, Ended.FALL)]
+    larger = [s for s in on if s.power_w > fall_w]
     if larger:
         part = larger[-1]
         left = (*part.levels, (change.at_ms, part.power_w - fall_w))
-        return tuple(replace(s, levels=left) if s is part else s for s in steps), []
-    return steps, []  # of something that began before anybody listened
+        return tuple(replace(s, levels=left) if s is part else s for s in on), []
+    return on, []  # of something that began before anybody listened
 
 
-def _as_large(steps: tuple[Step, ...], fall_w: float, change: Change, times: float) -> Step | None:
-    """The step most like a fall, of several the latest."""
-    off = [(abs(s.power_w - fall_w) / _tolerance(s.power_w, change), -s.at_ms, s) for s in steps]
+def _as_large(on: tuple[OpenRun, ...], fall_w: float, change: Change, times: float) -> OpenRun | None:
+    """The one most like a fall, of several the latest."""
+    off = [(abs(s.power_w - fall_w) / _tolerance(s.power_w, change), -s.at_ms, s) for s in on]
     return min((one for one in off if one[0] <= times), key=lambda one: one[:2], default=(0, 0, None))[2]
 
 
-def _borne(steps: tuple[Step, ...], change: Change) -> tuple[tuple[Step, ...], list[Run]]:
+def _borne(on: tuple[OpenRun, ...], change: Change) -> tuple[tuple[OpenRun, ...], list[Run]]:
     """What the mains can bear; the rest ended unseen, each time the one whose end explains most."""
     unseen: list[Run] = []
     most_w = max(change.after_w, 0.0) + 2 * _tolerance(max(change.after_w, 0.0), change)
-    while steps and (excess_w := sum(s.power_w for s in steps) - most_w) > 0:
-        gone = min(steps, key=lambda s: (s.power_w < excess_w, abs(s.power_w - excess_w), s.at_ms))
-        steps = _without(steps, gone)
+    while on and (excess_w := sum(s.power_w for s in on) - most_w) > 0:
+        gone = min(on, key=lambda s: (s.power_w < excess_w, abs(s.power_w - excess_w), s.at_ms))
+        on = _without(on, gone)
         unseen.append(_over(gone, change, Ended.UNSEEN))
-    return steps, unseen
+    return on, unseen
 
 
-def _over(step: Step, change: Change, how: Ended, end_ms: int | None = None) -> Run:
-    end = max(change.at_ms if end_ms is None else end_ms, step.levels[-1][0])
-    return Run(step.at_ms, end, step.levels, step.overshoot_w, step.noise_w, change.noise_w, how)
+def _over(run: OpenRun, change: Change, how: Ended, end_ms: int | None = None) -> Run:
+    end = max(change.at_ms if end_ms is None else end_ms, run.levels[-1][0])
+    return Run(run.at_ms, end, run.levels, run.overshoot_w, run.noise_w, change.noise_w, how)
 
 
-def _without(steps: tuple[Step, ...], *gone: Step) -> tuple[Step, ...]:
-    return tuple(s for s in steps if s not in gone)
+def _without(on: tuple[OpenRun, ...], *gone: OpenRun) -> tuple[OpenRun, ...]:
+    return tuple(s for s in on if s not in gone)
 
 
 def _tolerance(power_w: float, change: Change) -> float:

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from chowon.domain.nilm.events.clusters import Cluster
-from chowon.domain.nilm.events.following import Change, Following, Step
+from chowon.domain.nilm.events.following import Change, Following, OpenRun
 from chowon.domain.nilm.events.known import Known
 from chowon.domain.nilm.events.spread import Spread
 from chowon.errors import BadInput
@@ -49,11 +49,11 @@ def following_as_data(home: Following) -> dict[str, Any]:
 def following_of_data(data: dict[str, Any]) -> Following:
     """Errors: BadInput for another version."""
     _check(data)
-    steps = tuple(
-        Step(**{**one, "levels": tuple((at, power_w) for at, power_w in one["levels"])})
-        for one in data["steps"]
+    on = tuple(
+        OpenRun(**{**one, "levels": tuple((at, power_w) for at, power_w in one["levels"])})
+        for one in data["on"]
     )
-    return Following(steps, None if data["shown"] is None else Change(**data["shown"]))
+    return Following(on, None if data["shown"] is None else Change(**data["shown"]))
 
 
 def _cluster(one: dict[str, Any]) -> Cluster:

@@ -24,7 +24,7 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
-class NameStep:
+class NameRun:
     """What is on since `at_ms` is this appliance: known when it is over."""
 
     at_ms: int
@@ -61,7 +61,7 @@ class Split:
     cluster: int
 
 
-Tap = Name | NameStep | NotThis | NotMine | Merge | Split
+Tap = Name | NameRun | NotThis | NotMine | Merge | Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def take(known: Known, run: Run) -> tuple[Known, int | None]:
 
 def learn(known: Known, tap: Tap) -> Known:
     """What a person said. Errors: NotFound for a cluster that is not there."""
-    if isinstance(tap, NameStep):
+    if isinstance(tap, NameRun):
         others = tuple(one for one in known.awaited if one[0] != tap.at_ms)
         return replace(known, awaited=(*others, (tap.at_ms, tap.name))[-_MOST_AWAITED:])
     known.cluster(tap.cluster)

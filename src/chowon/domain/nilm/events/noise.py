@@ -1,7 +1,7 @@
-"""How much power changes from reading to reading in each home, and the step that stands out from it.
+"""How much power changes from reading to reading in each home, and the least edge, which stands out from it.
 
 Readings are cut into blocks of 10 s of the clock. A home's noise is the third smallest mean change of its
-last six blocks, so that steps in half of them don't count as noise. It holds for the block that follows.
+last six blocks, so that edges in half of them don't count as noise. It holds for the block that follows.
 All sums are whole numbers: the same whatever the batches in which readings come.
 """
 
@@ -44,7 +44,7 @@ class Blocks:
 
 
 class Noise:
-    """(rows,) each: noise and least step. Changed by `follow`."""
+    """(rows,) each: noise and least edge. Changed by `follow`."""
 
     number: I64
     """of the block that is open, -1 before the first"""
@@ -70,7 +70,7 @@ class Noise:
         self.least_dw = self._least(self.noise_dw)
 
     def follow(self, samples: Samples, change_dw: I64, heard: Bools) -> tuple[F64, F64, Blocks | None]:
-        """(n,) the least step and the noise, dW, that hold for each sample; the blocks that are over.
+        """(n,) the least edge and the noise, dW, that hold for each sample; the blocks that are over.
 
         change_dw: (n,) from the reading before, 0 or more. heard: (n,) where there was one within the hold.
         """

@@ -1,7 +1,7 @@
 """Readings of many homes cut into pieces: each reading that moves is one, and so are the quiet ones between.
 
-A home has as many pieces as it has unsteady moments, not readings. What follows a home's steady power step by
-step goes piece by piece, all homes at once.
+A home has as many pieces as it has unsteady moments, not as readings. What needs to know what came before
+goes piece by piece, all homes at once.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ class Moves:
     gap: Bools
     """nothing is known before it"""
     moved: Bools
-    """it is at least a step away from the reading before or from the one before that"""
+    """it is at least an edge away from the reading before or from the one before that"""
     calm: Bools
     """it is not away from the reading before"""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from chowon.domain.nilm.events.clusters import Cluster, weight
-from chowon.domain.nilm.events.following import Step
+from chowon.domain.nilm.events.following import OpenRun
 from chowon.domain.nilm.events.known import Known
 
 SURE: Final = 0.7
@@ -36,11 +36,11 @@ class Option:
 class Guess:
     """What something that is on may be."""
 
-    step: Step
+    run: OpenRun
     options: tuple[Option, ...]
     """The likeliest first; what is left of 1 is something never seen"""
     told: str | None = None
-    """The name that a person gave this very step"""
+    """The name that a person gave this very run"""
 
     @property
     def tie(self) -> bool:
@@ -56,24 +56,24 @@ class Guess:
         return best.name if best and best.probability >= SURE and not self.tie else None
 
 
-def running(known: Known, steps: Sequence[Step], now_ms: int) -> tuple[Guess, ...]:
+def running(known: Known, on: Sequence[OpenRun], now_ms: int) -> tuple[Guess, ...]:
     """A guess for each thing that is on, in their order.
 
     The surest are settled first: an appliance is seldom on twice.
     """
     told = dict(known.awaited)
-    left = {step.at_ms: step for step in steps}
+    left = {run.at_ms: run for run in on}
     used = {known_as for at in left if (known_as := _appliance_named(known, told.get(at))) is not None}
     found: dict[int, Guess] = {at: Guess(s, (), told[at]) for at, s in left.items() if at in told}
-    left = {at: step for at, step in left.items() if at not in told}
+    left = {at: run for at, run in left.items() if at not in told}
     while left:
-        guesses = [_guess(known, step, now_ms, used) for step in left.values()]
+        guesses = [_guess(known, run, now_ms, used) for run in left.values()]
         best = max(guesses, key=lambda one: one.options[0].probability if one.options else 0.0)
-        found[best.step.at_ms] = best
-        del left[best.step.at_ms]
+        found[best.run.at_ms] = best
+        del left[best.run.at_ms]
         if best.options:
             used.add(best.options[0].appliance)
-    return tuple(found[step.at_ms] for step in steps)
+    return tuple(found[run.at_ms] for run in on)
 
 
 def to_ask(known: Known, guesses: Sequence[Guess], least_w: float = ASKED_FROM_W) -> tuple[Guess, ...]:
@@ -81,30 +81,30 @@ def to_ask(known: Known, guesses: Sequence[Guess], least_w: float = ASKED_FROM_W
     open_ = [
         guess
         for guess in guesses
-        if guess.step.settled
-        and guess.step.first_w >= least_w
+        if guess.run.settled
+        and guess.run.first_w >= least_w
         and guess.name is None
         and not (guess.options and guess.options[0].appliance in _not_mine(known))
     ]
-    return tuple(sorted(open_, key=lambda guess: (-guess.step.first_w, guess.step.at_ms)))
+    return tuple(sorted(open_, key=lambda guess: (-guess.run.first_w, guess.run.at_ms)))
 
 
-def _guess(known: Known, step: Step, now_ms: int, used: set[int]) -> Guess:
+def _guess(known: Known, run: OpenRun, now_ms: int, used: set[int]) -> Guess:
     weights: dict[int, float] = {}
     for cluster in known.clusters:
         appliance = known.appliance_of(cluster.id)
-        likely = _likely(cluster, step, now_ms) * (_TWICE if appliance in used else 1.0)
+        likely = _likely(cluster, run, now_ms) * (_TWICE if appliance in used else 1.0)
         weights[appliance] = weights.get(appliance, 0.0) + likely
     whole = sum(weights.values()) + _UNKNOWN_RUNS / _SIZES / _OVERSHOOTS
     options = [Option(k, known.names.get(k), w / whole) for k, w in weights.items() if w / whole > 0.01]
-    return Guess(step, tuple(sorted(options, key=lambda one: (-one.probability, one.appliance))))
+    return Guess(run, tuple(sorted(options, key=lambda one: (-one.probability, one.appliance))))
 
 
-def _likely(cluster: Cluster, step: Step, now_ms: int) -> float:
-    """How often it runs, times how well the step fits, times how likely it is to be on for so long."""
-    fits = cluster.spread("size").density(math.log(max(step.first_w, 1e-3)))
-    fits *= cluster.spread("overshoot").density(min(step.overshoot_w / max(step.first_w, 1e-3), 3.0))
-    lasted_s = (now_ms - step.at_ms) / 1000
+def _likely(cluster: Cluster, run: OpenRun, now_ms: int) -> float:
+    """How often it runs, times how well it fits, times how likely it is to be on for so long."""
+    fits = cluster.spread("size").density(math.log(max(run.first_w, 1e-3)))
+    fits *= cluster.spread("overshoot").density(min(run.overshoot_w / max(run.first_w, 1e-3), 3.0))
+    lasted_s = (now_ms - run.at_ms) / 1000
     on = cluster.spread("lasts").beyond(math.log(lasted_s)) if lasted_s > 1 else 1.0
     return weight(cluster, now_ms) * fits * on
 

@@ -1,4 +1,4 @@
-"""How well steps of the mains were told, against the steps of appliances that were measured one by one."""
+"""How well edges of the mains were told, against those of appliances that were measured one by one."""
 
 from dataclasses import dataclass
 
@@ -10,34 +10,34 @@ from chowon.domain.quantities import I64
 
 WITHIN_MS = 10_000
 ALIKE = 0.3
-"""A told step is an appliance's if its size is at most this much, and 15 W, away"""
+"""A told edge is an appliance's if its size is at most this much, and 15 W, away"""
 _ALIKE_W = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class EventScores:
-    """What was found of one home's steps."""
+    """What was found of one home's edges."""
 
     least_w: float
-    """of the steps that count"""
-    true_steps: int
-    told_steps: int
+    """of the edges that count"""
+    true_edges: int
+    told_edges: int
     found_share: float | None
-    """of the appliances' steps"""
+    """of the appliances' edges"""
     right_share: float | None
-    """of the told steps: those of an appliance. What nobody measured by itself counts as wrong"""
+    """of the told edges: those of an appliance. What nobody measured by itself counts as wrong"""
     f1: float | None
     delay_p50_s: float | None
-    """from the first reading that shows a step until it is told provisionally"""
+    """from the first reading that shows an edge until it is told provisionally"""
     delay_max_s: float | None
     settled_p50_s: float | None
 
 
 def scored(true: Edges, mains: Edges, least_w: float) -> EventScores:
-    """Scores of the settled steps of at least so many W.
+    """Scores of the settled edges of at least so many W.
 
-    A step that is found may be a little below `least_w`, and so may an appliance's that a told one is of:
-    else every step near it counts as wrong at random.
+    An edge that is found may be a little below `least_w`, and so may an appliance's that a told one is of:
+    else every edge near it counts as wrong at random.
     """
     true_settled, settled = (_in_time(one.where(one.told == Told.SETTLED)) for one in (true, mains))
     wanted = true_settled.where(np.abs(true_settled.size_w) >= least_w)
@@ -54,16 +54,16 @@ def scored(true: Edges, mains: Edges, least_w: float) -> EventScores:
     )  # fmt: skip
 
 
-def paired(steps: Edges, others: Edges) -> I64:
-    """(e,) which of the others each step is, -1 for none: the nearest in size within 10 s, each once.
+def paired(edges: Edges, others: Edges) -> I64:
+    """(e,) which of the others each edge is, -1 for none: the nearest in size within 10 s, each once.
 
-    Both in order of `at_ms`. A loop over steps.
+    Both in order of `at_ms`. A loop over edges.
     """
-    found = np.full(len(steps), -1, np.int64)
-    begin = np.searchsorted(others.at_ms, steps.at_ms - WITHIN_MS)
-    end = np.searchsorted(others.at_ms, steps.at_ms + WITHIN_MS, side="right")
+    found = np.full(len(edges), -1, np.int64)
+    begin = np.searchsorted(others.at_ms, edges.at_ms - WITHIN_MS)
+    end = np.searchsorted(others.at_ms, edges.at_ms + WITHIN_MS, side="right")
     free = np.ones(len(others), np.bool_)
-    sizes, other_sizes = steps.size_w, others.size_w
+    sizes, other_sizes = edges.size_w, others.size_w
     for n in np.flatnonzero(end > begin).tolist():
         near = np.arange(begin[n], end[n])
         off = np.abs(other_sizes[near] - sizes[n])

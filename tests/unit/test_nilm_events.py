@@ -145,6 +145,25 @@ def test_more_rows_change_nothing_for_those_that_are_there():
     assert first.size_w.tolist() == second.size_w.tolist() == [800, 800]
 
 
+def test_the_steady_power_is_told_with_whether_it_is_steady_now():
+    detector, rows = Detector(2), np.array([0, 1])
+    assert [column.tolist() for column in detector.steady_w(rows)] == [[0, 0], [False, False]]
+    watts = constant((60, 100), (2, 900))
+    detector.apply(np.zeros(60, np.int64), T0 + 1000 * np.arange(60), 10 * watts[:60])
+    assert [column.tolist() for column in detector.steady_w(rows)] == [[100, 0], [True, False]]
+    detector.apply(np.zeros(2, np.int64), T0 + 1000 * np.arange(60, 62), 10 * watts[60:])
+    assert [column.tolist() for column in detector.steady_w(rows)] == [[100, 0], [False, False]]
+    assert detector.last_ms(rows)[0] == T0 + 61_000
+
+
+def test_edges_of_many_homes_come_apart_by_home():
+    watts, detector = constant((60, 100), (60, 900), (60, 100)), Detector(3)
+    row, times = np.repeat([0, 2], 180), T0 + 1000 * np.tile(np.arange(180), 2)
+    edges = detector.apply(row, times, 10 * np.tile(watts, 2)).edges
+    assert [(home, len(theirs)) for home, theirs in edges.by_row()] == [(0, 4), (2, 4)]
+    assert list(heard(constant((60, 100))).by_row()) == []
+
+
 def test_state_of_another_shape_is_refused_by_name():
     arrays = Detector(2).arrays()
     with pytest.raises(BadInput, match="quiet"):

@@ -1,7 +1,9 @@
 """An edge, a step of the mains: what is told of it, and the numbers by which it is found."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from enum import IntEnum
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -75,6 +77,12 @@ class Edges:
     def where(self, mask: Bools | I64) -> "Edges":
         """Some of them."""
         return Edges(*(getattr(self, field.name)[mask] for field in fields(self)))
+
+    def by_row(self) -> "Iterator[tuple[int, Edges]]":
+        """Each row that has some, with its own."""
+        begins = np.flatnonzero(np.append(True, self.row[1:] != self.row[:-1])[: len(self)])
+        for begin, end in pairwise([*begins.tolist(), len(self)]):
+            yield int(self.row[begin]), self.where(np.arange(begin, end))
 
 
 def joined(parts: "list[Edges]") -> Edges:

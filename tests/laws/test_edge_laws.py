@@ -175,3 +175,17 @@ def test_noise_alone_is_no_edge(seed, noise_w, every_ms):
     detector.apply(np.zeros(60, np.int64), every_ms * np.arange(60), power_dw[:60])
     found = detector.apply(np.zeros(n - 60, np.int64), every_ms * np.arange(60, n), power_dw[60:]).edges
     assert (found.told == Told.SETTLED).sum() == 0
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1000, 6000), st.integers(0, 60))
+def test_meters_of_a_regular_pace_are_told_within_ten_seconds_of_the_reading_that_shows_it(
+    seed, pace, noise_dw
+):
+    random, n = np.random.default_rng(seed), 300
+    level = random.choice(LEVELS_DW, n)[
+        np.maximum.accumulate(np.where(random.random(n) < 0.1, np.arange(n), 0))
+    ]
+    power_dw = np.rint(level + random.normal(0, noise_dw, n)).astype(np.int64)
+    found = told(Detector(1), (np.zeros(n, np.int64), pace * np.arange(n), power_dw))
+    shown = found.where(found.told == Told.PROVISIONAL)
+    assert (shown.told_ms - shown.at_ms <= 10_000).all()

@@ -234,6 +234,14 @@ def test_nothing_is_on_that_the_mains_cannot_bear():
     assert [r.ended for r in runs] == [Ended.UNSEEN, Ended.UNSEEN]
 
 
+def test_a_home_that_gives_to_the_grid_may_have_more_on_than_the_mains_take():
+    sunny = constant((60, 100), (60, 2100), (60, -500), (60, 100))
+    home, runs = follow(Following(), heard(sunny))
+    assert home.gives
+    assert [round(one.first_w) for one in home.on] == [2000, 600]
+    assert runs == ()
+
+
 def test_a_short_gap_in_which_nothing_changed_ends_nothing_and_a_long_one_everything():
     for gap_s, on in ((60, 1), (3600, 0)):
         detector = Detector(1)

@@ -21,7 +21,7 @@ from chowon.domain.nilm.events.known import (
     learn,
     take,
 )
-from chowon.domain.nilm.events.running import running, to_ask
+from chowon.domain.nilm.events.running import running, to_ask, worth_naming
 from chowon.errors import BadInput, NotFound
 
 HOUR = 3_600_000
@@ -220,6 +220,16 @@ def test_small_named_and_provisional_runs_are_not_asked_about():
     known = learn(known, Name(only(of)["kettle"], "kettle"))
     on = [on_since(130, 2000), on_since(129.9, 40), on_since(130.002, 700, settled=False)]
     assert to_ask(known, running(known, on, round(130.01 * HOUR))) == ()
+
+
+def test_what_uses_most_and_has_no_name_is_worth_naming():
+    known, of = lived()
+    ids = only(of)
+    assert [one.id for one in worth_naming(known, 3)] == [ids["hob"], ids["fridge"], ids["kettle"]]
+    known = learn(learn(known, Name(ids["fridge"], "fridge")), NotMine(ids["hob"]))
+    assert [one.id for one in worth_naming(known, 1)] == [ids["kettle"]]
+    once, _ = take(Known(), run(1, 3000, 3600))
+    assert worth_naming(once) == ()
 
 
 def test_an_unknown_cluster_cannot_be_spoken_of():

@@ -3,7 +3,7 @@
 A batch of readings costs a few numpy operations whatever the number of homes. How readings are cut into
 batches changes nothing: sums are whole numbers, and everything else is told reading by reading.
 
-Steady power is a run of readings that each stay within the least edge (noise.py) of the two before them. A
+Steady power is a run of readings that each stay within the least edge (noise.py) of the two before them. An
 edge lies between two steady powers whose means are that far apart. Slow drift is no edge: the steady power
 before an edge is the mean of its last 8 to 16 readings.
 """
@@ -48,12 +48,12 @@ class Detector:
         self.rules = rules or EdgeRules()
         self.noise = Noise(rows, self.rules)
         self.base = BaseLoad(rows)
-        self._: dict[str, NDArray[Any]] = {
+        self._kept: dict[str, NDArray[Any]] = {
             name: np.full(rows, value, dtype) for name, (dtype, value) in _COLUMNS.items()
         }
 
     def __len__(self) -> int:
-        return len(self._["last_ms"])
+        return len(self._kept["last_ms"])
 
     def grow(self, rows: int) -> None:
         """Room for so many rows in all."""
@@ -63,21 +63,21 @@ class Detector:
 
     def hold(self, rows: I64, hold_ms: int) -> None:
         """The longest silence of these rows that is no gap; 10 s unless told."""
-        self._["hold_ms"][rows] = hold_ms
+        self._kept["hold_ms"][rows] = hold_ms
 
     def forget(self, rows: I64) -> None:
         """Begin anew: the readings of a day or more, given again in order, make the state right after
         readings that came late."""
-        fresh, hold_ms = Detector(len(rows), self.rules).arrays(), self._["hold_ms"][rows]
+        fresh, hold_ms = Detector(len(rows), self.rules).arrays(), self._kept["hold_ms"][rows]
         for name, column in self.arrays().items():
             column[rows] = fresh[name]
-        self._["hold_ms"][rows] = hold_ms
+        self._kept["hold_ms"][rows] = hold_ms
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything that is known, by name, (rows, …) each; not copies."""
         noise = {f"noise.{name}": getattr(self.noise, name) for name in _NOISE}
         base = {f"base.{name}": getattr(self.base, name) for name in _BASE}
-        return self._ | noise | base
+        return self._kept | noise | base
 
     def apply(self, row: I64, time_ms: I64, power_dw: NDArray[Any]) -> Heard:
         """Take in readings in any order, several of a row too; of equal instants the last one counts.
@@ -99,14 +99,14 @@ class Detector:
         return Heard(joined([edges for edges in told if len(edges)]), late)
 
     def steady_w(self, rows: I64) -> tuple[F64, Bools]:
-        """(n,) W: the steady power of each row, and whether it is steady now; 0 and False if it never was."""
-        now = self._["phase"][rows] == _STEADY
-        level = np.where(now, self._tail_dw(rows), self._["before_dw"][rows])
-        return np.where(self._["phase"][rows] == _UNKNOWN, 0.0, level) / 10, now
+        """(n,) W: the last steady power of each row, 0 while there is none, and whether it is steady now."""
+        now = self._kept["phase"][rows] == _STEADY
+        level = np.where(now, self._tail_dw(rows), self._kept["before_dw"][rows])
+        return np.where(self._kept["phase"][rows] == _UNKNOWN, 0.0, level) / 10, now
 
     def last_ms(self, rows: I64) -> I64:
         """(n,) the newest reading; `NEVER` before the first."""
-        return np.asarray(self._["last_ms"][rows], np.int64)
+        return np.asarray(self._kept["last_ms"][rows], np.int64)
 
     def _fresh(self, row: I64, time_ms: I64, power_dw: I64) -> tuple[Samples, I64]:
         """In order, newer than what was seen; and the rows with a reading that is not."""
@@ -116,18 +116,18 @@ class Detector:
             row, time_ms, power_dw = row[order], time_ms[order], power_dw[order]
             kept = np.append((row[1:] != row[:-1]) | (time_ms[1:] != time_ms[:-1]), True)
             row, time_ms, power_dw = row[kept], time_ms[kept], power_dw[kept]
-        last_ms = self._["last_ms"][row]
+        last_ms = self._kept["last_ms"][row]
         new = time_ms > last_ms
         late = np.zeros(0, np.int64)
         if not new.all():
-            again = (time_ms == last_ms) & (power_dw == self._["last_dw"][row])
+            again = (time_ms == last_ms) & (power_dw == self._kept["last_dw"][row])
             late = np.unique(row[~new & ~again])
             row, time_ms, power_dw = row[new], time_ms[new], power_dw[new]
         return Samples(row, time_ms, power_dw, np.append(True, row[1:] != row[:-1])[: len(row)]), late
 
     def _moves(self, samples: Samples) -> Moves:
         row, time_ms, power_dw, first = samples.row, samples.time_ms, samples.power_dw, samples.first
-        kept, at = self._, np.flatnonzero(first)
+        kept, at = self._kept, np.flatnonzero(first)
         before_ms, before_dw, second_dw = (np.roll(c, 1) for c in (time_ms, power_dw, power_dw))
         before_ms[at], before_dw[at] = kept["last_ms"][row[at]], kept["last_dw"][row[at]]
         waited_ms = time_ms - before_ms
@@ -151,7 +151,7 @@ class Detector:
 
     def _move(self, turn: Pieces, moves: Moves) -> list[Edges]:
         """One reading of each row that moves."""
-        kept, row, at = self._, turn.row, turn.begin
+        kept, row, at = self._kept, turn.row, turn.begin
         time_ms, power_dw = moves.samples.time_ms[at], moves.samples.power_dw[at]
         begins = kept["phase"][row] == _STEADY
         began = row[begins]
@@ -171,7 +171,7 @@ class Detector:
         gap = moves.gap[turn.begin]
         if gap.any():
             told.append(self._break(turn.row[gap], turn.begin[gap], moves))
-        kept, row = self._, turn.row
+        kept, row = self._kept, turn.row
         unsteady = kept["phase"][row] != _STEADY
         had = kept["quiet"][row]
         self._count(turn, had, moves.total_dw)
@@ -181,7 +181,7 @@ class Detector:
 
     def _count(self, turn: Pieces, had: I64, total_dw: I64) -> None:
         """Add quiet readings to the sums of the lot of `_TAIL` that is open and of the one before."""
-        kept, row = self._, turn.row
+        kept, row = self._kept, turn.row
         has = had + (turn.end - turn.begin)
         open_dw = kept["lot_dw"][row]
         whole_dw = total_dw[turn.end] - total_dw[turn.begin]
@@ -199,14 +199,14 @@ class Detector:
 
     def _tail_dw(self, rows: I64) -> F64:
         """(n,) the mean of the last readings of quiet rows."""
-        quiet = self._["quiet"][rows]
-        lots = np.where(quiet > _TAIL, self._["whole_lot_dw"][rows], 0) + self._["lot_dw"][rows]
+        quiet = self._kept["quiet"][rows]
+        lots = np.where(quiet > _TAIL, self._kept["whole_lot_dw"][rows], 0) + self._kept["lot_dw"][rows]
         of = np.where(quiet > _TAIL, _TAIL, 0) + (quiet - 1) % _TAIL + 1
         return np.asarray(lots / of, np.float64)
 
     def _break(self, row: I64, at: I64, moves: Moves) -> Edges:
         """A gap: what was steady before is remembered; an edge shown but not settled is taken back."""
-        kept = self._
+        kept = self._kept
         phase = kept["phase"][row]
         steady = row[phase == _STEADY]
         kept["before_dw"][steady] = self._tail_dw(steady)
@@ -222,7 +222,7 @@ class Detector:
 
     def _settle(self, turn: Pieces, had: I64, moves: Moves) -> list[Edges]:
         """Rows that were not steady, and are when enough quiet readings have come."""
-        kept, row = self._, turn.row
+        kept, row = self._kept, turn.row
         moving = kept["phase"][row] == _MOVING
         first = moving & (had == 0)
         told = self._show(row[first], turn.begin[first], moves)
@@ -244,7 +244,7 @@ class Detector:
         return told
 
     def _end_edge(self, row: I64, at: I64, after: F64, moves: Moves) -> list[Edges]:
-        before, shown = self._["before_dw"][row], self._["shown"][row]
+        before, shown = self._kept["before_dw"][row], self._kept["shown"][row]
         far = np.abs(after - before) >= moves.least_dw[at]
         none = shown & ~far
         return [
@@ -257,7 +257,7 @@ class Detector:
 
         An edge begins with the first reading from which on the power stayed away from what it was.
         """
-        kept = self._
+        kept = self._kept
         time_ms, power_dw = moves.samples.time_ms[at], moves.samples.power_dw[at].astype(np.float64)
         far = np.abs(power_dw - kept["before_dw"][row]) >= moves.least_dw[at]
         hidden = ~kept["shown"][row]
@@ -275,14 +275,14 @@ class Detector:
     def _date(self, row: I64, at: I64, moves: Moves) -> None:
         """What is told next of these rows began with this reading, or since the one before."""
         time_ms = moves.samples.time_ms[at]
-        self._["step_ms"][row], self._["since_ms"][row] = time_ms, time_ms - moves.waited_ms[at]
+        self._kept["step_ms"][row], self._kept["since_ms"][row] = time_ms, time_ms - moves.waited_ms[at]
 
     def _told(self, what: Told, row: I64, at: I64, moves: Moves, before: F64, after: F64) -> Edges:
-        over = self._["peak_dw"][row] - np.maximum(before, after)
+        over = self._kept["peak_dw"][row] - np.maximum(before, after)
         return Edges(
             row,
-            self._["since_ms"][row],
-            self._["step_ms"][row],
+            self._kept["since_ms"][row],
+            self._kept["step_ms"][row],
             moves.samples.time_ms[at],
             np.full(len(row), what, np.int8),
             before / 10,
@@ -292,7 +292,7 @@ class Detector:
         )
 
     def _take(self, columns: dict[str, NDArray[Any]]) -> None:
-        self._ = {name: columns[name] for name in _COLUMNS}
+        self._kept = {name: columns[name] for name in _COLUMNS}
         for of, names in (("noise", _NOISE), ("base", _BASE)):
             for name in names:
                 setattr(getattr(self, of), name, columns[f"{of}.{name}"])

@@ -3,8 +3,8 @@
 A rise begins something. A fall ends what is as large as it, or two things together, or a part of something
 larger (a washing machine whose heater stops). Power drifts while something is on (a fridge), so what fits
 best is taken, and what fits badly only where nothing fits well and the mains are as they were before it.
-Nothing is on that the mains cannot bear: if what is on takes more than they do, something ended unseen. A
-loop over edges, some hundreds a day and home.
+Nothing is on that the mains cannot bear: if what is on takes more than they do, something ended unseen; but
+nobody can say so of a home that also gives to the grid. A loop over edges, some hundreds a day and home.
 """
 
 from collections.abc import Iterator
@@ -26,6 +26,7 @@ _ALIKE_W: Final = 12.0
 _NOISES: Final = 3.0
 _DRIFTED: Final = 2.0
 """What nothing is as large as may have ended something whose power drifted: so many times the tolerance"""
+_GIVEN_W: Final = 50.0
 _PAIRED: Final = 8
 """Two of so many of the latest may end together"""
 
@@ -128,13 +129,15 @@ class Following:
     """What is on, as settled edges tell it, the oldest first"""
     shown: Change | None = None
     """An edge that is told provisionally"""
+    gives: bool = False
+    """Whether the home was ever seen to give to the grid"""
 
     @property
     def now(self) -> tuple[OpenRun, ...]:
         """What is on, the provisional edge taken for true."""
         if self.shown is None:
             return self.on
-        after = _after(self.on, self.shown)[0]
+        after = _after(self.on, self.shown, self.gives)[0]
         return tuple(replace(s, settled=False) if s.at_ms == self.shown.at_ms else s for s in after)
 
 
@@ -146,32 +149,37 @@ def follow(home: Following, edges: Edges) -> tuple[Following, tuple[Run, ...]]:
             home = replace(home, shown=change)
             continue
         on, ended = home.on, tuple[Run, ...]()
+        gives = home.gives or min(change.before_w, change.after_w) < -_GIVEN_W
         if told is Told.SETTLED:
-            on, ended = _after(home.on, change)
+            on, ended = _after(home.on, change, gives)
         elif told is Told.RESUMED:
-            on, ended = _resumed(home.on, change)
-        home = Following(on)
+            on, ended = _resumed(home.on, change, gives)
+        home = Following(on, gives=gives)
         over += ended
     return home, tuple(over)
 
 
 def changes(edges: Edges) -> Iterator[tuple[Told, Change]]:
-    """Steps one by one."""
+    """Edges one by one."""
     columns = (edges.told, edges.since_ms, edges.at_ms, edges.before_w, edges.after_w)
     rest = (edges.noise_w, edges.overshoot_w)
     for told, *facts in zip(*(column.tolist() for column in (*columns, *rest)), strict=True):
         yield Told(told), Change(*facts)
 
 
-def _resumed(on: tuple[OpenRun, ...], change: Change) -> tuple[tuple[OpenRun, ...], tuple[Run, ...]]:
+def _resumed(
+    on: tuple[OpenRun, ...], change: Change, gives: bool
+) -> tuple[tuple[OpenRun, ...], tuple[Run, ...]]:
     if change.at_ms - change.since_ms > BRIDGED_MS:
         return (), tuple(_over(s, change, Ended.GAP, change.since_ms) for s in on)
     if abs(change.size_w) <= _tolerance(0.0, change):
         return on, ()
-    return _after(on, change)
+    return _after(on, change, gives)
 
 
-def _after(on: tuple[OpenRun, ...], change: Change) -> tuple[tuple[OpenRun, ...], tuple[Run, ...]]:
+def _after(
+    on: tuple[OpenRun, ...], change: Change, gives: bool
+) -> tuple[tuple[OpenRun, ...], tuple[Run, ...]]:
     """What is on after an edge, and what it ended."""
     stayed = tuple(s for s in on if change.at_ms - s.at_ms > STAYS_MS)
     over = [_over(s, change, Ended.STAYED) for s in stayed]
@@ -186,7 +194,7 @@ def _after(on: tuple[OpenRun, ...], change: Change) -> tuple[tuple[OpenRun, ...]
     else:
         on, ended = _fallen(on, change)
         over += ended
-    kept, unseen = _borne(on, change)
+    kept, unseen = (on, []) if gives else _borne(on, change)
     return kept, (*over, *unseen)
 
 

@@ -53,7 +53,7 @@ def following_of_data(data: dict[str, Any]) -> Following:
         OpenRun(**{**one, "levels": tuple((at, power_w) for at, power_w in one["levels"])})
         for one in data["on"]
     )
-    return Following(on, None if data["shown"] is None else Change(**data["shown"]))
+    return Following(on, None if data["shown"] is None else Change(**data["shown"]), data["gives"])
 
 
 def _cluster(one: dict[str, Any]) -> Cluster:

@@ -12,6 +12,7 @@ from chowon.domain.nilm.events.known import Known
 SURE: Final = 0.7
 """From here on a name is shown as what runs; below as "perhaps" """
 ASKED_FROM_W: Final = 100.0
+MET_OFTEN: Final = 3
 _UNKNOWN_RUNS: Final = 1.0
 """Something never seen counts as a cluster of so many runs"""
 _SIZES: Final = math.log(15_000 / 15)
@@ -87,6 +88,18 @@ def to_ask(known: Known, guesses: Sequence[Guess], least_w: float = ASKED_FROM_W
         and not (guess.options and guess.options[0].appliance in _not_mine(known))
     ]
     return tuple(sorted(open_, key=lambda guess: (-guess.run.first_w, guess.run.at_ms)))
+
+
+def worth_naming(known: Known, most: int = 5) -> tuple[Cluster, ...]:
+    """The unknown appliances that use the most and were met a few times: worth asking about at leisure."""
+    asked = [
+        one
+        for one in known.clusters
+        if one.runs >= MET_OFTEN
+        and known.name_of(one.id) is None
+        and known.appliance_of(one.id) not in _not_mine(known)
+    ]
+    return tuple(sorted(asked, key=lambda one: (-one.energy_wh, one.id))[:most])
 
 
 def _guess(known: Known, run: OpenRun, now_ms: int, used: set[int]) -> Guess:

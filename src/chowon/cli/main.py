@@ -8,6 +8,7 @@ from chowon import __version__
 from chowon.cli import (
     bench,
     bench_nilm,
+    bench_nilm_events,
     bill,
     bill_compare,
     bill_outlook,
@@ -60,6 +61,7 @@ app.add_typer(token.app, name="token")
 app.add_typer(train.app, name="train")
 app.add_typer(enertalk.app, name="enertalk")
 bench.app.command("nilm")(bench_nilm.nilm)
+bench.app.command("nilm-events")(bench_nilm_events.nilm_events)
 app.add_typer(bench.app, name="bench")
 app.command()(doctor.doctor)
 app.command("config")(configuration.config)

@@ -2,8 +2,8 @@
 
 A file a day with a row a second from local midnight on, no header, -1 where nothing was measured. A meter's
 row has 16 columns, the first of them W over all phases; a plug's has one. Each zip unpacks to one of these
-folders; a household of which only the plugs are there can teach. Plugs carry the names that the data set's
-read-me gives to their numbers.
+folders; a household of which only the plugs are there can teach. Plugs carry the names that
+the metadata of NILMTK gives to their numbers (ECO's own read-me was not at hand).
 """
 
 from collections.abc import Callable, Sequence
@@ -75,7 +75,7 @@ def read(folder: Path, home: str) -> RawHome:
 
 
 def _name(home: str, plug: str) -> str:
-    """ "kettle" of plug 04 of household 1; "plug_09" where the read-me has none of this number."""
+    """ "kettle" of plug 04 of household 1; "plug_09" where there is none of this number."""
     names = _PLUGS.get(home.lstrip("0"), ())
     known = plug.isdigit() and 1 <= int(plug) <= len(names)
     return names[int(plug) - 1] if known else f"plug_{plug}"

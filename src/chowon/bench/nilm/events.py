@@ -1,0 +1,141 @@
+"""Edges of the mains on labelled recordings, and how fast they are found in many homes at once.
+
+An appliance's own edges are those that the same rules find in its own column. So this says what is lost by
+looking at one meter in place of one at each appliance, and not whether the rules are right.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from chowon.bench.nilm.readers import reader
+from chowon.domain.nilm.events.clusters import told_by
+from chowon.domain.nilm.events.detector import Detector
+from chowon.domain.nilm.events.edges import EdgeRules, Edges, Told
+from chowon.domain.nilm.events.following import Following, Run, follow
+from chowon.domain.nilm.events.known import Known, take
+from chowon.domain.nilm.events.scoring import EventScores, paired, scored
+from chowon.domain.nilm.power import Trace, hold_of, median_step
+from chowon.domain.quantities import DAY_MS, I64
+
+LEAST_W: Final = (50.0, 200.0)
+_EVERY_S: Final = 120
+"""In the homes of the speed test something switches so often"""
+_WARM_S: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class HomeEvents:
+    """One home."""
+
+    home: str
+    days: float
+    by_size: tuple[EventScores, ...]
+    runs: int
+    """that were paired from its edges"""
+    ended_seen_share: float | None
+    """of their energy: whose end was a fall"""
+    clusters: int
+    purity: float | None
+    """of the energy of clustered runs of a known appliance: the share that is of its cluster's main one"""
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """One core, made-up homes with noise in which something switches every two minutes."""
+
+    homes: int
+    seconds_a_batch: int
+    """readings of each home in a batch"""
+    home_samples_per_s: float
+    ms_a_batch: float
+    bytes_a_home: float
+
+
+def on_recording(path: Path, days: float | None = None, rules: EdgeRules | None = None) -> HomeEvents:
+    """Scores of one home, of its first days. Errors: NotFound, RecordingInvalid."""
+    raw = reader("recording")(path, "")
+    traces = [raw.mains[0](), *(read() for read in raw.appliances.values())]
+    until = np.inf if days is None else int(traces[0].time_ms[0]) + days * DAY_MS
+    traces = [Trace(t.time_ms[t.time_ms < until], t.power_w[t.time_ms < until]) for t in traces]
+    found = edges_of(traces, rules)
+    mains, theirs = found.where(found.row == 0), found.where(found.row > 0)
+    _, runs = follow(Following(), mains)
+    known, of = Known(), []
+    for run in runs:
+        known, cluster = take(known, run)
+        of.append(cluster)
+    seen = sum(run.energy_wh for run in runs if told_by(run))
+    whole = sum(run.energy_wh for run in runs)
+    return HomeEvents(
+        raw.id,
+        round(float(np.ptp(traces[0].time_ms)) / DAY_MS, 2),
+        tuple(scored(theirs, mains, least_w) for least_w in LEAST_W),
+        len(runs),
+        seen / whole if whole else None,
+        len(known.clusters),
+        _purity(runs, of, theirs, mains),
+    )
+
+
+def edges_of(traces: list[Trace], rules: EdgeRules | None = None) -> Edges:
+    """The edges of several channels of one home, a row each."""
+    detector = Detector(len(traces), rules)
+    for row, trace in enumerate(traces):
+        detector.hold(np.array([row]), hold_of(median_step(trace)))
+    rows = [np.full(len(trace.time_ms), row, np.int64) for row, trace in enumerate(traces)]
+    power_dw = np.rint(10 * np.concatenate([trace.power_w for trace in traces])).astype(np.int64)
+    times = np.concatenate([trace.time_ms for trace in traces])
+    return detector.apply(np.concatenate(rows), times, power_dw).edges
+
+
+def speed(homes: int, seconds_a_batch: int, batches: int, seed: int = 0) -> Speed:
+    """Processor time of so many batches, after a minute that isn't counted."""
+    random, detector = np.random.default_rng(seed), Detector(homes)
+    row = np.repeat(np.arange(homes), seconds_a_batch)
+    level = random.integers(500, 3_000, homes)
+    spent, now = 0.0, 0
+    warm = -(-_WARM_S // seconds_a_batch)
+    for batch in range(warm + batches):
+        power_dw, level = _switching(random, level, seconds_a_batch)
+        times = np.tile(1000 * (now + np.arange(seconds_a_batch)), homes)
+        now += seconds_a_batch
+        begun = time.process_time()
+        detector.apply(row, times, power_dw)
+        spent += time.process_time() - begun if batch >= warm else 0.0
+    kept = sum(column.nbytes for column in detector.arrays().values())
+    samples = homes * seconds_a_batch * batches
+    return Speed(
+        homes, seconds_a_batch, round(samples / spent), round(1000 * spent / batches, 2), kept / homes
+    )
+
+
+def _switching(random: np.random.Generator, level: I64, seconds: int) -> tuple[I64, I64]:
+    """(homes × seconds,) dW, and the level at which each home ends."""
+    shape = (len(level), seconds)
+    switches = random.random(shape) < 1 / _EVERY_S
+    since = np.maximum.accumulate(np.where(switches, np.arange(seconds), -1), axis=1)
+    levels = np.take_along_axis(random.integers(500, 20_000, shape), np.maximum(since, 0), axis=1)
+    levels = np.where(since >= 0, levels, level[:, None])
+    noise = np.rint(random.normal(0, 20, shape)).astype(np.int64)
+    return (levels + noise).ravel(), levels[:, -1]
+
+
+def _purity(runs: tuple[Run, ...], of: list[int | None], theirs: Edges, mains: Edges) -> float | None:
+    """Runs are an appliance's whose own rise is theirs."""
+    rises = theirs.where((theirs.told == Told.SETTLED) & (theirs.size_w > 0))
+    rises = rises.where(np.argsort(rises.at_ms, kind="stable"))
+    begun = mains.where((mains.told == Told.SETTLED) & (mains.size_w > 0))
+    appliance = dict(zip(begun.at_ms.tolist(), paired(begun, rises).tolist(), strict=True))
+    energy: dict[int, dict[int, float]] = {}
+    for run, cluster in zip(runs, of, strict=True):
+        rise = appliance.get(run.at_ms, -1)
+        if cluster is not None and rise >= 0:
+            column = int(rises.row[rise])
+            mine = energy.setdefault(cluster, {})
+            mine[column] = mine.get(column, 0.0) + run.energy_wh
+    whole = sum(sum(one.values()) for one in energy.values())
+    return sum(max(one.values()) for one in energy.values()) / whole if whole else None

@@ -1,0 +1,69 @@
+"""What is known of a home as plain values, as a catalog keeps them in JSON, and back."""
+
+from dataclasses import asdict
+from typing import Any, Final
+
+from chowon.domain.nilm.events.clusters import Cluster
+from chowon.domain.nilm.events.following import Change, Following, OpenRun
+from chowon.domain.nilm.events.known import Known
+from chowon.domain.nilm.events.spread import Spread
+from chowon.errors import BadInput
+
+VERSION: Final = 1
+_SPREADS: Final = ("size", "lasts", "overshoot", "shape", "between")
+
+
+def known_as_data(known: Known) -> dict[str, Any]:
+    """Values that JSON has."""
+    return {
+        "version": VERSION,
+        "next_id": known.next_id,
+        "clusters": [{**asdict(one), "recent": list(one.recent)} for one in known.clusters],
+        "appliance": sorted([k, v] for k, v in known.appliance.items()),
+        "names": sorted([k, v] for k, v in known.names.items()),
+        "refused": sorted([k, v] for k, v in known.refused),
+        "not_mine": sorted(known.not_mine),
+        "awaited": [list(one) for one in known.awaited],
+    }
+
+
+def known_of_data(data: dict[str, Any]) -> Known:
+    """Errors: BadInput for another version."""
+    _check(data)
+    return Known(
+        tuple(_cluster(one) for one in data["clusters"]),
+        data["next_id"],
+        {k: v for k, v in data["appliance"]},  # noqa: C416 - pairs of JSON are lists
+        {k: v for k, v in data["names"]},  # noqa: C416
+        frozenset((k, v) for k, v in data["refused"]),
+        frozenset(data["not_mine"]),
+        tuple((at, name) for at, name in data["awaited"]),
+    )
+
+
+def following_as_data(home: Following) -> dict[str, Any]:
+    """Values that JSON has."""
+    return {"version": VERSION, **asdict(home)}
+
+
+def following_of_data(data: dict[str, Any]) -> Following:
+    """Errors: BadInput for another version."""
+    _check(data)
+    on = tuple(
+        OpenRun(**{**one, "levels": tuple((at, power_w) for at, power_w in one["levels"])})
+        for one in data["on"]
+    )
+    return Following(on, None if data["shown"] is None else Change(**data["shown"]), data["gives"])
+
+
+def _cluster(one: dict[str, Any]) -> Cluster:
+    spreads = {name: Spread(**one[name]) for name in _SPREADS}
+    return Cluster(**{**one, **spreads, "recent": tuple(one["recent"])})
+
+
+def _check(data: dict[str, Any]) -> None:
+    if data.get("version") != VERSION:
+        raise BadInput(
+            f"appliances of a home: version {data.get('version')}; this chowon reads {VERSION}, "
+            "so learn them again from the store"
+        )

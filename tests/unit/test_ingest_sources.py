@@ -1,18 +1,14 @@
 """Meters that chowon listens to or asks by itself: pseudo-terminals, sockets and a real Modbus server."""
 
 import asyncio
-import os
-import pty
 import struct
-import tty
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
-from pymodbus.server import ModbusTcpServer
-from pymodbus.simulator import DataType, SimData, SimDevice
+from pymodbus.simulator import DataType, SimData
 from typer.testing import CliRunner, Result
 
 from chowon.cli.main import app
@@ -25,24 +21,10 @@ from chowon.ingest.sources import Pauses, Sources
 from chowon.meters.decoded import Decoded
 from chowon.meters.register_files import RegisterMaps
 from tests.brokers import free_port
+from tests.cables import FILE, TELEGRAM, modbus_server, sunspec_registers, talking, terminal, until
 from tests.ingest_fakes import NOW_MS, Intake, disk_full
 
-RECORDINGS = Path(__file__).parents[1] / "recordings"
-TELEGRAM = (RECORDINGS / "dsmr-p1" / "three-phases-with-solar.payload").read_bytes()
-FILE = (RECORDINGS / "sml" / "two-way-meter.payload").read_bytes()
 SOON = Pauses(first_s=0.01, longest_s=0.05)
-
-
-@contextmanager
-def terminal():
-    """(the end that a meter writes to, the name of the other one)."""
-    ours, theirs = pty.openpty()
-    try:
-        tty.setraw(theirs)
-        yield ours, os.ttyname(theirs)
-    finally:
-        os.close(ours)
-        os.close(theirs)
 
 
 def read(tmp_path: Path, **files: str) -> dict[str, Source]:
@@ -62,29 +44,6 @@ async def running(intake: Intake, sources: dict[str, Source]) -> AsyncIterator[S
     task = asyncio.create_task(asked.run())
     try:
         yield asked
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def until(true: Callable[[], bool]) -> None:
-    """Looks again and again; Intake.run ends it when it takes too long."""
-    while not true():  # noqa: ASYNC110 — a line has no event to wait for
-        await asyncio.sleep(0.005)
-
-
-@asynccontextmanager
-async def talking(meter: int, payload: bytes) -> AsyncIterator[None]:
-    """A meter that says the same again and again: what it says before a line is opened is lost."""
-
-    async def talk() -> None:
-        while True:
-            os.write(meter, payload)
-            await asyncio.sleep(0.02)
-
-    task = asyncio.create_task(talk())
-    try:
-        yield
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -205,29 +164,6 @@ def test_an_outbox_drops_the_oldest_when_the_store_is_away_for_too_long():
     Intake().run(scene)
 
 
-def sunspec_registers() -> list[int]:
-    """A device with the models 1 and 203 from register 40000 on: 2310 W, 230.5 V, 12,345.67 kWh."""
-    meter = [0x8000] * 105
-    for offset, word in {2: 441, 6: -2, 7: 2305, 15: -1, 18: 231, 22: 1, 54: 1}.items():
-        meter[offset - 2] = word % 0x10000
-    for n in (38, 40, 42, 44, 48, 50, 52):
-        meter[n - 2 : n] = [0, 0]
-    meter[46 - 2 : 48 - 2] = list(struct.unpack(">HH", struct.pack(">I", 1_234_567)))
-    return [0x5375, 0x6E53, 1, 66, *[0] * 66, 203, 105, *meter, 0xFFFF, 0]
-
-
-@asynccontextmanager
-async def modbus_server(port: int, *blocks: SimData) -> AsyncIterator[ModbusTcpServer]:
-    server = ModbusTcpServer(SimDevice(7, list(blocks)), address=("127.0.0.1", port))
-    task = asyncio.create_task(server.serve_forever())
-    try:
-        await until(lambda: server.transport is not None)
-        yield server
-    finally:
-        await server.shutdown()
-        await asyncio.gather(task, return_exceptions=True)
-
-
 def modbus(port: int, registers: str = "sunspec") -> str:
     return (
         f'kind = "modbus"\nsite = "home"\nmeter = "grid"\ntcp = "127.0.0.1:{port}"\nunit = 7\n'
@@ -330,7 +266,8 @@ def test_a_device_that_is_no_meter_says_so(tmp_path):
         ('kind = "sml"\nsite = "Mein Haus"\nserial = "/dev/x"', "1–64 characters"),
         ('kind = "modbus"\nsite = "home"\ntcp = "a:502"\nunit = 300\nevry_s = 1', "unit: "),
         ('kind = "modbus"\nsite = "home"\ntcp = "a:502"\nunit = 300\nevry_s = 1', "evry_s: no such setting"),
-        ('kind = "dsmr"\nserial = "/dev/x"', "site: Field required"),
+        ('kind = "dsmr"\nserial = "/dev/x"\nmeter = "grid"', "meter without site"),
+        ('kind = "modbus"\nserial = "/dev/x"\ntitle = ""', "title: "),
         ("kind = ", "cannot be used"),
     ],
 )

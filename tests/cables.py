@@ -4,13 +4,17 @@ import asyncio
 import os
 import pty
 import struct
+import threading
 import tty
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 from pymodbus.server import ModbusTcpServer
-from pymodbus.simulator import SimData, SimDevice
+from pymodbus.simulator import DataType, SimData, SimDevice
+
+from tests.brokers import free_port
 
 RECORDINGS = Path(__file__).parent / "recordings"
 TELEGRAM = (RECORDINGS / "dsmr-p1" / "three-phases-with-solar.payload").read_bytes()
@@ -63,9 +67,20 @@ def sunspec_registers() -> list[int]:
     return [0x5375, 0x6E53, 1, 66, *[0] * 66, 203, 105, *meter, 0xFFFF, 0]
 
 
+def named_registers() -> list[int]:
+    """The same device, which says who made it."""
+    words = sunspec_registers()
+    for place, name in ((4, b"Chowon Works"), (20, b"Meter 3P"), (52, b"SN-0042")):
+        words[place : place + 16] = struct.unpack(">16H", name.ljust(32, b"\0"))
+    return words
+
+
 @asynccontextmanager
-async def modbus_server(port: int, *blocks: SimData) -> AsyncIterator[ModbusTcpServer]:
-    server = ModbusTcpServer(SimDevice(7, list(blocks)), address=("127.0.0.1", port))
+async def modbus_server(
+    port: int, *blocks: SimData, unit: int = 7, action: Any = None
+) -> AsyncIterator[ModbusTcpServer]:
+    """A Modbus TCP device; unit 0 answers by every number."""
+    server = ModbusTcpServer(SimDevice(unit, list(blocks), action=action), address=("127.0.0.1", port))
     task = asyncio.create_task(server.serve_forever())
     try:
         await until(lambda: server.transport is not None)
@@ -73,3 +88,41 @@ async def modbus_server(port: int, *blocks: SimData) -> AsyncIterator[ModbusTcpS
     finally:
         await server.shutdown()
         await asyncio.gather(task, return_exceptions=True)
+
+
+class Meter:
+    """A SunSpec meter (unit 7) whose power a test sets; answers until the `with` block ends.
+
+    Runs in a thread of its own, for tests whose server is another process.
+    """
+
+    def __init__(self, port: int | None = None) -> None:
+        self.port = port or free_port()
+        self.power_w = 2310
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def __enter__(self) -> "Meter":
+        self._thread.start()
+        block = SimData(40_000, values=named_registers(), datatype=DataType.REGISTERS)
+        self._running = modbus_server(self.port, block, action=self._measure)
+        self._wait(self._running.__aenter__())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._wait(self._running.__aexit__(None, None, None))
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    def _wait(self, work) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    async def _measure(self, _code, start, _address, _count, registers, _values) -> None:
+        at = 40_088 - start
+        if 0 <= at < len(registers):
+            registers[at] = (self.power_w // 10) % 0x10000

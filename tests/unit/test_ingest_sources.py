@@ -3,11 +3,13 @@
 import asyncio
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pymodbus.client import AsyncModbusTcpClient
+from pymodbus.client.mixin import ModbusClientMixin
 from pymodbus.simulator import DataType, SimData
 from typer.testing import CliRunner, Result
 
@@ -21,7 +23,16 @@ from chowon.ingest.sources import Pauses, Sources
 from chowon.meters.decoded import Decoded
 from chowon.meters.register_files import RegisterMaps
 from tests.brokers import free_port
-from tests.cables import FILE, TELEGRAM, modbus_server, sunspec_registers, talking, terminal, until
+from tests.cables import (
+    FILE,
+    TELEGRAM,
+    modbus_server,
+    named_registers,
+    sunspec_registers,
+    talking,
+    terminal,
+    until,
+)
 from tests.ingest_fakes import NOW_MS, Intake, disk_full
 
 SOON = Pauses(first_s=0.01, longest_s=0.05)
@@ -198,11 +209,7 @@ def test_a_sunspec_meter_is_asked_and_found_again_after_it_was_off(tmp_path):
 
 def test_a_scan_of_an_address_names_the_devices_and_writes_their_files(tmp_path):
     port = free_port()
-    words = sunspec_registers()
-    for place, name in ((4, b"Chowon Works"), (20, b"Meter 3P"), (52, b"SN-0042")):
-        padded = name.ljust(32, b"\0")
-        words[place : place + 16] = struct.unpack(">16H", padded)
-    block = SimData(40_000, values=words, datatype=DataType.REGISTERS)
+    block = SimData(40_000, values=named_registers(), datatype=DataType.REGISTERS)
 
     def command(*words: str) -> Result:
         return CliRunner().invoke(
@@ -240,6 +247,31 @@ def test_a_register_map_says_what_stands_where(tmp_path):
         async with modbus_server(port, block), running(intake, read(tmp_path, **files)):
             await until(lambda: len(power_of(intake)) >= 2)
         assert set(power_of(intake)) == {1010.5}
+
+    Intake().run(scene)
+
+
+def test_a_stop_that_comes_together_with_an_answer_is_heeded(tmp_path, monkeypatch):
+    """Before Python 3.12 asyncio.wait_for, in which pymodbus waits, gives the answer and forgets the stop."""
+    port = free_port()
+    block = SimData(40_000, values=sunspec_registers(), datatype=DataType.REGISTERS)
+
+    async def scene(intake: Intake) -> None:
+        asked = ModbusClientMixin.read_holding_registers
+        inside = asyncio.Event()
+
+        async def forgetful(*words, **named):
+            if power_of(intake) and not inside.is_set():
+                inside.set()
+                with suppress(asyncio.CancelledError):
+                    await asyncio.Event().wait()
+            return await asked(*words, **named)
+
+        monkeypatch.setattr(AsyncModbusTcpClient, "read_holding_registers", forgetful)
+        async with modbus_server(port, block), running(intake, read(tmp_path, pv=modbus(port))) as sources:
+            await inside.wait()
+            await sources.stop("pv")
+            assert sources.states() == []
 
     Intake().run(scene)
 

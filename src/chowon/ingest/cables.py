@@ -155,7 +155,7 @@ class Cables:
             raise Overloaded(f"{MOST_SCANS} searches were begun within a minute; wait a moment")
         self._begun_ms.append(now_ms)
         log.info("%s lets chowon look for a meter at %s", by, target.where)
-        self.scan = scan = Scan(target, self.maps)
+        self.scan = scan = Scan(target, self.maps, self.now_ms)
         if (reader := self._reader_of(target)) is not None:
             trouble = SourceTrouble("in_use", where=target.where, name=reader)
             scan.problem, scan.state, scan.done = trouble.said, "done", scan.steps

@@ -72,7 +72,9 @@ class Device:
         before = self._heard.count
         try:
             answer = await ask(block.address, count=block.count, device_id=self._source.unit)
+            _heed_cancellation()
         except (ModbusException, OSError) as error:
+            _heed_cancellation()
             if self._heard.count > before:
                 raise SourceTrouble("not_modbus", **places) from error
             raise SourceTrouble("no_unit", **places) from error
@@ -100,13 +102,24 @@ class _Heard:
 async def connected(source: ModbusSource, retries: int = 1) -> AsyncIterator[Device]:
     """The device of a source while the block runs. Errors: SourceTrouble, saying why there is none."""
     heard = _Heard()
+    await asyncio.to_thread(_load)
     client = _client(source, heard, retries)
     try:
-        if not await client.connect():
+        there = await client.connect()
+        _heed_cancellation()
+        if not there:
             await _explain(source)
         yield Device(client, source, heard)
     finally:
         client.close()
+
+
+def _heed_cancellation() -> None:
+    """pymodbus waits with asyncio.wait_for, which loses a cancellation that comes together with the answer
+    (Python before 3.12): without this a meter would be asked on for ever, and the server would not stop."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def _explain(source: ModbusSource) -> None:
@@ -118,13 +131,19 @@ async def _explain(source: ModbusSource) -> None:
     raise SourceTrouble("busy", path=source.where)
 
 
-def _client(source: ModbusSource, heard: _Heard, retries: int) -> Any:
+def _load() -> None:
+    """Import pymodbus: half a second, in which nothing else shall wait. Errors: ExtraMissing."""
     try:
-        from pymodbus import FramerType  # noqa: PLC0415 — an extra
-        from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient  # noqa: PLC0415
+        import pymodbus.client  # noqa: PLC0415 — an extra
     except ImportError as error:
         raise ExtraMissing("asking Modbus meters", "serial") from error
-    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # what fails is told by us
+    logging.getLogger(pymodbus.__name__).setLevel(logging.CRITICAL)  # what fails is told by us
+
+
+def _client(source: ModbusSource, heard: _Heard, retries: int) -> Any:
+    from pymodbus import FramerType  # noqa: PLC0415 — an extra
+    from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient  # noqa: PLC0415
+
     # we connect anew by ourselves
     settings: dict[str, Any] = {
         "timeout": source.answer_s,

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from chowon.errors import MeterMisconfigured, shortened
 from chowon.meters.fields import KEY_RULE, is_key
+from chowon.meters.names import DEFAULT_NAME
 
 FOLDER: Final = "meters"
 _WRONG: Final = "cannot be used"
@@ -20,7 +21,7 @@ _WRONG: Final = "cannot be used"
 class _Source(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     site: str | None = Field(None, description="left out: it gets its place on the page Meters")
-    meter: str = "main"
+    meter: str | None = Field(None, description="main if left out beside a site")
     title: str | None = Field(None, min_length=1, max_length=60, description="what people call it")
     makes: bool = Field(False, description="it makes power, as an inverter does")
     turned: bool = Field(False, description="what it calls import is export")
@@ -34,7 +35,7 @@ class _Source(BaseModel):
             raise ValueError('expected one of serial = "/dev/…" and tcp = "host:port"')
         if self.tcp is not None and not _is_address(self.tcp):
             raise ValueError(f"tcp: expected host:port, e.g. 192.168.0.20:2001; found {self.tcp!r}")
-        if self.site is None and "meter" in self.model_fields_set:
+        if self.site is None and self.meter is not None:
             raise ValueError("meter without site: expected both, or neither")
         for name, key in (("site", self.site), ("meter", self.meter)):
             if key is not None and not is_key(key):
@@ -101,10 +102,11 @@ def read_sources(folder: Path) -> dict[str, Source]:
             if not is_key(name):
                 problems.append(f"{name}.toml: without site its name is the device's: {KEY_RULE}")
             continue
-        other = by_place.setdefault((source.site, source.meter), name)
+        meter = source.meter or DEFAULT_NAME
+        other = by_place.setdefault((source.site, meter), name)
         if other != name:
             problems.append(
-                f"{name}.toml and {other}.toml are both meter '{source.meter}' of site '{source.site}'; "
+                f"{name}.toml and {other}.toml are both meter '{meter}' of site '{source.site}'; "
                 "give each its own"
             )
     if problems:

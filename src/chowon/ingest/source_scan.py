@@ -7,7 +7,7 @@ bounded in time, and nothing is written but questions for registers.
 
 import contextlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -75,6 +75,7 @@ class Scan:
 
     target: Target
     maps: RegisterMaps
+    now_ms: Callable[[], int]
     listen_s: float = LISTEN_S
     steps: int = 1
     """How many there will be, as far as it is known"""
@@ -198,17 +199,19 @@ class Scan:
         return [FoundSource(source, told_.maker, told_.model, values, told_.serial)]
 
     async def _mapped(self, device: modbus.Device, settings: Mapping[str, object]) -> list[FoundSource]:
-        """By the register maps whose values are likely, the one that tells most first."""
+        """By the register map whose values are likely and tell most; of equals, the one that lacks least."""
         wanted = self.target.registers
-        found = []
+        found: list[tuple[int, float, FoundSource]] = []
         for name in self.maps.names() if wanted is None else [wanted]:
             with contextlib.suppress(MeterMisconfigured, SourceTrouble):  # a wrong map, or no such registers
                 map_ = self.maps.load(name)
                 values = await modbus.values_at(device, map_)
                 if values if wanted is not None else likely(map_, values):
+                    told_ = sum(1 for value in values.values() if value)
                     source = ModbusSource.model_validate({**settings, "registers": name})
-                    found.append(FoundSource(source, "", map_.name, by_channel(values)))
-        return sorted(found, key=lambda one: -sum(map(len, one.values.values())))
+                    one = FoundSource(source, "", map_.name, by_channel(values))
+                    found.append((told_, told_ / len(map_.values), one))
+        return [max(found, key=lambda one: one[:2])[2]] if found else []
 
     async def _serial(self) -> None:
         """A serial line: listened to at the usual speeds, and asked if it stays silent."""
@@ -244,7 +247,7 @@ class Scan:
         if heard.kind is None:
             return False
         try:
-            told_ = line.decoder_of(source).decode(heard.payload, Envelope(0, "cable", "main"))
+            told_ = line.decoder_of(source).decode(heard.payload, Envelope(self.now_ms(), "cable", "main"))
         except PayloadRejected as error:
             raise SourceTrouble("bad_telegram", where=source.where, why=str(error)) from error
         title = "P1" if source.kind == "dsmr" else "SML"

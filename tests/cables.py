@@ -3,11 +3,12 @@
 import asyncio
 import os
 import pty
+import socket
 import struct
 import threading
 import tty
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +127,30 @@ class Meter:
         at = 40_088 - start
         if 0 <= at < len(registers):
             registers[at] = (self.power_w // 10) % 0x10000
+
+
+@contextmanager
+def silent_port() -> Iterator[str]:
+    """Takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+@contextmanager
+def saying(end: int, payload: bytes) -> Iterator[None]:
+    """A meter that says the same again and again."""
+    over = threading.Event()
+
+    def say() -> None:
+        os.set_blocking(end, False)
+        while not over.wait(0.05):
+            with suppress(BlockingIOError):  # nobody listens
+                os.write(end, payload)
+
+    thread = threading.Thread(target=say)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

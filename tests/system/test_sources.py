@@ -1,15 +1,12 @@
 """A meter in the network is looked for, tried, kept, given its place, changed and let go, over the API."""
 
 import json
-import os
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 
 import pytest
 
 from tests.brokers import free_port
-from tests.cables import TELEGRAM, Meter, terminal
+from tests.cables import TELEGRAM, Meter, saying, silent_port, terminal
 from tests.system.programs import Server, eventually, run, serve
 
 SOURCES = "/api/v1/sources"
@@ -266,32 +263,3 @@ def test_where_it_is_switched_off_nothing_is_looked_for_or_changed(tmp_path):
         ):
             status, answer = server.tell("POST", SOURCES + path, body)
             assert (status, "on_page = true" in answer["error"]["message"]) == (422, True)
-
-
-@contextmanager
-def silent_port() -> Iterator[str]:
-    """Takes connections and says nothing."""
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield f"127.0.0.1:{listener.getsockname()[1]}"
-
-
-@contextmanager
-def saying(end: int, payload: bytes) -> Iterator[None]:
-    """A meter that says the same again and again."""
-    over = threading.Event()
-
-    def say() -> None:
-        os.set_blocking(end, False)
-        while not over.wait(0.05):
-            with suppress(BlockingIOError):  # nobody listens
-                os.write(end, payload)
-
-    thread = threading.Thread(target=say)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()

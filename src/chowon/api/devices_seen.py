@@ -212,7 +212,8 @@ def _device(parts: Parts, heard: HeardDevice) -> Device:
     )
     ours = parts.cables.find(heard.family, heard.device)
     if ours is not None:
-        return Device(heard.device, round(ours.hold_s * 1000), lines, ours.makes)
+        official = ours.kind != "modbus" and not ours.turned
+        return Device(heard.device, round(ours.hold_s * 1000), lines, ours.makes, official)
     family = parts.door.registry.family(heard.family)
     return Device(heard.device, 10_000 if family is None else round(family.hold_s * 1000), lines)
 

@@ -27,6 +27,7 @@ ReasonId = Literal[
     "no_power",
     "turned",
     "gives",
+    "given",
     "both_ways",
     "replaces",
     "site_new",
@@ -82,6 +83,8 @@ class Device:
     lines: tuple[Line, ...]
     makes: bool = False
     """It makes power, as an inverter does"""
+    official: bool = False
+    """It is the utility's own meter: no clamp of it can sit the wrong way round"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,9 +267,10 @@ def _line(device: Device, line: Line, site: Site | None, counting: Sequence[str]
         return LinePlan(line.name, keep=False, why=(passed,))
     role, why = _role(line, device, counting, taken)
     solar = _has_solar(device, site)
-    turned, direction = _direction(line, role, solar)
+    turned, direction = _direction(line, role, solar, device.official)
     if role == "aside":
-        turned = next(_direction(m, "main", solar)[0] for m in device.lines if m.name == "main")
+        total = next(other for other in device.lines if other.name == "main")
+        turned, _ = _direction(total, "main", solar, device.official)
     made = LinePlan(
         line.name,
         keep=True,
@@ -303,10 +307,12 @@ def _role(line: Line, device: Device, counting: Sequence[str], taken: bool) -> t
     return ("phase", Reason("phase")) if line.name in PHASES else ("main", Reason("total"))
 
 
-def _direction(line: Line, role: Role, solar: bool) -> tuple[bool, tuple[Reason, ...]]:
+def _direction(line: Line, role: Role, solar: bool, official: bool) -> tuple[bool, tuple[Reason, ...]]:
     """Whether to turn the sign round, and what to say about it."""
     if role in ("solar", "aside") or _lowest(line) >= -NOISE_DW:
         return False, ()
+    if official:
+        return False, (Reason("given"),)
     if _highest(line) > NOISE_DW:
         return False, (Reason("both_ways"),)
     return (False, (Reason("gives"),)) if solar and role in ("main", "phase") else (True, (Reason("turned"),))

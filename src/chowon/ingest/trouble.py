@@ -29,6 +29,6 @@ def told(error: ChowonError) -> Said:
         case SourceTrouble() | SourceMisfit():
             return error.said
         case ExtraMissing():
-            return said("cable.no_extra", {"what": str(error)})
+            return said("cable.no_extra")
         case _:
             return Said(str(error), str(error))

@@ -175,7 +175,9 @@ class Server(Program):
     def tell(self, method: str, path: str, body: object = None, **headers: str) -> tuple[int, Any]:
         """(status, answer) of a request with a JSON body."""
         data = None if body is None else json.dumps(body).encode()
-        return ask(self.http + path, data, {"Content-Type": "application/json"} | headers, method)
+        kind = {"Content-Type": "application/json"}
+        status, answer = ask(self.http + path, data, kind | headers, method)
+        return status, None if answer == b"" else answer
 
     def listening(self) -> None:
         """Returns when MQTT messages reach it."""

@@ -134,6 +134,16 @@ def test_a_meter_is_paused_changed_and_removed(server):
         assert server.tell("DELETE", f"{SOURCES}/{name}")[0] == 404
 
 
+def test_a_meter_without_a_place_that_is_paused_talks_no_more(server):
+    with Meter() as meter:
+        name = made(server, meter, every_s=0.1)
+        settings = one(server, name)["source"]
+        talking(server, name, 2310)
+        assert server.tell("PUT", f"{SOURCES}/{name}", {"source": settings, "paused": True})[0] == 200
+        assert server.get("/devices")["talking"] == []
+        assert (one(server, name)["paused"], one(server, name)["talking"]) == (True, False)
+
+
 def test_why_nothing_is_found_is_said_in_both_languages(server):
     for target, why in (
         ({"address": f"127.0.0.1:{free_port()}"}, "connection refused"),

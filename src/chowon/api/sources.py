@@ -187,6 +187,7 @@ async def change(request: Request, name: InName, wish: SourceWish) -> MadeAnswer
     who = parts.access.who(request.headers)
     async with parts.changing:
         await parts.cables.change(name, wish.source, paused=wish.paused, by=who)
+    parts.door.naming.talking.forget(wish.source.kind, name)  # what it said belongs to the settings before
     return MadeAnswer(name=name, family=wish.source.kind)
 
 

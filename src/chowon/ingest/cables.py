@@ -6,7 +6,6 @@ no site: it speaks as a device without a place, and gets its place as every such
 """
 
 import asyncio
-import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -168,8 +167,7 @@ class Cables:
         task, self._scanning = self._scanning, None
         if task is not None:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task])
 
     def known_as(self, source: Source) -> str | None:
         """The name of a meter that is read there already."""

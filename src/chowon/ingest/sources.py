@@ -5,7 +5,6 @@ name no site speaks as a device without a place, until a person gives it one (in
 """
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -105,8 +104,7 @@ class Sources:
         task = self._tasks.pop(name, None)
         if task is not None:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task])
 
     def states(self) -> list[SourceState]:
         """Of each source, in the order in which they were started."""

@@ -120,6 +120,25 @@ def test_a_meter_without_sunspec_is_known_by_its_register_map():
     )
 
 
+@pytest.mark.parametrize(
+    ("registers", "unit", "why"),
+    [
+        ("eastron-sdm120", 7, "cannot be read"),
+        ("eastron-sdm120", 9, "9"),
+        ("sunspec", 7, "has no SunSpec"),
+    ],
+)
+def test_a_map_that_was_named_is_the_only_one_tried(registers, unit, why):
+    async def scene() -> Scan:
+        port = free_port()
+        words = SimData(0, values=[0] * 10, datatype=DataType.REGISTERS)
+        async with modbus_server(port, words):
+            return await _looked(Target(f"{HERE}:{port}", unit=unit, registers=registers))
+
+    scan = asyncio.run(scene())
+    assert (scan.found, why in (scan.problem.en if scan.problem else "")) == ([], True)
+
+
 def test_a_device_that_is_no_known_meter_is_told_apart_from_silence():
     async def scene(unit: int) -> str:
         port = free_port()

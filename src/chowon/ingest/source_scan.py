@@ -178,7 +178,8 @@ class Scan:
         """Adds what it is to what was found; or why it is nothing."""
         async with modbus.connected(source, retries=0) as device:
             try:
-                await _present(device)
+                if self.target.registers in (None, "sunspec"):  # a meter may know its own registers only
+                    await _present(device)
                 found = await self._sunspec(device, shown) or await self._mapped(device, shown)
             except SourceTrouble as trouble:
                 return trouble
@@ -199,11 +200,17 @@ class Scan:
         return [FoundSource(source, told_.maker, told_.model, values, told_.serial)]
 
     async def _mapped(self, device: modbus.Device, settings: Mapping[str, object]) -> list[FoundSource]:
-        """By the register map whose values are likely and tell most; of equals, the one that lacks least."""
+        """By the register map whose values are likely and tell most; of equals, the one that lacks least.
+
+        Errors: SourceTrouble, MeterMisconfigured for a map that was named.
+        """
         wanted = self.target.registers
+        if wanted == "sunspec":
+            return []
         found: list[tuple[int, float, FoundSource]] = []
+        passed_over = (MeterMisconfigured, SourceTrouble) if wanted is None else ()  # no such registers
         for name in self.maps.names() if wanted is None else [wanted]:
-            with contextlib.suppress(MeterMisconfigured, SourceTrouble):  # a wrong map, or no such registers
+            with contextlib.suppress(*passed_over):
                 map_ = self.maps.load(name)
                 values = await modbus.values_at(device, map_)
                 if values if wanted is not None else likely(map_, values):

@@ -115,6 +115,7 @@ def test_a_meter_is_paused_changed_and_removed(browser, server, meter):
         page.keyboard.press("Enter")
         expect(page.get_by_role("row", name=re.compile("^main"))).to_contain_text("50 W")
         expect(page.get_by_role("button", name=re.compile("^Shed"))).to_be_visible()
+        expect(page.get_by_role("button", name="Change Shed")).to_be_focused()
         page.get_by_role("button", name=re.compile("^Remove this device")).click()
         page.get_by_role("button", name="Remove", exact=True).click()
         expect(page.get_by_role("heading", name="Devices in place")).to_have_count(0)

@@ -47,6 +47,7 @@ class Served:
             corrections=store.corrections,
             doubts=store.history,
             door=SimpleNamespace(),  # type: ignore[arg-type]
+            cables=SimpleNamespace(),  # type: ignore[arg-type]
             access=Access(store.tokens, None),
             tariff=TARIFFS.load,
             tariff_ids=TARIFFS.ids,

@@ -22,12 +22,12 @@ from chowon.ingest.pipeline import Pipeline, QueueLimits
 from chowon.ingest.reception import is_loopback
 from chowon.intake import (
     background,
+    cables_of,
     door_of,
     enertalk_intake,
     listening,
     mqtt_intake,
     place_of,
-    sources_of,
 )
 from chowon.jobs.appliances import Telling
 from chowon.jobs.billing import Billing, Books
@@ -103,10 +103,10 @@ async def _serve(
         outward = Outward(config, live, store.history, door.naming.talking, billing.prepared, now_ms)
         async with background(pipeline.run(), pipeline.close), background(live.run()):
             sealing = _Sealing(Sealer(store), config.data.seal_every_s, now_ms)
-            asked = sources_of(config, store, door, now_ms)
+            cables = cables_of(config, store, door, now_ms)
             async with (
                 background(sealing.run()),
-                background(asked.run()),
+                background(cables.run()),
                 mqtt_intake(config, store, door, now_ms) as mqtt,
                 enertalk_intake(config, door, now_ms) as enertalk,
                 background(outward.run(None if mqtt is None else mqtt.address), outward.close),
@@ -120,7 +120,7 @@ async def _serve(
                         None if enertalk is None else enertalk.stats(),
                         None if mqtt is None or mqtt.backfill is None else mqtt.backfill.stats(),
                         sealing.problem,
-                        asked.states(),
+                        cables.sources.states(),
                         outward.state(),
                     )
 
@@ -132,6 +132,7 @@ async def _serve(
                     corrections=store.corrections,
                     doubts=store.history,
                     door=door,
+                    cables=cables,
                     access=Access(RememberedTokens(store.tokens, now_ms), config.server.token),
                     tariff=tariffs.load,
                     tariff_ids=tariffs.ids,

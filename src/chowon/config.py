@@ -14,7 +14,15 @@ from typing import Annotated, Any, Final, Literal, get_args
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 
 from chowon.errors import Misconfigured, shortened
 
@@ -89,27 +97,24 @@ class IngestSection(_Section):
     queue_readings: int = Field(2_000_000, ge=1000, description="readings that may wait for the disk")
 
 
+def _listed(value: object) -> object:
+    """The environment says several with commas between."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
 class EnerTalkSection(_Section):
     """[enertalk] the door for EnerTalk meters whose vendor is gone"""
 
     enabled: bool = Field(False, description="listen for EnerTalk meters")
     host: str = Field("127.0.0.1", description="address to listen on; any but loopback needs networks")
     port: int = Field(5010, ge=0, le=65535, description="port to listen on; 0 takes a free one")
-    networks: tuple[str, ...] = Field(
+    networks: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
         (), description="networks from which meters may come, such as 192.168.0.0/24"
     )
     samples: Literal["mean", "each"] = Field(
         "mean", description="mean: a reading a frame; each: one of every sub-sample, about 15 a second"
     )
     max_connections: int = Field(20, ge=1, le=10_000, description="meters served at once")
-
-    @field_validator("networks", mode="before")
-    @classmethod
-    def _listed(cls, value: object) -> object:
-        """The environment says them with commas between."""
-        return (
-            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-        )
 
     @field_validator("networks")
     @classmethod
@@ -160,6 +165,17 @@ class AppliancesSection(_Section):
     """What is told from a home's main meter."""
 
     tell: bool = Field(True, description="tell appliances from the main meter, with the won of each")
+
+
+class CablesSection(_Section):
+    """[cables] meters that are asked over the network, or on a serial line"""
+
+    on_page: bool = Field(
+        True, description="let a person with the scope admin look for such meters and add them on the page"
+    )
+    serial: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        (), description="serial devices to offer there besides those that are found, such as /dev/p1"
+    )
 
 
 class DefaultsSection(_Section):
@@ -250,6 +266,7 @@ class Config(_Section):
     prometheus: PrometheusSection = PrometheusSection()  # type: ignore[call-arg]
     discovery: DiscoverySection = DiscoverySection()  # type: ignore[call-arg]
     appliances: AppliancesSection = AppliancesSection()  # type: ignore[call-arg]
+    cables: CablesSection = CablesSection()  # type: ignore[call-arg]
     defaults: DefaultsSection = DefaultsSection()  # type: ignore[call-arg]
     home_assistant: HomeAssistantSection = HomeAssistantSection()  # type: ignore[call-arg]
     mirror: MirrorSection = MirrorSection()  # type: ignore[call-arg]

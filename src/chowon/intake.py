@@ -14,6 +14,7 @@ from chowon.errors import ChowonError, Misconfigured
 from chowon.ingest.backfill import Backfill
 from chowon.ingest.backfill_round import BackfillBooks
 from chowon.ingest.broker import Address, EmbeddedBroker, EmbeddedSettings, ExternalBroker, MqttBroker
+from chowon.ingest.cables import CableLimits, Cables
 from chowon.ingest.door import Door
 from chowon.ingest.enertalk import EnerTalkLimits, EnerTalkListener
 from chowon.ingest.enertalk_tls import PEM, server_context
@@ -151,10 +152,13 @@ def door_of(config: Config, store: Store, pipeline: Pipeline, hold_ms: int | Non
     return Door(decoders.found(), naming, pipeline, Ledger(store.sites.holds))
 
 
-def sources_of(config: Config, store: Store, door: Door, now_ms: Callable[[], int]) -> Sources:
+def cables_of(config: Config, store: Store, door: Door, now_ms: Callable[[], int]) -> Cables:
     """The meters that are asked or listened to. Errors: MeterMisconfigured."""
     folder = config.data.folder
-    return Sources(read_sources(folder), RegisterMaps(folder).load, door, store.sites, now_ms=now_ms)
+    maps = RegisterMaps(folder)
+    sources = Sources(read_sources(folder), maps.load, door, store.sites, now_ms=now_ms)
+    limits = CableLimits(config.cables.on_page, config.cables.serial)
+    return Cables(sources, store.sources, maps, limits, now_ms)
 
 
 def place_of(config: Config, address: Address) -> MqttPlace:

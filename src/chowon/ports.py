@@ -11,6 +11,7 @@ from chowon.domain.readings import Readings
 from chowon.domain.records import KeptSeries, PriceRow, Records, RecordsChange
 from chowon.domain.rollups import Rollup
 from chowon.domain.sites import Channel, ChannelKey, Placement, Site
+from chowon.domain.sources import KeptSource
 
 Resolution = Literal["1min", "15min", "1h", "1day"]
 
@@ -116,6 +117,19 @@ class DeviceBook(Protocol):
 
     def remove(self, family: str, device: str) -> None:
         """Forget all decisions about a device. Errors: NotFound."""
+
+
+class SourceBook(Protocol):
+    """Meters that chowon asks or listens to, as people have made them on the page."""
+
+    def sources(self) -> list[KeptSource]:
+        """All of them, by name."""
+
+    def put(self, name: str, settings: str, *, paused: bool, by: str) -> None:
+        """Keep this one, in place of one of the same name."""
+
+    def remove(self, name: str) -> None:
+        """Forget it. Errors: NotFound."""
 
 
 class BackfillBook(Protocol):

@@ -96,7 +96,7 @@ def test_escape_leaves_the_flow_and_nothing_is_changed(browser, server):
         add.click()
         expect(page.locator("form .sum")).to_have_text("100 W")
         page.keyboard.press("Escape")
-        expect(page.locator("form")).to_have_count(0)
+        expect(page.locator("article form")).to_have_count(0)
         expect(page.get_by_role("button", name=f"Add {DEVICE}")).to_be_focused()
         assert server.get("/sites")["sites"] == []
 

@@ -69,6 +69,7 @@ def client(history: MemoryHistory, book: Book) -> httpx.AsyncClient:
         corrections=SimpleNamespace(),
         doubts=SimpleNamespace(),
         door=SimpleNamespace(),
+        cables=SimpleNamespace(),
         access=Access(NoTokens(), None),
         tariff=lambda _: BY_THE_HOUR,
         tariff_ids=lambda: [BY_THE_HOUR.id],

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from chowon.domain.placing import Device, Line, Standing, counted_dw, plan, reviewed
 from chowon.domain.sites import Channel, ChannelKey, Role, Site
 
-NAMES = ("main", "a", "b", "c", "1", "2", "2-main", "solar", "x")
+NAMES = ("main", "a", "b", "c", "1", "2", "2-main", "solar", "x", "main-l1")
 ROLES: tuple[Role, ...] = ("main", "phase", "circuit", "plug", "solar")
 powers = st.none() | st.tuples(st.integers(-99_999, 99_999), st.integers(0, 99_999))
 
@@ -36,8 +36,9 @@ def sites(draw: st.DrawFn) -> list[Site]:
     return made
 
 
-devices = st.lists(lines(), min_size=1, max_size=9, unique_by=lambda line: line.name).map(
-    lambda them: Device("em", 10_000, tuple(them))
+some_lines = st.lists(lines(), min_size=1, max_size=9, unique_by=lambda line: line.name)
+devices = st.builds(
+    Device, st.just("em"), st.just(10_000), some_lines.map(tuple), st.booleans(), st.booleans()
 )
 ids = st.frozensets(st.integers(1, 27))
 

@@ -172,6 +172,13 @@ class Server(Program):
         """(status, answer) of any request."""
         return ask(self.http + path, body, headers)
 
+    def tell(self, method: str, path: str, body: object = None, **headers: str) -> tuple[int, Any]:
+        """(status, answer) of a request with a JSON body."""
+        data = None if body is None else json.dumps(body).encode()
+        kind = {"Content-Type": "application/json"}
+        status, answer = ask(self.http + path, data, kind | headers, method)
+        return status, None if answer == b"" else answer
+
     def listening(self) -> None:
         """Returns when MQTT messages reach it."""
         eventually(lambda: self.get("/health")["mqtt"]["listening"])
@@ -206,9 +213,11 @@ def run(*words: str | Path, **settings: str) -> Ended:
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
-def ask(url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> tuple[int, Any]:
+def ask(
+    url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None, method: str | None = None
+) -> tuple[int, Any]:
     """(status, answer): JSON where it is JSON. Errors: OSError, http.client.HTTPException."""
-    request = urllib.request.Request(url, body, dict(headers or {}))
+    request = urllib.request.Request(url, body, dict(headers or {}), method=method)
     try:
         with urllib.request.urlopen(request, timeout=READY_S) as answer:
             return answer.status, _parsed(answer.headers.get_content_type(), answer.read())

@@ -36,20 +36,6 @@ def _listening(server: Server) -> Server:
     return server
 
 
-def _send(server: Server, method: str, path: str, body: object = None) -> tuple[int, object]:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(
-        server.http + path, data, {"Content-Type": "application/json"}, method=method
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            text = answer.read()
-            return answer.status, json.loads(text) if text else None
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, json.load(error)
-
-
 def _wish(suggestion: dict, **changes: object) -> dict:
     lines = [{k: v for k, v in line.items() if k != "why"} for line in suggestion["lines"]]
     return {"site": suggestion["site"], "lines": lines} | changes
@@ -74,11 +60,11 @@ def test_a_device_talks_is_placed_is_kept_with_its_sign_and_is_let_go(tmp_path, 
         assert "clamp" in line["why"][1]["text"]["en"]
 
         wish = _wish(suggestion, site_name="우리집")
-        status, told = _send(server, "POST", f"{TESTO}/check", wish)
+        status, told = server.tell("POST", f"{TESTO}/check", wish)
         assert (status, told["power_w"], told["site_power_w"]) == (200, 812.5, 812.5)
         assert server.get("/sites")["sites"] == []
 
-        assert _send(server, "PUT", TESTO, wish) == (200, {"site": 1, "notes": []})
+        assert server.tell("PUT", TESTO, wish) == (200, {"site": 1, "notes": []})
         assert server.get("/devices")["talking"] == []
         tell(server, "testo-1a2b", main=-700)
         eventually(lambda: server.get("/sites/1/now")["power_w"] == 700)
@@ -97,8 +83,8 @@ def test_a_device_talks_is_placed_is_kept_with_its_sign_and_is_let_go(tmp_path, 
         _listening(server)
         tell(server, "testo-1a2b", main=-650)
         eventually(lambda: _kept(server) == [700, 650])
-        assert _send(server, "DELETE", f"{TESTO}?counts=false") == (204, None)
-        assert _send(server, "DELETE", TESTO)[0] == 404
+        assert server.tell("DELETE", f"{TESTO}?counts=false") == (204, None)
+        assert server.tell("DELETE", TESTO)[0] == 404
         heard(server, "testo-1a2b", main=-600)
         assert server.get("/sites/1")["channels"][0]["role"] == "circuit"
         assert server.get("/devices")["placed"] == []
@@ -115,7 +101,7 @@ def test_phases_count_and_their_total_is_passed_over(server):
         "main": False,
     }
     assert [name for name, line in lines.items() if line["turned"]] == ["b"]
-    status, _ = _send(server, "PUT", TESTO, _wish(talking["suggestion"]))
+    status, _ = server.tell("PUT", TESTO, _wish(talking["suggestion"]))
     assert status == 200
     tell(server, "testo-1a2b", a=300, b=-20.5, c=110, main=389.5)
     eventually(lambda: server.get("/sites/1/now")["power_w"] == 430.5)
@@ -128,7 +114,7 @@ def test_a_total_with_its_phases_is_refused_and_nothing_is_made(server):
         {"name": "a", "keep": True, "role": "phase"},
         {"name": "main", "keep": True, "role": "main"},
     ]
-    status, told = _send(server, "PUT", TESTO, {"site": "home", "lines": lines})
+    status, told = server.tell("PUT", TESTO, {"site": "home", "lines": lines})
     assert status == 422
     assert "count twice" in told["error"]["message"]
     assert server.get("/sites")["sites"] == []
@@ -136,7 +122,7 @@ def test_a_total_with_its_phases_is_refused_and_nothing_is_made(server):
 
 def test_two_devices_never_feed_one_channel_and_a_second_total_is_pointed_out(server):
     first = heard(server, "testo-1a2b", main=300)
-    _send(server, "PUT", TESTO, _wish(first["suggestion"]))
+    server.tell("PUT", TESTO, _wish(first["suggestion"]))
     tell(server, "testo-1a2b", main=300)
     eventually(lambda: server.get("/sites/1/now")["power_w"] == 300)
     second = heard(server, "testo-3c4d", main=40)
@@ -145,10 +131,10 @@ def test_two_devices_never_feed_one_channel_and_a_second_total_is_pointed_out(se
     assert [note["id"] for note in second["suggestion"]["notes"]] == ["total_there"]
     other = "/api/v1/devices/testo/testo-3c4d"
     same = [{"name": "main", "keep": True, "role": "main", "meter": "testo-1a2b"}]
-    status, told = _send(server, "PUT", other, {"site": "home", "lines": same})
+    status, told = server.tell("PUT", other, {"site": "home", "lines": same})
     assert (status, "fed by the device testo/testo-1a2b" in told["error"]["message"]) == (422, True)
     total = [{"name": "main", "keep": True, "role": "main"}]
-    status, told = _send(server, "POST", f"{other}/check", {"site": "home", "lines": total})
+    status, told = server.tell("POST", f"{other}/check", {"site": "home", "lines": total})
     assert [note["id"] for note in told["notes"]] == ["total_there"]
     assert told["site_power_w"] == 340
 
@@ -177,13 +163,13 @@ def test_what_is_wrong_is_said_in_plain_words(server):
     eventually(lambda: server.get("/devices")["talking"])
     found = [f["id"] for f in server.get("/devices")["reception"]["findings"]]
     assert found == ["loopback_only", "hearing"]
-    status, told = _send(server, "POST", "/api/v1/devices/look")
+    status, told = server.tell("POST", "/api/v1/devices/look")
     assert (status, "mdns = true" in told["error"]["message"]) == (422, True)
 
 
 def test_a_family_that_nobody_reads_is_not_placed(server):
     lines = [{"name": "main", "keep": True}]
-    status, told = _send(server, "PUT", "/api/v1/devices/nosuch/x", {"site": "home", "lines": lines})
+    status, told = server.tell("PUT", "/api/v1/devices/nosuch/x", {"site": "home", "lines": lines})
     assert (status, "known: " in told["error"]["message"]) == (404, True)
 
 

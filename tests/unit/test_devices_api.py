@@ -48,6 +48,7 @@ class Home:
             corrections=SimpleNamespace(),
             doubts=SimpleNamespace(),
             door=door,
+            cables=SimpleNamespace(find=lambda family, device: None),
             access=Access(SimpleNamespace(names=list, scopes=lambda _: None), None),
             tariff=lambda _: None,
             tariff_ids=list,

@@ -197,3 +197,26 @@ def test_one_device_heard_two_ways_is_noticed_and_two_idle_ones_are_not() -> Non
     assert not alike(told, [8125, 1000, 2000, 3000, 4000])
     assert not alike([0, 0, 0, 10, 20], [0, 0, 0, 10, 20])
     assert not alike([600] * 16, [600] * 16)
+
+
+def test_an_inverter_is_solar_and_its_sign_stays() -> None:
+    found = plan(Device("pv", 10_000, (_line("main", -31_000, -4000),), makes=True), Standing())
+    assert _kept(found) == {"main": ("solar", False)}
+    assert _why(found, "main") == ["makes"]
+    assert [note.id for note in found.notes] == ["site_new", "no_total"]
+
+
+def test_the_phases_of_a_meter_that_tells_their_sum_stand_aside() -> None:
+    lines = (_line("main", -300), *(_line(f"main-l{n}", -100) for n in (1, 2, 3)))
+    found = plan(_device(*lines), Standing())
+    assert _kept(found) == {"main": ("main", True)} | {f"main-l{n}": ("aside", True) for n in (1, 2, 3)}
+    assert _why(found, "main-l2") == ["aside"]
+    alone = plan(_device(*lines[1:]), Standing())
+    assert {role for role, _ in _kept(alone).values()} == {"circuit"}
+
+
+@pytest.mark.parametrize("highest", [-3000, 9000])
+def test_the_sign_of_the_utilitys_own_meter_stays(highest: int) -> None:
+    found = plan(Device("p1", 30_000, (_line("main", -9000, highest),), official=True), Standing())
+    assert _kept(found) == {"main": ("main", False)}
+    assert _why(found, "main") == ["total", "given"]

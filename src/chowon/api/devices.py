@@ -123,7 +123,7 @@ async def place(request: Request, family: InKey, device: InKey, wish: PlaceWish)
         _, notes = await asyncio.to_thread(_reviewed, parts, family, device, wish.site, lines)
         await asyncio.to_thread(_write, parts, family, device, wish, lines)
         placed = await asyncio.to_thread(_site_named, parts, wish.site)
-    await _take_effect(parts, family, device)
+    await take_effect(parts, family, device)
     return PlacedAnswer(site=None if placed is None else placed.id, notes=reasons(notes))
 
 
@@ -138,8 +138,8 @@ async def remove(
     parts = parts_of(request)
     parts.access.check(request.headers, "admin")
     async with parts.changing:
-        await asyncio.to_thread(_forget, parts, family, device, counts)
-    await _take_effect(parts, family, device)
+        await asyncio.to_thread(forget_place, parts, family, device, counts)
+    await take_effect(parts, family, device)
 
 
 def _plans(device: str, wish: PlaceWish) -> list[LinePlan]:
@@ -169,7 +169,8 @@ def _reviewed(
     device feeds, and for what would count twice.
     """
     registry = parts.door.registry
-    if registry.family(family) is None and parts.door.naming.talking.device(family, device) is None:
+    heard = parts.door.naming.talking.device(family, device) or parts.cables.find(family, device)
+    if registry.family(family) is None and heard is None:
         known = ", ".join(f.name for f in registry.families()) or "none"
         raise NotFound(f"no family {family!r} of devices can be read here; known: {known}")
     mine = {ChannelKey(UNPLACED + family, device, line.name) for line in lines}
@@ -222,7 +223,8 @@ def _write(parts: Parts, family: str, device: str, wish: PlaceWish, lines: list[
     )
 
 
-def _forget(parts: Parts, family: str, device: str, counts: bool) -> None:
+def forget_place(parts: Parts, family: str, device: str, counts: bool) -> None:
+    """Take its place from a device; counts: as `remove`. Errors: NotFound."""
     mine = (UNPLACED + family, device)
     placed = [p for p in parts.devices.placements() if (p.key.site, p.key.meter) == mine]
     parts.devices.remove(family, device)
@@ -236,7 +238,8 @@ def _forget(parts: Parts, family: str, device: str, counts: bool) -> None:
             parts.sites.configure(replace(site, channels=roles))
 
 
-async def _take_effect(parts: Parts, family: str, device: str) -> None:
+async def take_effect(parts: Parts, family: str, device: str) -> None:
+    """Names, talk and live figures follow what was decided about a device."""
     await parts.door.naming.forget()
     parts.door.naming.talking.forget(family, device)
     await parts.live.reload()

@@ -36,6 +36,7 @@ from chowon.i18n import Said, known, said
 from chowon.ingest.discovery import Found
 from chowon.ingest.reception import diagnose
 from chowon.ingest.setup import snippet
+from chowon.ingest.source_file import title_of
 from chowon.ingest.talking import RECENT, HeardChannel, HeardDevice
 from chowon.meters.decoded import Family
 from chowon.meters.fields import FIELDS, key_from
@@ -177,7 +178,7 @@ def _in_order(heard: Sequence[HeardDevice]) -> list[HeardDevice]:
 def _talking(parts: Parts, book: _Book, heard: HeardDevice) -> TalkingAnswer:
     return TalkingAnswer(
         family=heard.family,
-        title=_title(parts, heard.family),
+        title=_title(parts, heard.family, heard.device),
         device=heard.device,
         last_ms=heard.last_ms,
         channels=[_heard(name, channel) for name, channel in sorted(heard.channels.items())],
@@ -209,6 +210,10 @@ def _device(parts: Parts, heard: HeardDevice) -> Device:
         )
         for name, c in sorted(heard.channels.items())
     )
+    ours = parts.cables.find(heard.family, heard.device)
+    if ours is not None:
+        official = ours.kind != "modbus" and not ours.turned
+        return Device(heard.device, round(ours.hold_s * 1000), lines, ours.makes, official)
     family = parts.door.registry.family(heard.family)
     return Device(heard.device, 10_000 if family is None else round(family.hold_s * 1000), lines)
 
@@ -279,7 +284,7 @@ def _placed(parts: Parts, book: _Book) -> list[PlacedDevice]:
         made.append(
             PlacedDevice(
                 family=family,
-                title=_title(parts, family),
+                title=_title(parts, family, device),
                 device=device,
                 site=site,
                 site_name=None if site is None else names.get(site),
@@ -337,7 +342,11 @@ def _snippet(parts: Parts, family: str) -> str | None:
     return None if parts.mqtt is None else snippet(family, parts.mqtt)
 
 
-def _title(parts: Parts, name: str) -> str:
+def _title(parts: Parts, name: str, device: str | None = None) -> str:
+    """Of a family; of a meter on a cable as people call it."""
+    ours = None if device is None else parts.cables.find(name, device)
+    if ours is not None:
+        return title_of(ours)
     family = parts.door.registry.family(name)
     return name if family is None else family.title
 

@@ -12,6 +12,7 @@ from fastapi import Request, WebSocket
 from chowon.api.access import Access
 from chowon.domain.tariff import Tariff
 from chowon.ingest.backfill import BackfillStats
+from chowon.ingest.cables import Cables
 from chowon.ingest.discovery import Found
 from chowon.ingest.door import Door
 from chowon.ingest.enertalk import EnerTalkStats
@@ -88,6 +89,7 @@ class Parts:
     corrections: CorrectionBook
     doubts: Doubts
     door: Door
+    cables: Cables
     access: Access
     tariff: Callable[[str], Tariff]
     tariff_ids: Callable[[], list[str]]

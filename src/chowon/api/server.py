@@ -22,6 +22,7 @@ from chowon.api import (
     records,
     shares,
     sites,
+    sources,
     usage,
     what_if,
 )
@@ -54,6 +55,7 @@ def create_app(parts: Parts) -> FastAPI:
         records.router,
         prices.router,
         devices.router,
+        sources.router,
         corrections.router,
         readings.own,
         health.router,

@@ -22,9 +22,12 @@ ReasonId = Literal[
     "part",
     "circuit",
     "solar",
+    "makes",
+    "aside",
     "no_power",
     "turned",
     "gives",
+    "given",
     "both_ways",
     "replaces",
     "site_new",
@@ -78,6 +81,10 @@ class Device:
     hold_ms: int
     """The hold that suits its family"""
     lines: tuple[Line, ...]
+    makes: bool = False
+    """It makes power, as an inverter does"""
+    official: bool = False
+    """It is the utility's own meter: no clamp of it can sit the wrong way round"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +241,8 @@ def _stays(channel: Channel, device: Device, counting: Sequence[str], standing: 
 
 def _counting(device: Device, site: Site | None) -> list[str]:
     """The lines that together are what the device's place takes from the grid."""
+    if device.makes:
+        return []
     names = [line.name for line in device.lines if _measures(line) and line.name not in _SOLAR]
     phases: list[str] = [name for name in PHASES if name in names]
     if "main" in names and (len(phases) < 2 or _nets(device, site)):
@@ -257,7 +266,11 @@ def _line(device: Device, line: Line, site: Site | None, counting: Sequence[str]
     if passed is not None:
         return LinePlan(line.name, keep=False, why=(passed,))
     role, why = _role(line, device, counting, taken)
-    turned, direction = _direction(line, role, _has_solar(device, site))
+    solar = _has_solar(device, site)
+    turned, direction = _direction(line, role, solar, device.official)
+    if role == "aside":
+        total = next(other for other in device.lines if other.name == "main")
+        turned, _ = _direction(total, "main", solar, device.official)
     made = LinePlan(
         line.name,
         keep=True,
@@ -283,8 +296,10 @@ def _passed_over(line: Line, device: Device, counting: Sequence[str]) -> Reason 
 
 
 def _role(line: Line, device: Device, counting: Sequence[str], taken: bool) -> tuple[Role, Reason]:
-    if line.name in _SOLAR:
-        return "solar", Reason("solar")
+    if _of_a_sum(line, device):
+        return "aside", Reason("aside")
+    if line.name in _SOLAR or device.makes:
+        return "solar", Reason("makes" if device.makes else "solar")
     if line.name not in counting:
         return "circuit", Reason("circuit")
     if taken:
@@ -292,10 +307,12 @@ def _role(line: Line, device: Device, counting: Sequence[str], taken: bool) -> t
     return ("phase", Reason("phase")) if line.name in PHASES else ("main", Reason("total"))
 
 
-def _direction(line: Line, role: Role, solar: bool) -> tuple[bool, tuple[Reason, ...]]:
+def _direction(line: Line, role: Role, solar: bool, official: bool) -> tuple[bool, tuple[Reason, ...]]:
     """Whether to turn the sign round, and what to say about it."""
-    if role == "solar" or _lowest(line) >= -NOISE_DW:
+    if role in ("solar", "aside") or _lowest(line) >= -NOISE_DW:
         return False, ()
+    if official:
+        return False, (Reason("given"),)
     if _highest(line) > NOISE_DW:
         return False, (Reason("both_ways"),)
     return (False, (Reason("gives"),)) if solar and role in ("main", "phase") else (True, (Reason("turned"),))
@@ -308,13 +325,19 @@ def _as(line: LinePlan, channel: Channel, *why: Reason) -> LinePlan:
     return replace(known, why=(*line.why, *why))
 
 
+def _of_a_sum(line: Line, device: Device) -> bool:
+    """Whether it is a phase ("main-l1") of a device that tells their sum ("main") as well."""
+    sums = any(other.name == "main" and _measures(other) for other in device.lines)
+    return sums and line.name.startswith("main-")
+
+
 def _measures(line: Line) -> bool:
     return line.counts or line.lowest_dw is not None
 
 
 def _has_solar(device: Device, site: Site | None) -> bool:
     here = site is not None and any(c.role == "solar" for c in site.channels)
-    return here or any(line.name in _SOLAR for line in device.lines)
+    return here or device.makes or any(line.name in _SOLAR for line in device.lines)
 
 
 def _lowest(line: Line) -> int:

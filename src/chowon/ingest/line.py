@@ -3,10 +3,13 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Literal
 
-from chowon.errors import ExtraMissing, MeterUnavailable
+from chowon.errors import ExtraMissing
+from chowon.ingest.reach import host_and_port, unopened, unreachable
 from chowon.ingest.source_file import StreamSource
+from chowon.ingest.trouble import SourceTrouble
 from chowon.meters.decoded import Decoder
 from chowon.meters.dsmr import DECODER as DSMR
 from chowon.meters.framing import Framer, dsmr_framer, sml_framer
@@ -14,10 +17,19 @@ from chowon.meters.sml import DECODER as SML
 
 READ_BYTES: Final = 4096
 CONNECT_S: Final = 10.0
-_HINTS: Final = {
-    "dsmr": "see whether the cable sits in the P1 port, and the speed (115200; 9600 before DSMR 4)",
-    "sml": "see whether the optical head sits on the meter's diode and the speed is right (mostly 9600)",
-}
+_SEVEN_BITS: Final = bytes(byte & 0x7F for byte in range(256))
+"""Meters before DSMR 4 send 7 bits and a parity (7E1): read as 8 bits, the parity is the highest one."""
+_SEVEN_BITS_UP_TO_BAUD: Final = 9600
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a line said by itself."""
+
+    kind: Literal["dsmr", "sml"] | None
+    """None: nothing whole"""
+    payload: bytes
+    heard_bytes: int
 
 
 def decoder_of(source: StreamSource) -> Decoder:
@@ -28,7 +40,7 @@ def decoder_of(source: StreamSource) -> Decoder:
 async def payloads(source: StreamSource) -> AsyncIterator[bytes]:
     """Whole payloads as they come, until the line fails.
 
-    Errors: MeterUnavailable when it does, or when nothing whole comes for `silence_s`; ExtraMissing.
+    Errors: SourceTrouble when it does, or when nothing whole comes for `silence_s`; ExtraMissing.
     """
     framer = dsmr_framer() if source.kind == "dsmr" else sml_framer()
     async with _opened(source) as reader:
@@ -37,25 +49,58 @@ async def payloads(source: StreamSource) -> AsyncIterator[bytes]:
                 yield payload
 
 
+async def listened(source: StreamSource, within_s: float) -> Heard:
+    """The first whole payload of either kind that comes within a time.
+
+    Errors: SourceTrouble when the line cannot be opened or is closed; ExtraMissing.
+    """
+    framers: tuple[tuple[Literal["dsmr", "sml"], Framer], ...] = (
+        ("dsmr", dsmr_framer()),
+        ("sml", sml_framer()),
+    )
+    heard = 0
+    async with _opened(source) as reader:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while True:
+                    data = await _read(reader, source)
+                    heard += len(data)
+                    for kind, framer in framers:
+                        if found := framer.feed(_plain(data, kind, source)):
+                            return Heard(kind, found[-1], heard)
+    return Heard(None, b"", heard)
+
+
 async def _next(reader: asyncio.StreamReader, framer: Framer, source: StreamSource) -> list[bytes]:
     """The next whole payloads."""
     heard = 0
     try:
         async with asyncio.timeout(source.silence_s):
             while True:
-                data = await reader.read(READ_BYTES)
-                if not data:
-                    raise MeterUnavailable(f"{source.where}: the line was closed; is it plugged in?")
+                data = await _read(reader, source)
                 heard += len(data)
-                if found := framer.feed(data):
+                if found := framer.feed(_plain(data, source.kind, source)):
                     return found
     except TimeoutError:
-        what = f"{heard} bytes but nothing whole" if heard else "nothing"
-        raise MeterUnavailable(
-            f"{source.where}: {what} for {source.silence_s:g} s; {_HINTS[source.kind]}"
+        what = "garbled" if heard else "silent"
+        raise SourceTrouble(
+            f"{what}_{source.kind}", where=source.where, s=f"{source.silence_s:g}", bytes=heard
         ) from None
+
+
+async def _read(reader: asyncio.StreamReader, source: StreamSource) -> bytes:
+    try:
+        data = await reader.read(READ_BYTES)
     except OSError as error:
-        raise MeterUnavailable(f"{source.where}: {error.strerror or error}") from error
+        raise SourceTrouble("line_failed", path=source.where, why=error.strerror or str(error)) from error
+    if not data:
+        raise SourceTrouble("closed", where=source.where)
+    return data
+
+
+def _plain(data: bytes, kind: str, source: StreamSource) -> bytes:
+    seven = kind == "dsmr" and source.serial is not None and source.speed <= _SEVEN_BITS_UP_TO_BAUD
+    return data.translate(_SEVEN_BITS) if seven else data
 
 
 @contextlib.asynccontextmanager
@@ -64,12 +109,11 @@ async def _opened(source: StreamSource) -> AsyncIterator[asyncio.StreamReader]:
         async with asyncio.timeout(CONNECT_S):
             reader, writer = await _connect(source)
     except TimeoutError:
-        raise MeterUnavailable(f"{source.where}: no connection within {CONNECT_S:g} s") from None
+        raise SourceTrouble("no_answer", where=source.where, s=f"{CONNECT_S:g}") from None
     except (OSError, ValueError) as error:
-        raise MeterUnavailable(
-            f"{source.where}: {getattr(error, 'strerror', None) or error}; see whether it exists and chowon "
-            "may read it (group dialout)"
-        ) from error
+        if source.tcp is not None and isinstance(error, OSError):
+            raise unreachable(source.tcp, error) from error
+        raise unopened(source.where, error) from error
     try:
         yield reader
     finally:
@@ -81,8 +125,7 @@ async def _opened(source: StreamSource) -> AsyncIterator[asyncio.StreamReader]:
 
 async def _connect(source: StreamSource) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     if source.tcp is not None:
-        host, _, port = source.tcp.rpartition(":")
-        return await asyncio.open_connection(host.strip("[]"), int(port))
+        return await asyncio.open_connection(*host_and_port(source.tcp))
     try:
         from serial_asyncio_fast import open_serial_connection  # noqa: PLC0415 — an extra
     except ImportError as error:

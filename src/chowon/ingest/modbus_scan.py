@@ -23,7 +23,7 @@ class FoundDevice:
 async def scan(tcp: str, site: str, units: Iterable[int] = range(1, 11)) -> list[FoundDevice]:
     """The SunSpec devices among these units. tcp: host:port.
 
-    Errors: MeterUnavailable when nothing at all listens there; ExtraMissing.
+    Errors: SourceTrouble when nothing at all listens there; ExtraMissing.
     """
     found = []
     for unit in units:

@@ -1,5 +1,8 @@
-"""Meters that chowon asks or listens to by itself: one TOML file each, in `meters/` of the data folder."""
+"""Meters that chowon asks or listens to by itself: their settings, as a TOML file each in `meters/` of the
+data folder, or as a person makes them on the page (kept in the catalog as JSON, in the same shape).
+"""
 
+import json
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +11,8 @@ from typing import Annotated, Final, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from chowon.errors import MeterMisconfigured, shortened
-from chowon.meters.fields import is_key
+from chowon.meters.fields import KEY_RULE, is_key
+from chowon.meters.names import DEFAULT_NAME
 
 FOLDER: Final = "meters"
 _WRONG: Final = "cannot be used"
@@ -16,8 +20,10 @@ _WRONG: Final = "cannot be used"
 
 class _Source(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-    site: str
-    meter: str = "main"
+    site: str | None = Field(None, description="left out: it gets its place on the page Meters")
+    meter: str | None = Field(None, description="main if left out beside a site")
+    title: str | None = Field(None, min_length=1, max_length=60, description="what people call it")
+    makes: bool = Field(False, description="it makes power, as an inverter does")
     turned: bool = Field(False, description="what it calls import is export")
     serial: str | None = Field(None, description="a serial device, e.g. /dev/ttyUSB0")
     baud: int | None = Field(None, ge=300, le=4_000_000)
@@ -29,8 +35,10 @@ class _Source(BaseModel):
             raise ValueError('expected one of serial = "/dev/…" and tcp = "host:port"')
         if self.tcp is not None and not _is_address(self.tcp):
             raise ValueError(f"tcp: expected host:port, e.g. 192.168.0.20:2001; found {self.tcp!r}")
+        if self.site is None and self.meter is not None:
+            raise ValueError("meter without site: expected both, or neither")
         for name, key in (("site", self.site), ("meter", self.meter)):
-            if not is_key(key):
+            if key is not None and not is_key(key):
                 raise ValueError(f"{name}: expected 1–64 characters of a–z, 0–9, _ . -; found {key!r}")
         return self
 
@@ -75,7 +83,8 @@ class ModbusSource(_Source):
 
 
 Source: TypeAlias = StreamSource | ModbusSource
-_ADAPTER: Final[TypeAdapter[Source]] = TypeAdapter(Annotated[Source, Field(discriminator="kind")])
+AnySource: TypeAlias = Annotated[Source, Field(discriminator="kind")]
+_ADAPTER: Final[TypeAdapter[Source]] = TypeAdapter(AnySource)
 
 
 def read_sources(folder: Path) -> dict[str, Source]:
@@ -89,10 +98,15 @@ def read_sources(folder: Path) -> dict[str, Source]:
             problems.append(str(error))
     by_place: dict[tuple[str, str], str] = {}
     for name, source in found.items():
-        other = by_place.setdefault((source.site, source.meter), name)
+        if source.site is None:
+            if not is_key(name):
+                problems.append(f"{name}.toml: without site its name is the device's: {KEY_RULE}")
+            continue
+        meter = source.meter or DEFAULT_NAME
+        other = by_place.setdefault((source.site, meter), name)
         if other != name:
             problems.append(
-                f"{name}.toml and {other}.toml are both meter '{source.meter}' of site '{source.site}'; "
+                f"{name}.toml and {other}.toml are both meter '{meter}' of site '{source.site}'; "
                 "give each its own"
             )
     if problems:
@@ -106,10 +120,33 @@ def read_source(path: Path) -> Source:
         tree = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:  # also a number or a nesting beyond bounds
         raise MeterMisconfigured(f"{path}: {_WRONG}: {error}") from error
+    return _checked(tree, str(path))
+
+
+def source_from(settings: str, where: str) -> Source:
+    """The settings of a source as they are kept, a JSON object. Errors: MeterMisconfigured."""
+    try:
+        tree = json.loads(settings)
+    except ValueError as error:
+        raise MeterMisconfigured(f"{where}: {_WRONG}: {error}") from error
+    return _checked(tree, where)
+
+
+def settings_of(source: Source) -> str:
+    """As they are kept: what differs from the defaults."""
+    return json.dumps({"kind": source.kind} | source.model_dump(exclude_defaults=True), ensure_ascii=False)
+
+
+def title_of(source: Source) -> str:
+    """What people call it; its kind where nobody has said."""
+    return source.title or {"dsmr": "P1", "sml": "SML", "modbus": "Modbus"}[source.kind]
+
+
+def _checked(tree: object, where: str) -> Source:
     try:
         return _ADAPTER.validate_python(tree)
     except ValidationError as error:
-        lines = [f"{path}: {_WRONG}:", *_problems(error)]
+        lines = [f"{where}: {_WRONG}:", *_problems(error)]
         raise MeterMisconfigured("\n".join(lines)) from error
 
 

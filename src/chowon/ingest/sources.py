@@ -1,6 +1,7 @@
 """Keeps every meter that chowon asks or listens to by itself running: each in a task of its own.
 
-One that fails is tried again, with longer and longer pauses; the others never notice.
+One that fails is tried again, with longer and longer pauses; the others never notice. A meter whose settings
+name no site speaks as a device without a place, until a person gives it one (ingest/naming.py).
 """
 
 import asyncio
@@ -13,19 +14,23 @@ from typing import Final
 import numpy as np
 
 from chowon.domain.readings import turned_columns
-from chowon.domain.sites import ChannelKey
+from chowon.domain.sites import UNPLACED, ChannelKey
 from chowon.errors import ChowonError, PayloadRejected
+from chowon.i18n import Said, said
 from chowon.ingest import line, modbus
 from chowon.ingest.back_off import BackOff
 from chowon.ingest.door import Door, decoded
 from chowon.ingest.outbox import Outbox
 from chowon.ingest.source_file import ModbusSource, Source, StreamSource
+from chowon.ingest.trouble import SourceMisfit, told
 from chowon.meters.decoded import Decoded, Envelope
 from chowon.meters.polled import readings
 from chowon.meters.register_map import RegisterMap
 from chowon.ports import SiteBook
 
 log: Final = logging.getLogger(__name__)
+_NOWHERE: Final = "cable"
+"""Stands for the site of a meter that has no place while its payload is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,8 @@ class SourceState:
     """When the last one came, ms UTC"""
     problem: str | None
     """Why nothing comes, with what to do; None while all is well"""
+    said: Said | None
+    """The same in both languages"""
     dropped: int
     """Readings lost because the store was away for too long"""
 
@@ -54,7 +61,7 @@ class Pauses:
 
 
 class Sources:
-    """All sources of a data folder."""
+    """All sources that are asked or listened to. Belongs to the event loop."""
 
     def __init__(
         self,
@@ -66,20 +73,55 @@ class Sources:
         now_ms: Callable[[], int],
         pauses: Pauses | None = None,
     ) -> None:
-        pauses = pauses or Pauses()
-        self._watched = [
-            _Watched(name, source, maps, door, book, now_ms, pauses) for name, source in sources.items()
-        ]
+        self._maps, self._door, self._book, self._now_ms = maps, door, book, now_ms
+        self._pauses = pauses or Pauses()
+        self._watched: dict[str, _Watched] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        for name, source in sources.items():
+            self._watch(name, source)
 
     async def run(self) -> None:
         """Belongs to the application's TaskGroup; until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for watched in self._watched:
-                group.create_task(watched.run())
+            self._group = group
+            try:
+                for name in self._watched:
+                    self._begin(name)
+                await asyncio.Event().wait()
+            finally:
+                self._group = None
+
+    async def start(self, name: str, source: Source) -> None:
+        """From now on this one is asked or listened to, in place of one of the same name."""
+        await self.stop(name)
+        self._watch(name, source)
+        self._begin(name)
+
+    async def stop(self, name: str) -> None:
+        """Its connection is closed when this returns; nothing happens when there is none."""
+        self._watched.pop(name, None)
+        task = self._tasks.pop(name, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
 
     def states(self) -> list[SourceState]:
-        """Of each source, by name."""
-        return [watched.state for watched in self._watched]
+        """Of each source, in the order in which they were started."""
+        return [watched.state for watched in self._watched.values()]
+
+    def sources(self) -> Mapping[str, Source]:
+        """The settings of each, by name."""
+        return {name: watched.source for name, watched in self._watched.items()}
+
+    def _watch(self, name: str, source: Source) -> None:
+        self._watched[name] = _Watched(
+            name, source, self._maps, self._door, self._book, self._now_ms, self._pauses
+        )
+
+    def _begin(self, name: str) -> None:
+        if self._group is not None:
+            self._tasks[name] = self._group.create_task(self._watched[name].run())
 
 
 class _Watched:
@@ -93,11 +135,12 @@ class _Watched:
         now_ms: Callable[[], int],
         pauses: Pauses,
     ) -> None:
-        self._source, self._maps, self._door, self._book, self._now_ms = source, maps, door, book, now_ms
+        self.source, self._maps, self._door, self._book, self._now_ms = source, maps, door, book, now_ms
         self._outbox = Outbox(door, name, now_ms)
         self._back_off = BackOff(pauses.first_s, pauses.longest_s)
         self._known: set[ChannelKey] = set()
-        self._state = SourceState(name, source.kind, source.where, 0, None, "not connected yet", 0)
+        first = said("cable.not_yet")
+        self._state = SourceState(name, source.kind, source.where, 0, None, first.en, first, 0)
 
     @property
     def state(self) -> SourceState:
@@ -113,14 +156,14 @@ class _Watched:
             try:
                 await self._once()
             except ChowonError as error:
-                self._failed(str(error))
+                self._failed(told(error))
             except Exception:
                 log.exception("meter '%s' failed in a way that it should not", self._state.name)
-                self._failed("a bug in chowon; its log says more")
+                self._failed(said("cable.bug"))
             await asyncio.sleep(self._back_off.pause_s(time.monotonic()))
 
     async def _once(self) -> None:
-        source = self._source
+        source = self.source
         if isinstance(source, StreamSource):
             decoder = line.decoder_of(source)
             async for payload in line.payloads(source):
@@ -132,37 +175,47 @@ class _Watched:
             await self._ask(source)
 
     async def _ask(self, source: ModbusSource) -> None:
-        async for when_ms, values in modbus.rounds(source, self._maps, self._now_ms, self._failed):
+        rounds = modbus.rounds(source, self._maps, self._now_ms, lambda error: self._failed(told(error)))
+        async for when_ms, values in rounds:
             if values:
                 await self._take(readings(values, self._envelope(), when_ms))
             else:
-                self._failed(f"{source.where}: it answers, but holds none of the values of its register map")
+                self._failed(SourceMisfit("no_values", where=source.where).said)
 
     def _envelope(self) -> Envelope:
-        return Envelope(self._now_ms(), self._source.site, self._source.meter)
+        return Envelope(self._now_ms(), self.source.site or _NOWHERE, self.source.meter)
 
     async def _take(self, found: Decoded) -> None:
-        fresh = [key for key in found.keys if key not in self._known]
+        if self.source.site is None:
+            found = replace(found, keys=self._unplaced(found.keys))
+        fresh = [key for key in found.keys if key.placed and key not in self._known]
         if fresh:
             await asyncio.to_thread(self._register, fresh)
         if len(found):
-            if self._source.turned:
+            if self.source.turned:
                 columns = turned_columns(found.columns, np.ones(len(found), np.bool_))
                 found = replace(found, columns=columns)
             self._outbox.put(found)
-            now_ms = self._now_ms()
             self._state = replace(
-                self._state, payloads=self._state.payloads + 1, last_ms=now_ms, problem=None
+                self._state,
+                payloads=self._state.payloads + 1,
+                last_ms=self._now_ms(),
+                problem=None,
+                said=None,
             )
         if found.rejected:
             self._door.ledger.rejected(self._state.name, found.problems, found.rejected, self._now_ms())
 
+    def _unplaced(self, keys: tuple[ChannelKey, ...]) -> tuple[ChannelKey, ...]:
+        family = UNPLACED + self.source.kind
+        return tuple(ChannelKey(family, self._state.name, key.channel) for key in keys)
+
     def _register(self, keys: list[ChannelKey]) -> None:
         """A meter that speaks seldom needs a hold of its own."""
-        self._book.register_all(keys, round(self._source.hold_s * 1000))
+        self._book.register_all(keys, round(self.source.hold_s * 1000))
         self._known.update(keys)
 
-    def _failed(self, problem: str) -> None:
-        if problem != self._state.problem:
-            log.warning("meter '%s': %s", self._state.name, problem)
-        self._state = replace(self._state, problem=problem)
+    def _failed(self, problem: Said) -> None:
+        if problem.en != self._state.problem:
+            log.warning("meter '%s': %s", self._state.name, problem.en)
+        self._state = replace(self._state, problem=problem.en, said=problem)

@@ -71,6 +71,8 @@ class RegisterMap:
     values: tuple[RegisterValue, ...]
     word_order: WordOrder = "big"
     """Which half of a long number comes first"""
+    makes: bool = False
+    """It is that of something that makes power"""
 
 
 @dataclass(frozen=True, slots=True)

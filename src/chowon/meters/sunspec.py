@@ -18,6 +18,7 @@ BASES: Final = (40_000, 50_000, 0)
 """Where it may stand, in the order in which to look"""
 END: Final = 0xFFFF
 MOST_MODELS: Final = 100
+_FIRST_METER: Final = 200
 COMMON_LENGTH: Final = 64
 """Registers of texts in model 1: maker (16), model (16), options (8), version (8), serial number (16)"""
 _ABSENT: Final = {"int16": 0x8000, "uint16": 0xFFFF, "uint32": 0, "float32": None}
@@ -61,7 +62,8 @@ def layout(models: Sequence[Model]) -> RegisterMap | None:
     for model in models:
         points = [p for p in _points(model.id) if p.offset < model.length + 2]
         if points:
-            return RegisterMap(f"SunSpec model {model.id}", tuple(_values(model, points)))
+            name, inverter = f"SunSpec model {model.id}", model.id < _FIRST_METER
+            return RegisterMap(name, tuple(_values(model, points)), makes=inverter)
     return None
 
 

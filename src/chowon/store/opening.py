@@ -17,6 +17,7 @@ from chowon.store.catalog.placements import CatalogPlacements
 from chowon.store.catalog.prices import CatalogPrices
 from chowon.store.catalog.records import CatalogRecords
 from chowon.store.catalog.sites import CatalogSites, SiteDefaults
+from chowon.store.catalog.sources import CatalogSources
 from chowon.store.catalog.tokens import CatalogTokens
 from chowon.store.journal import JournalReader, SqliteJournal
 from chowon.store.lake import Lake
@@ -34,6 +35,7 @@ class Store:
     sites: CatalogSites
     devices: CatalogPlacements
     backfills: CatalogBackfills
+    sources: CatalogSources
     prices: CatalogPrices
     records: CatalogRecords
     tokens: CatalogTokens
@@ -117,6 +119,7 @@ def open_store(
         sites=sites,
         devices=CatalogPlacements(catalog),
         backfills=CatalogBackfills(catalog),
+        sources=CatalogSources(catalog, now_ms),
         prices=CatalogPrices(catalog, now_ms),
         records=CatalogRecords(catalog, now_ms),
         corrections=corrections,

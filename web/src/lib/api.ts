@@ -2,6 +2,7 @@
 
 import { remembered } from "./remembered";
 import type { Devices, Found, PlaceWish, Placing } from "./devices";
+import type { Search, Settings, Sources, Target } from "./sources";
 import type { Correction, Corrections, NewCorrection, Quality } from "./measuring";
 import type {
   Bill, Comparison, Day, NowState, Records, RecordsChange, Rule, SharedBill, Site, WhatIf, WhatIfAnswer,
@@ -90,5 +91,16 @@ export const api = {
   /** counts: whether its channels go on counting as part of the site's total. */
   unplace: (family: string, device: string, counts: boolean): Promise<void> =>
     ask(`devices/${family}/${device}${query({ counts: String(counts) })}`, undefined, "DELETE"),
+  sources: (): Promise<Sources> => ask("sources"),
+  /** It is read from now on, as a device without a place. */
+  makeSource: (source: Settings): Promise<{ name: string; family: string }> => ask("sources", { source }),
+  changeSource: (name: string, source: Settings, paused: boolean): Promise<void> =>
+    ask(`sources/${name}`, { source, paused }, "PUT"),
+  /** counts: as in unplace. */
+  removeSource: (name: string, counts: boolean): Promise<void> =>
+    ask(`sources/${name}${query({ counts: String(counts) })}`, undefined, "DELETE"),
+  search: (): Promise<Search> => ask("sources/scan"),
+  beginSearch: (target: Target): Promise<Search> => ask("sources/scan", target),
+  endSearch: (): Promise<void> => ask("sources/scan", undefined, "DELETE"),
   lookAround: async (): Promise<Found[]> => (await ask<{ found: Found[] }>("devices/look", {})).found,
 };

@@ -83,6 +83,16 @@ backfills = Table(
     Column("through_ms", BigInteger, nullable=False),  # nothing before this is asked for any more
 )
 
+sources = Table(
+    "sources",
+    metadata,
+    Column("name", String(64), primary_key=True),  # also the device's name in placements
+    Column("settings", Text, nullable=False),  # a JSON object with what a meter file says in TOML
+    Column("paused", Boolean, nullable=False),
+    Column("written_ms", BigInteger, nullable=False),
+    Column("written_by", String(128), nullable=False),
+)
+
 tokens = Table(
     "tokens",
     metadata,

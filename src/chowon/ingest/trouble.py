@@ -1,0 +1,34 @@
+"""Why nothing comes from a meter on a cable or in the network: an id, and a text in both languages.
+
+The texts stand in i18n under "cable.…"; the English one is the error's message.
+"""
+
+from chowon.errors import ChowonError, ExtraMissing, MeterMisconfigured, MeterUnavailable
+from chowon.i18n import Said, said
+
+
+class SourceTrouble(MeterUnavailable):
+    """Nothing comes now; it may later. id: the text "cable.id" with its places."""
+
+    def __init__(self, id_: str, **places: object) -> None:
+        self.id, self.said = id_, said(f"cable.{id_}", places)
+        super().__init__(self.said.en)
+
+
+class SourceMisfit(MeterMisconfigured):
+    """It answers, and is not what its settings say. id: the text "cable.id" with its places."""
+
+    def __init__(self, id_: str, **places: object) -> None:
+        self.id, self.said = id_, said(f"cable.{id_}", places)
+        super().__init__(self.said.en)
+
+
+def told(error: ChowonError) -> Said:
+    """What the error says to people; its own message where there is no other text."""
+    match error:
+        case SourceTrouble() | SourceMisfit():
+            return error.said
+        case ExtraMissing():
+            return said("cable.no_extra")
+        case _:
+            return Said(str(error), str(error))

@@ -19,6 +19,7 @@ from chowon.cli.settings import ConfigFile, DataFolder, loaded, named
 from chowon.errors import BadInput, NotAllowed, NotFound, PayloadRejected, Unavailable
 
 Tally = dict[str, Any]
+SHOWN_ROWS = 3
 
 
 def import_(
@@ -141,11 +142,12 @@ def _guess(file: Path, encoding: str, timezone: str) -> None:
     typer.echo(found.mapping.toml(), nl=False)
     for question in found.unsure:
         note(f"look at: {question}")
-    for row in csv_foreign.read(file, found.mapping).rows[:3]:
-        when = datetime.fromtimestamp(row.time_ms / 1000, ZoneInfo(timezone)).isoformat()
-        values = zip(found.mapping.value, row.numbers, strict=True)
+    rows = csv_foreign.read(file, found.mapping, SHOWN_ROWS)
+    for time_ms, line, numbers in zip(rows.time_ms.tolist(), rows.lines, rows.numbers.tolist(), strict=True):
+        when = datetime.fromtimestamp(time_ms / 1000, ZoneInfo(timezone)).isoformat()
+        values = zip(found.mapping.value, numbers, strict=True)
         told = ", ".join(f"{value.channel} {value.means} {number}" for value, number in values)
-        note(f"line {row.line} is read as {when}: {told}")
+        note(f"line {line} is read as {when}: {told}")
     note(f"keep it in a file, then: chowon import {file} --mapping FILE")
 
 

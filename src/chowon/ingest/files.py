@@ -75,7 +75,7 @@ def pieces(path: Path, names: Names, mapping: Mapping | None = None) -> Iterator
     Errors: NotFound, PayloadRejected (not such a file), BadInput for a mapping that doesn't fit it.
     """
     if mapping is not None:
-        yield _mapped_piece(path, names, mapping)
+        yield from _mapped_pieces(path, names, mapping)
         return
     with _readable(path):
         if path.suffix == ".parquet":
@@ -98,6 +98,8 @@ def longest_ms(path: Path, mapping: Mapping | None = None) -> int | None:
     Errors: as `pieces`.
     """
     if mapping is not None:
+        if not csv_readings.has_intervals(mapping):
+            return None
         return csv_readings.longest_ms(csv_foreign.read(path, mapping), mapping)
     if path.suffix != GREEN_BUTTON:
         return None
@@ -141,11 +143,18 @@ def _green_button_piece(path: Path, names: Names) -> Piece:
     return Piece(payload, len(rows), found.rejected, found.problems, ("interval", rows))
 
 
-def _mapped_piece(path: Path, names: Names, mapping: Mapping) -> Piece:
-    found = csv_foreign.read(path, mapping)
-    table, lines = csv_readings.table_of(found, mapping, names.meter)
-    payload, lines = _stream(table, lines, names)
-    return Piece(payload, len(found.rows) + found.rejected, found.rejected, found.problems, ("line", lines))
+def _mapped_pieces(path: Path, names: Names, mapping: Mapping) -> Iterator[Piece]:
+    """Block by block; intervals, whose lengths depend on each other, are read as a whole first."""
+    whole = csv_readings.has_intervals(mapping)
+    for found in [csv_foreign.read(path, mapping)] if whole else csv_foreign.blocks(path, mapping):
+        table, lines = csv_readings.table_of(found, mapping, names.meter)
+        rejected, problems = found.rejected, found.problems
+        for first in range(0, max(1, table.num_rows), ROWS):
+            part = slice(first, first + ROWS)
+            payload, places = _stream(table.slice(first, ROWS), lines[part], names)
+            rows = len(np.unique(places)) + rejected
+            yield Piece(payload, rows, rejected, problems, ("line", places))
+            rejected, problems = 0, ()
 
 
 def _parquet_pieces(path: Path, names: Names) -> Iterator[Piece]:

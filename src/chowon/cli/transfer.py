@@ -4,8 +4,7 @@ import json
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,7 +15,7 @@ import typer
 from chowon.cli.output import AsJson, emit, note, pairs, progress
 from chowon.cli.serve import wall_ms
 from chowon.cli.settings import ConfigFile, DataFolder, loaded, named
-from chowon.errors import BadInput, NotAllowed, NotFound, PayloadRejected, Unavailable
+from chowon.errors import BadInput, NotAllowed, NotFound, PayloadRejected, Problem, Unavailable
 
 Tally = dict[str, Any]
 SHOWN_ROWS = 3
@@ -164,7 +163,7 @@ def _send(file: Path, names: Any, mapping: Any, take: Callable[[Any], Tally]) ->
             total["accepted"] += outcome["accepted"]
             total["rejected"] += outcome["rejected"] + piece.rejected
             told = [p | {"where": piece.located(p["where"])} for p in outcome["problems"]]
-            total["problems"] = (total["problems"] + [asdict(p) for p in piece.problems] + told)[:20]
+            total["problems"] = (total["problems"] + _told(piece.problems) + told)[:20]
             bar.advance(task, piece.rows)
     return total
 
@@ -178,10 +177,14 @@ def _taken(take: Callable[[bytes, str, str], Any], piece: Any, source: str) -> T
         return {
             "accepted": 0,
             "rejected": piece.rows - piece.rejected,
-            "problems": [asdict(p) for p in error.problems],
+            "problems": _told(error.problems),
         }
-    problems = [asdict(p) for p in outcome.problems]
+    problems = _told(outcome.problems)
     return {"accepted": outcome.accepted, "rejected": outcome.rejected, "problems": problems}
+
+
+def _told(problems: Iterable[Problem]) -> list[dict[str, str]]:
+    return [{"where": p.where, "found": p.found, "expected": p.expected} for p in problems]
 
 
 def _posted(url: str, token: str | None, piece: Any) -> Tally:

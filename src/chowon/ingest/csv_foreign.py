@@ -3,7 +3,7 @@
 import csv
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 
 from chowon.domain.quantities import I64
 from chowon.errors import BadInput, NotFound, Problem, shortened
-from chowon.i18n import said
+from chowon.i18n import Said, said
 from chowon.ingest.csv_mapping import EPOCH_MS, EPOCH_S, ISO, Mapping
 from chowon.meters.checks import F64
 from chowon.meters.decoded import MAX_PROBLEMS, Findings
@@ -36,21 +36,19 @@ _Instant: TypeAlias = Callable[[str, int | None], int]
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """Why one row is left out."""
+class Fault(Problem):
+    """Why one row is left out, in both languages."""
 
     line: int
     column: str
-    found: str
-    id: str
-    """of its text in i18n, "import.…", which says what is expected"""
-    places: dict[str, str] = field(default_factory=dict)
+    said: Said
+    """what is expected"""
 
-    @property
-    def problem(self) -> Problem:
-        """The same for a terminal."""
-        expected = said(f"import.{self.id}", self.places).en
-        return Problem(f"line {self.line}.{self.column}", self.found, expected)
+
+def fault(line: int, column: str, found: str, id_: str, places: dict[str, str]) -> Fault:
+    """One of them; id_: of its text in i18n, "import.…"."""
+    text = said(f"import.{id_}", places)
+    return Fault(f"line {line}.{column}", shortened(found), text.en, line, column, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ class Rows:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """The faults for a terminal, and how many more there are."""
-        findings = Findings([fault.problem for fault in self.faults], len(self.faults))
+        findings = Findings(list(self.faults), len(self.faults))
         findings.count(self.rejected - len(self.faults))
         return findings.problems()
 
@@ -178,7 +176,7 @@ class _Reader:
             except _Bad as bad:
                 rejected += 1
                 if len(faults) < MAX_PROBLEMS:
-                    faults.append(Fault(line, column, shortened(cell), bad.id, bad.places))
+                    faults.append(fault(line, column, cell, bad.id, bad.places))
                 continue
             if all(number != number for number in found):  # noqa: PLR0124 — a time and nothing else
                 continue
@@ -213,7 +211,7 @@ def _joined(parts: Sequence[Rows]) -> Rows:
         np.concatenate([part.time_ms for part in parts]),
         np.concatenate([part.lines for part in parts]),
         np.concatenate([part.numbers for part in parts]),
-        tuple(fault for part in parts for fault in part.faults)[:MAX_PROBLEMS],
+        tuple(one for part in parts for one in part.faults)[:MAX_PROBLEMS],
         sum(part.rejected for part in parts),
         parts[-1].more,
     )

@@ -113,15 +113,19 @@ def guess(text: str, timezone: str, encoding: str = "utf-8-sig") -> Guess:
     return Guess(mapping_of(draft.tree(), "the guessed mapping"), tuple(table.unsure))
 
 
-def understood(text: str, timezone: str, encoding: str = "utf-8-sig") -> Understood:
-    """As `guess`, but what cannot be guessed is left empty."""
+def understood(text: str, draft: Draft, *, as_said: bool = False) -> Understood:
+    """As `guess`, but what cannot be guessed is left empty. draft: its encoding and time zone.
+
+    as_said: separator and line of names are the draft's too.
+    """
     lines = list(islice(io.StringIO(text, newline=""), LOOKED_AT))
-    table = _table(lines)
+    table = _table(lines, draft if as_said else None)
     if table is None:
         delimiter = max(_DELIMITERS, key=lambda one: sum(line.count(one) for line in lines))
-        blank = Draft(delimiter=delimiter, encoding=encoding, timezone=timezone)
-        return Understood(blank, (Question("no_table"),))
-    return Understood(_draft(table, timezone, encoding), tuple(table.unsure))
+        blank = draft.model_copy(update={"time": (), "time_format": "", "value": ()})
+        kept = blank if as_said else blank.model_copy(update={"delimiter": delimiter, "header_line": 1})
+        return Understood(kept, (Question("no_table"),))
+    return Understood(_draft(table, draft.timezone, draft.encoding), tuple(table.unsure))
 
 
 def table_rows(text: str, delimiter: str, most: int) -> list[tuple[int, list[str]]]:
@@ -151,13 +155,18 @@ def _draft(table: _Table, timezone: str, encoding: str) -> Draft:
     )
 
 
-def _table(lines: Sequence[str]) -> _Table | None:
-    """The longest run of lines with as many cells, under a line of as many names; None without any."""
+def _table(lines: Sequence[str], asked: Draft | None = None) -> _Table | None:
+    """The longest run of lines with as many cells, under a line of as many names; None without any.
+
+    asked: only that of its separator and line of names.
+    """
     best: _Table | None = None
-    for delimiter in _DELIMITERS:
+    for delimiter in _DELIMITERS if asked is None else (asked.delimiter,):
         rows = list(_rows(lines, delimiter))
         for start, (line, header) in enumerate(rows):
             if not 2 <= len(header) <= MOST_COLUMNS or any(_NUMBER.fullmatch(c.strip()) for c in header):
+                continue
+            if asked is not None and line != asked.header_line:
                 continue
             body = []
             for _, row in rows[start + 1 :]:
@@ -242,6 +251,7 @@ def _fits(cell: str, format_: str) -> bool:
 
 
 def read_time(cell: str, format_: str) -> datetime | int:
+    """A time as a format has it, without a zone unless the text names one. Errors: ValueError."""
     if format_ in (EPOCH_S, EPOCH_MS):
         return int(cell)
     if format_ == ISO:
@@ -261,8 +271,9 @@ def _decimal(table: _Table, time: Sequence[str]) -> Decimal:
 def _values(table: _Table, time: Sequence[str]) -> Iterator[Value]:
     taken: dict[tuple[str, str], str] = {}
     for name in table.names:
-        cells = table.column(name)
-        if name in time or not cells or not all(_NUMBER.fullmatch(cell) for cell in cells):
+        filled = table.column(name)
+        cells = [cell for cell in filled if _NUMBER.fullmatch(cell)]
+        if name in time or not cells or 2 * len(cells) < len(filled):  # a few may be "-", or broken
             continue
         means = _meaning(table, name, cells)
         if means is None:

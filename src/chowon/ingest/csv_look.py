@@ -1,4 +1,4 @@
-"""A foreign CSV file before it is taken in: its first rows, what they would become, what stands against it."""
+"""A foreign CSV file before it is taken in: its first rows, what they would become, what is against it."""
 
 import codecs
 import re
@@ -114,15 +114,22 @@ def guessed(path: Path, timezone: str) -> Look:
     if refused is not None:
         draft = Draft(timezone=timezone)
         return Look(draft, None, (), (said(f"import.refused.{refused}"),), (), (), (), None)
-    encoding = encoding_of(start)
-    text = _head(path, encoding)
-    found = csv_guess.understood(text, timezone, encoding)
+    draft = Draft(encoding=encoding_of(start), timezone=timezone)
+    text = _head(path, draft.encoding)
+    found = csv_guess.understood(text, draft)
     return _looked(path, text, found.draft, found.questions)
 
 
-def looked(path: Path, draft: Draft) -> Look:
-    """The same by what a person has changed."""
-    return _looked(path, _head(path, draft.encoding), draft, ())
+def looked(path: Path, draft: Draft, *, guess: bool = False) -> Look:
+    """The same by what a person has changed.
+
+    guess: only encoding, separator, line of names and time zone are as the person says, the rest is guessed.
+    """
+    text = _head(path, draft.encoding)
+    if not guess:
+        return _looked(path, text, draft, ())
+    found = csv_guess.understood(text, draft, as_said=True)
+    return _looked(path, text, found.draft, found.questions)
 
 
 def _decodes(start: bytes, encoding: str) -> str | None:
@@ -156,7 +163,7 @@ def _looked(path: Path, text: str, draft: Draft, questions: tuple[Question, ...]
         tuple(against.texts),
         tuple(_raw(rows, draft.header_line)),
         tuple(columns),
-        tuple(_formats(draft, columns, header, body)),
+        tuple(_formats(draft, header, body)),
         found,
     )
 
@@ -185,9 +192,7 @@ def _shown(cell: str) -> str:
     return plain if len(plain) <= _SHOWN_CELL else plain[: _SHOWN_CELL - 1] + "…"
 
 
-def _formats(
-    draft: Draft, columns: Sequence[Column], header: Sequence[str], body: Sequence[Sequence[str]]
-) -> Iterator[Format]:
+def _formats(draft: Draft, header: Sequence[str], body: Sequence[Sequence[str]]) -> Iterator[Format]:
     names = [name.strip() for name in header]
     if not draft.time or any(name not in names for name in draft.time):
         return

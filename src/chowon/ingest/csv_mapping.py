@@ -48,7 +48,7 @@ class Value(BaseModel):
 
     @property
     def what(self) -> tuple[str, str]:
-        """Channel and the quantity that it becomes there: the energy of an interval becomes its mean power."""
+        """Channel and the quantity that it becomes there: an interval's energy becomes its mean power."""
         quantity = re.sub(r"_k?wh?$", "", self.means)
         return self.channel, "power" if quantity.startswith("interval_") else quantity
 
@@ -97,10 +97,11 @@ class Mapping(BaseModel):
     @model_validator(mode="after")
     def _one_of_each(self) -> "Mapping":
         for first, second in said_twice(self.value):
+            channel, quantity = second.what
             raise ValueError(
                 f"{first.column!r} ({first.means}) and {second.column!r} ({second.means}) both tell the "
-                f"{second.what[1].replace('_', ' ')} of channel {second.channel!r}; leave one of them out, or "
-                "give it another channel"
+                f"{quantity.replace('_', ' ')} of channel {channel!r}; leave one of them out, or give it "
+                "another channel"
             )
         return self
 

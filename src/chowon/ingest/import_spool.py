@@ -1,15 +1,14 @@
 """Files that somebody brought to be imported, kept until they are, for an hour at most."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import anyio
-
 from chowon.domain.quantities import HOUR_MS
-from chowon.errors import NotFound, PayloadTooLarge, Problem, StoreUnavailable
+from chowon.errors import NotFound, StoreUnavailable
 
 MOST_FILES: Final = 4
 """Files that are kept at once; for another one the oldest that is at rest goes."""
@@ -42,6 +41,7 @@ class Spool:
 
     data_folder: Path
     most_bytes: int
+    """how large a file may be; who hands over its bytes sees to it"""
     now_ms: Callable[[], int]
     busy: Callable[[str], bool] = lambda _: False
     """whether a file may not go, for it is being read"""
@@ -78,7 +78,7 @@ class Spool:
             gone.path.unlink(missing_ok=True)
 
     async def take(self, name: str, chunks: AsyncIterator[bytes]) -> Spooled:
-        """Write a file as it comes. Errors: PayloadTooLarge, StoreUnavailable; then nothing of it stays."""
+        """Write a file as it comes. Errors: StoreUnavailable; then nothing of it stays."""
         id_ = secrets.token_hex(8)
         path = self.folder / id_
         try:
@@ -102,22 +102,13 @@ class Spool:
     async def _written(self, path: Path, chunks: AsyncIterator[bytes]) -> tuple[int, int, bytes]:
         n_bytes = lines = 0
         first = b""
-        async with await anyio.open_file(path, "wb") as file:
+        with await asyncio.to_thread(path.open, "wb") as file:
             async for chunk in chunks:
                 n_bytes += len(chunk)
-                if n_bytes > self.most_bytes:
-                    raise too_large(self.most_bytes)
                 lines += chunk.count(b"\n")
                 first = first or chunk[:256]
-                await file.write(chunk)
+                await asyncio.to_thread(file.write, chunk)
         return n_bytes, lines, first
-
-
-def too_large(most_bytes: int) -> PayloadTooLarge:
-    """What to do with a larger file."""
-    expected = "chowon import FILE --ask on the computer where the file is: it takes files of any size"
-    problem = Problem("file", f"more than {most_bytes // 2**20} MiB", expected)
-    return PayloadTooLarge(f"a file of more than {most_bytes // 2**20} MiB is not taken here", [problem])
 
 
 def _is_xml(first: bytes) -> bool:

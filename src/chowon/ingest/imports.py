@@ -97,6 +97,7 @@ class Imports:
     def __init__(self, books: ImportBooks, spool: Spool) -> None:
         self._books, self._spool = books, spool
         spool.busy = self._is_busy
+        spool.sweep()
         self._imports: dict[str, Import] = {}
         self._waiting: deque[str] = deque()
         self._work = asyncio.Event()
@@ -147,7 +148,6 @@ class Imports:
 
     async def run(self) -> None:
         """Import what is started, for ever; belongs to the application's tasks."""
-        await asyncio.to_thread(self._spool.sweep)
         while True:
             if not self._waiting:
                 self._work.clear()
@@ -162,7 +162,7 @@ class Imports:
             await self._take(id_)
         except ChowonError as error:
             self._set(id_, state="failed", message=str(error))
-        except Exception as error:
+        except (OSError, ValueError, ArithmeticError, pa.ArrowException) as error:
             _log.exception("import %s failed", id_)
             what = f"chowon could not do this ({type(error).__name__}); its log says why"
             self._set(id_, state="failed", message=what)

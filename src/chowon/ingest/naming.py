@@ -71,6 +71,11 @@ class Naming:
         self._learning = asyncio.Lock()
         self.talking = Talking()
 
+    @property
+    def registers(self) -> bool:
+        """Whether new channels may be made known without a person's doing so in the catalog."""
+        return self._policy.auto_register
+
     async def resolve(self, decoded: Decoded, received_ms: int) -> Resolved:
         """The same readings by id. Names that are not in the cache are asked for in a worker thread."""
         ids = self._known(decoded.keys)

@@ -125,7 +125,10 @@ def understood(text: str, draft: Draft, *, as_said: bool = False) -> Understood:
         blank = draft.model_copy(update={"time": (), "time_format": "", "value": ()})
         kept = blank if as_said else blank.model_copy(update={"delimiter": delimiter, "header_line": 1})
         return Understood(kept, (Question("no_table"),))
-    return Understood(_draft(table, draft.timezone, draft.encoding), tuple(table.unsure))
+    found = _draft(table, draft.timezone, draft.encoding)
+    if not found.time and not found.value:
+        table.ask("no_table")
+    return Understood(found, tuple(table.unsure))
 
 
 def table_rows(text: str, delimiter: str, most: int) -> list[tuple[int, list[str]]]:

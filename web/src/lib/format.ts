@@ -32,9 +32,9 @@ export function energy(kwh: number | string | null): Figure {
   return { value: kwh === null ? "–" : grouped(kwh, 1), unit: "kWh" };
 }
 
-/** A number with what decimals it has, up to four: for explanations. */
-export function exact(amount: number | string): string {
-  return grouped(amount, 4, 0);
+/** A number with what decimals it has, up to four, and at least some: for explanations. */
+export function exact(amount: number | string, least = 0): string {
+  return grouped(amount, 4, least);
 }
 
 /** Won without decimals; other currencies with two. */

@@ -37,7 +37,11 @@ def _choose(page: Page, content: bytes | str, name: str = "use.csv") -> None:
 
 def _readings(server: Server) -> int:
     return sum(
-        len(server.get(f"/sites/{s['id']}/usage?from=1793400000000&to=1793600000000&resolution=15min")["start_ms"])
+        len(
+            server.get(f"/sites/{s['id']}/usage?from=1793400000000&to=1793600000000&resolution=15min")[
+                "start_ms"
+            ]
+        )
         for s in server.get("/sites")["sites"]
     )
 
@@ -198,6 +202,7 @@ def test_an_import_goes_on_while_nobody_looks_and_a_large_file_says_what_to_do(b
             page.reload()
             _wait_for_rows(page, server, 70_000)
             page.reload()
+            page.wait_for_timeout(4000); print(page.locator("body").aria_snapshot())
             _choose(page, "time,power W\n" + rows * 2)
             expect(seen(page, "chowon import FILE --ask --url ADDRESS")).to_be_visible()
 

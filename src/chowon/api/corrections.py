@@ -1,4 +1,4 @@
-"""GET, POST, check and DELETE of /sites/{id}/corrections: where counters were not believed, and what people decided."""
+"""GET, POST, check and DELETE of /sites/{id}/corrections: where counters were doubted, what was decided."""
 
 import asyncio
 from typing import Annotated

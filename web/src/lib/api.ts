@@ -3,7 +3,7 @@
 import { remembered } from "./remembered";
 import type { Devices, Found, PlaceWish, Placing } from "./devices";
 import type { Import, Imports, ImportWish, Look } from "./imports";
-import type { Correction, Corrections, NewCorrection, Quality } from "./measuring";
+import type { Correction, Corrections, Effect, NewCorrection, Quality, WantedCorrection } from "./measuring";
 import type {
   Bill, Comparison, Day, NowState, Records, RecordsChange, Rule, SharedBill, Site, WhatIf, WhatIfAnswer,
 } from "./types";
@@ -100,6 +100,8 @@ export const api = {
   corrections: (site: number, from_ms: number, to_ms: number): Promise<Corrections> =>
     ask(`sites/${site}/corrections${query({ from: from_ms, to: to_ms })}`),
   correct: (site: number, wanted: NewCorrection): Promise<Correction> => ask(`sites/${site}/corrections`, wanted),
+  /** What it would change; nothing is changed. */
+  checkCorrection: (site: number, wanted: WantedCorrection): Promise<Effect> => ask(`sites/${site}/corrections/check`, wanted),
   takeBack: (site: number, correction: number): Promise<Correction> =>
     ask(`sites/${site}/corrections/${correction}${query({ by: "dashboard" })}`, undefined, "DELETE"),
   imports: (): Promise<Imports> => ask("imports"),

@@ -98,6 +98,21 @@ export function clock(time_ms: number, timezone: string, seconds = false): strin
   return seconds ? `${hour}:${minute}:${second}` : `${hour}:${minute}`;
 }
 
+/** An instant as a field for date and time writes it, in a zone: "2026-11-23T14:02". */
+export function local(time_ms: number, timezone: string): string {
+  return `${dayOf(time_ms, timezone)}T${clock(time_ms, timezone)}`;
+}
+
+/** The instant of such a text, ms UTC; the first of two where the clock goes back. null: none is written. */
+export function instant(text: string, timezone: string): number | null {
+  const as_utc = Date.parse(`${text}Z`);
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(text) || Number.isNaN(as_utc)) return null;
+  const offset = (time_ms: number) => Date.parse(`${local(time_ms, timezone)}Z`) - Math.floor(time_ms / 60_000) * 60_000;
+  const [day_before, day_after] = [as_utc - offset(as_utc - 86_400_000), as_utc - offset(as_utc + 86_400_000)];
+  const fitting = [day_before, day_after].filter((time_ms) => local(time_ms, timezone) === text.slice(0, 16));
+  return fitting.length ? Math.min(...fitting) : day_before;
+}
+
 /** The day of an instant in the site's zone: "2026-11-23". */
 export function dayOf(time_ms: number, timezone: string): string {
   const { year, month, day: dayOfMonth } = parts(time_ms, timezone);

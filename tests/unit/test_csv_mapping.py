@@ -68,7 +68,9 @@ def test_month_and_day_are_told_apart_by_the_days_above_twelve():
 def test_what_two_readings_fit_equally_well_is_asked():
     text = "date,kWh\n" + "".join(f"0{n}/0{n + 1}/2026 00:00,1.0\n" for n in range(1, 6))
     questions = guess(text, "Asia/Seoul").unsure
-    assert any("as '%d/%m/%Y %H:%M' or as '%m/%d/%Y %H:%M' (time_format)?" in question for question in questions)
+    assert any(
+        "as '%d/%m/%Y %H:%M' or as '%m/%d/%Y %H:%M' (time_format)?" in question for question in questions
+    )
 
 
 def test_counters_power_and_seconds_since_1970_are_understood():

@@ -15,8 +15,10 @@ import pyarrow.parquet as pq
 from chowon.domain.quantities import I64
 from chowon.errors import NotFound, PayloadRejected, Problem, shortened
 from chowon.ingest import csv_foreign, csv_readings, csv_rows
+from chowon.ingest.csv_look import LOOKED_AT_ROWS
 from chowon.ingest.csv_mapping import Mapping
 from chowon.ingest.csv_rows import RECORDED_MAINS, RECORDED_TIME
+from chowon.ingest.import_target import hold_for
 from chowon.meters import green_button
 from chowon.meters.arrow_stream import CONTENT_TYPE
 from chowon.meters.decoded import MAX_PROBLEMS
@@ -92,15 +94,15 @@ def pieces(path: Path, names: Names, mapping: Mapping | None = None) -> Iterator
             raise PayloadRejected(f"{path} is of an unknown kind", [problem])
 
 
-def longest_ms(path: Path, mapping: Mapping | None = None) -> int | None:
-    """How long one reading of the file stands, where the file says so: those of intervals do.
+def hold_ms(path: Path, mapping: Mapping | None = None) -> int | None:
+    """How long one reading of the file is to stand, where the file says so: as its intervals or steps do.
 
     Errors: as `pieces`.
     """
     if mapping is not None:
-        if not csv_readings.has_intervals(mapping):
-            return None
-        return csv_readings.longest_ms(csv_foreign.read(path, mapping), mapping)
+        whole = csv_readings.has_intervals(mapping)
+        found = csv_foreign.read(path, mapping, None if whole else LOOKED_AT_ROWS)
+        return hold_for(csv_readings.usual_ms(found), csv_readings.longest_ms(found, mapping))
     if path.suffix != GREEN_BUTTON:
         return None
     with _readable(path):

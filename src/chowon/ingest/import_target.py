@@ -69,7 +69,7 @@ def meter_for(site: Site | None, told: Told | None, history: History) -> str:
             if len(history.readings([c.id for c in its], told.start_ms, told.start_ms + 1)):
                 return meter
         for meter, its in fitting.items():
-            if all(c.hold_ms == _hold_ms(told) != DEFAULT_HOLD_MS for c in its):
+            if all(c.hold_ms == hold_for(told.step_ms, told.interval_ms) != DEFAULT_HOLD_MS for c in its):
                 return meter
     names_left = (FIRST_METER, FILE_METER, *(f"{FILE_METER}-{n}" for n in range(2, len(channels) + 3)))
     return next(name for name in names_left if name not in channels)
@@ -92,7 +92,7 @@ def target(
         notes.append(said("import.note.twice", {"channel": _named(total.key)}))
     if not any(line.role in _TOTAL for line in lines) and (site is None or not site.main_channels):
         notes.append(said("import.note.no_total"))
-    return Target(lines, _hold_ms(told), tuple(notes), tuple(wrong))
+    return Target(lines, hold_for(told.step_ms, told.interval_ms), tuple(notes), tuple(wrong))
 
 
 def _line(
@@ -106,13 +106,11 @@ def _line(
     return TargetLine(key, True, roles.get(key.channel, role))
 
 
-def _hold_ms(told: Told) -> int:
-    """As long as an interval; else long enough for readings that are a little late."""
-    if told.interval_ms is not None:
-        return max(DEFAULT_HOLD_MS, told.interval_ms)
-    step_ms = told.step_ms or DEFAULT_HOLD_MS
-    slow = _HOLDS * step_ms > DEFAULT_HOLD_MS
-    return min(_HOLDS * step_ms, LONGEST_HOLD_MS) if slow else DEFAULT_HOLD_MS
+def hold_for(step_ms: int | None, interval_ms: int | None) -> int:
+    """How long a reading is to stand: an interval; else so long that one may be a little late."""
+    if interval_ms is not None:
+        return max(DEFAULT_HOLD_MS, interval_ms)
+    return min(max(DEFAULT_HOLD_MS, _HOLDS * (step_ms or 0)), LONGEST_HOLD_MS)
 
 
 def _check_hold(channel: Channel, told: Told, notes: list[Said], wrong: list[Said]) -> None:

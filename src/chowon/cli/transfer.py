@@ -30,7 +30,7 @@ def import_(
         float | None,
         typer.Option(
             min=1,
-            help="seconds that a reading stands for at most, for channels new to chowon [as the file's steps]",
+            help="seconds that a reading stands for at most, for new channels [as the file's steps]",
         ),
     ] = None,
     mapping: Annotated[

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from chowon.domain.quantities import I64
+from chowon.domain.quantities import I64, QUARTER_MS
 from chowon.errors import BadInput, NotFound, Problem, shortened
 from chowon.i18n import Said, said
 from chowon.ingest.csv_mapping import EPOCH_MS, EPOCH_S, ISO, Mapping
@@ -30,6 +30,7 @@ _LARGEST: Final = 1e15
 _FAR_MS: Final = 253_402_300_800_000
 """Year 10,000"""
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 — local times are measured from it, then their offset is taken off
+_MOST_OFFSETS: Final = 100_000
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _Instant: TypeAlias = Callable[[str, int | None], int]
 """(text, the row before's instant) → ms UTC. Errors: _Bad."""
@@ -162,11 +163,12 @@ class _Reader:
 
     def rows(self, cells: Sequence[tuple[int, list[str]]], more: bool) -> Rows:
         """What can be used of these, in order of time. more: whether others follow."""
+        columns = self._mapping.time_columns
         times, lines, numbers = [], [], []
         faults: list[Fault] = []
         rejected = 0
         for line, row in cells:
-            column, cell = self._mapping.time_columns[0], " ".join(row[: self._times])
+            column, cell = columns[0], " ".join(row[: self._times])
             try:
                 time_ms = self._instant(cell, self._previous_ms)
                 found = []
@@ -221,7 +223,7 @@ def _instants(mapping: Mapping) -> _Instant:
     written = mapping.time_format
     if written in (EPOCH_S, EPOCH_MS):
         return lambda text, _: _since_1970(text, _MILLI if written == EPOCH_S else 1, written)
-    zone = ZoneInfo(mapping.timezone)
+    clock = _Clock(ZoneInfo(mapping.timezone))
 
     def instant(text: str, previous_ms: int | None) -> int:
         try:
@@ -230,7 +232,7 @@ def _instants(mapping: Mapping) -> _Instant:
             raise _Bad("time", format=written) from None
         if when.tzinfo is not None:
             return round(when.timestamp() * _MILLI)
-        return _local_ms(when, zone, previous_ms)
+        return clock.instant_ms(when, previous_ms)
 
     return instant
 
@@ -245,19 +247,34 @@ def _since_1970(text: str, factor: int, written: str) -> int:
     return time_ms
 
 
-def _local_ms(when: datetime, zone: ZoneInfo, previous_ms: int | None) -> int:
-    """Where the clock goes back an hour comes twice: the second time once the first has been."""
-    local_ms = (when - _EPOCH) // _MILLISECOND
-    first, second = (local_ms - _offset_ms(when.replace(tzinfo=zone, fold=fold)) for fold in (0, 1))
-    if second < first:
-        raise _Bad("skipped", zone=zone.key)
-    return second if first != second and previous_ms is not None and previous_ms >= first else first
+class _Clock:
+    """A zone's clock; offsets are looked up once a quarter of an hour, within which no clock is moved."""
 
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._offsets: dict[int, tuple[int, int]] = {}
 
-def _offset_ms(when: datetime) -> int:
-    offset = when.utcoffset()
-    assert offset is not None
-    return offset // _MILLISECOND
+    def instant_ms(self, when: datetime, previous_ms: int | None) -> int:
+        """Where the clock goes back an hour comes twice: the second time once the first has been.
+
+        Errors: _Bad for a time that this clock passes over.
+        """
+        local_ms = (when - _EPOCH) // _MILLISECOND
+        quarter = local_ms // QUARTER_MS
+        offsets = self._offsets.get(quarter)
+        if offsets is None:
+            if len(self._offsets) >= _MOST_OFFSETS:
+                self._offsets.clear()
+            offsets = self._offsets[quarter] = (self._offset_ms(when, 0), self._offset_ms(when, 1))
+        first, second = local_ms - offsets[0], local_ms - offsets[1]
+        if second < first:
+            raise _Bad("skipped", zone=self._zone.key)
+        return second if first != second and previous_ms is not None and previous_ms >= first else first
+
+    def _offset_ms(self, when: datetime, fold: int) -> int:
+        offset = when.replace(tzinfo=self._zone, fold=fold).utcoffset()
+        assert offset is not None
+        return offset // _MILLISECOND
 
 
 def _number(cell: str, decimal: str) -> float:

@@ -101,8 +101,9 @@ async def _serve(
         )
         door = door_of(config, store, pipeline)
         outward = Outward(config, live, store.history, door.naming.talking, billing.prepared, now_ms)
+        changing = asyncio.Lock()
         imports = Imports(
-            ImportBooks(door, store.sites, store.history, now_ms, live.recount),
+            ImportBooks(door, store.sites, store.history, now_ms, live.recount, changing),
             Spool(config.data.folder, config.server.max_import_mib * 2**20, now_ms),
         )
         async with (
@@ -157,6 +158,7 @@ async def _serve(
                     dashboard=DASHBOARD if (DASHBOARD / "index.html").is_file() else None,
                     mqtt=None if mqtt is None else place_of(config, mqtt.address),
                     imports=imports,
+                    changing=changing,
                     look=look_around if config.discovery.mdns else None,
                 )
                 server = _http_server(parts, config)

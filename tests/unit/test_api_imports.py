@@ -15,6 +15,7 @@ from chowon.api import answers, imports
 from chowon.api.access import Access
 from chowon.api.middleware import BodyLimit
 from chowon.domain.sites import ChannelKey
+from chowon.errors import StoreUnavailable
 from chowon.ingest.door import Door
 from chowon.ingest.import_spool import MOST_FILES, Spool
 from chowon.ingest.imports import ImportBooks, Imports
@@ -353,6 +354,47 @@ def test_old_files_go_when_others_come_and_a_dropped_one_leaves_nothing(server: 
         gone = await client.http.get(f"/api/v1/imports/{ids[1]}")
         assert gone.status_code == 404
         assert list(server.imports.spool.folder.iterdir()) == []
+
+    server.run(story)
+
+
+def test_a_file_that_is_stopped_and_forgotten_while_it_is_imported_leaves_the_others_alone(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("chowon.ingest.files.ROWS", 1)
+
+    async def story(client: Client) -> None:
+        first, second = await client.bring(KOREAN), await client.bring(COUNTERS)
+        for id_ in (first, second):
+            await client.ask("POST", f"/{id_}/start", json={"timezone": "Asia/Seoul", "meter": id_})
+        while (await client.ask("GET", f"/{first}"))["tally"]["new"] == 0:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        await client.ask("DELETE", f"/{first}")
+        assert (await client.ask("GET", f"/{first}"))["state"] == "stopped"
+        await client.ask("DELETE", f"/{first}")
+        while (state := await client.ask("GET", f"/{second}"))["state"] in ("waiting", "running"):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        assert (state["state"], state["tally"]["new"]) == ("done", 3)
+
+    server.run(story)
+    assert sum("/main" in name for name, *_ in server.readings()) > 0
+
+
+def test_a_store_that_fails_is_told_and_the_import_can_be_made_again(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+):
+    async def story(client: Client) -> None:
+        id_ = await client.bring(KOREAN)
+        with monkeypatch.context() as broken:
+
+            async def away(*_: object, **__: object) -> None:
+                raise StoreUnavailable("the disk is full")
+
+            broken.setattr("chowon.ingest.imports.ATTEMPTS", 1)
+            broken.setattr(server.imports._books.door, "take_decoded", away)
+            told = await client.done(id_, timezone="Asia/Seoul")
+        assert (told["state"], told["message"], told["tally"]["new"]) == ("failed", "the disk is full", 0)
+        assert (await client.done(id_, timezone="Asia/Seoul"))["tally"]["new"] == 6
 
     server.run(story)
 

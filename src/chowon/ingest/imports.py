@@ -64,7 +64,6 @@ class Tally:
     refused: int = 0
     """Rows that are left out"""
     problems: tuple[Problem, ...] = ()
-    channels: tuple[ChannelKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +88,8 @@ class ImportBooks:
     now_ms: Callable[[], int]
     changed: Callable[[list[int]], Awaitable[None]]
     """told which channels have another past now"""
+    changing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """held while a setting is read, changed and written"""
 
 
 class Imports:
@@ -158,8 +159,12 @@ class Imports:
 
     async def _one(self, id_: str) -> None:
         self._set(id_, state="running")
+        touched: list[ChannelKey] = []
         try:
-            await self._take(id_)
+            await self._take(id_, touched)
+            if touched:
+                found = await asyncio.to_thread(self._books.sites.resolve, touched)
+                await self._books.changed([channel.id for channel in found if channel is not None])
         except ChowonError as error:
             self._set(id_, state="failed", message=str(error))
         except (OSError, ValueError, ArithmeticError, pa.ArrowException) as error:
@@ -167,38 +172,31 @@ class Imports:
             what = f"chowon could not do this ({type(error).__name__}); its log says why"
             self._set(id_, state="failed", message=what)
         else:
-            if self._imports[id_].state == "running":
+            if self._is_running(id_):
                 self._set(id_, state="done")
-        finally:
-            touched = self._imports[id_].tally.channels
-            found = await asyncio.to_thread(self._books.sites.resolve, touched)
-            if touched:
-                await self._books.changed([channel.id for channel in found if channel is not None])
 
-    async def _take(self, id_: str) -> None:
+    async def _take(self, id_: str, touched: list[ChannelKey]) -> None:
+        """touched: gets the channels that are written."""
         one = self._imports[id_]
-        wish = one.wish
+        wish, tally = one.wish, Tally()
         assert wish is not None
         names = files.Names(wish.site, wish.meter)
         pieces = files.pieces(one.file.path, names, wish.mapping)
         previous = _NO_PAIR
-        while (piece := await asyncio.to_thread(_next, pieces)) is not None:
-            tally = self._imports[id_].tally
-            problems = (*tally.problems, *piece.problems)[:MAX_PROBLEMS]
+        while self._is_running(id_) and (piece := await asyncio.to_thread(_next, pieces)) is not None:
             tally = replace(
                 tally,
                 rows=tally.rows + piece.rows,
                 refused=tally.refused + piece.rejected,
-                problems=problems,
+                problems=(*tally.problems, *piece.problems)[:MAX_PROBLEMS],
             )
-            self._set(id_, tally=tally)
             if piece.payload is not None:
-                tally, previous = await self._piece(piece, wish, tally, previous)
-                self._set(id_, tally=tally)
-            if self._imports[id_].state != "running":
-                return
+                tally, previous = await self._piece(piece, wish, tally, previous, touched)
+            self._set(id_, tally=tally)
 
-    async def _piece(self, piece: Piece, wish: Wish, tally: Tally, previous: _Pair) -> tuple[Tally, _Pair]:
+    async def _piece(
+        self, piece: Piece, wish: Wish, tally: Tally, previous: _Pair, touched: list[ChannelKey]
+    ) -> tuple[Tally, _Pair]:
         books, source = self._books, "import"
         assert piece.payload is not None
         decoder = books.door.registry.of_content_type(files.FORMAT)
@@ -209,10 +207,10 @@ class Imports:
         tally = _refused(tally, piece, found.problems, found.rejected)
         if not len(found):
             return tally, previous
-        fresh = [key for key in found.keys if key not in tally.channels]
+        fresh = [key for key in found.keys if key not in touched]
         if fresh:
             await self._make_known(fresh, wish)
-            tally = replace(tally, channels=(*tally.channels, *fresh))
+            touched += fresh
         resolved = await books.door.naming.resolve(found, books.now_ms())
         states = await asyncio.to_thread(compared, resolved.readings, books.history)
         await self._submit(found.where(states != KNOWN), source)
@@ -238,14 +236,21 @@ class Imports:
                 return
 
     async def _make_known(self, keys: Sequence[ChannelKey], wish: Wish) -> None:
-        if await asyncio.to_thread(_register, self._books.sites, keys, wish):
+        async with self._books.changing:
+            made = await asyncio.to_thread(_register, self._books.sites, keys, wish)
+        if made:
             await self._books.door.naming.forget()
+
+    def _is_running(self, id_: str) -> bool:
+        return id_ in self._imports and self._imports[id_].state == "running"
 
     def _is_busy(self, id_: str) -> bool:
         return id_ in self._imports and self._imports[id_].state in ("waiting", "running")
 
     def _set(self, id_: str, **changes: object) -> None:
-        self._imports[id_] = replace(self._imports[id_], **changes)  # type: ignore[arg-type]
+        """Of one that was forgotten meanwhile nothing is noted."""
+        if id_ in self._imports:
+            self._imports[id_] = replace(self._imports[id_], **changes)  # type: ignore[arg-type]
 
 
 def _next(pieces: Iterator[Piece]) -> Piece | None:

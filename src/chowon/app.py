@@ -18,6 +18,8 @@ from chowon.errors import ChowonError, Misconfigured
 from chowon.ingest.broker import Address
 from chowon.ingest.discovery import look_around
 from chowon.ingest.door import Outcome
+from chowon.ingest.import_spool import Spool
+from chowon.ingest.imports import ImportBooks, Imports
 from chowon.ingest.pipeline import Pipeline, QueueLimits
 from chowon.ingest.reception import is_loopback
 from chowon.intake import (
@@ -101,7 +103,16 @@ async def _serve(
         )
         door = door_of(config, store, pipeline)
         outward = Outward(config, live, store.history, door.naming.talking, billing.prepared, now_ms)
-        async with background(pipeline.run(), pipeline.close), background(live.run()):
+        changing = asyncio.Lock()
+        imports = Imports(
+            ImportBooks(door, store.sites, store.history, now_ms, live.recount, changing),
+            Spool(config.data.folder, config.server.max_import_mib * 2**20, now_ms),
+        )
+        async with (
+            background(pipeline.run(), pipeline.close),
+            background(live.run()),
+            background(imports.run()),
+        ):
             sealing = _Sealing(Sealer(store), config.data.seal_every_s, now_ms)
             cables = cables_of(config, store, door, now_ms)
             async with (
@@ -149,6 +160,8 @@ async def _serve(
                     remote_write=_remote_write(config),
                     dashboard=DASHBOARD if (DASHBOARD / "index.html").is_file() else None,
                     mqtt=None if mqtt is None else place_of(config, mqtt.address),
+                    imports=imports,
+                    changing=changing,
                     look=look_around if config.discovery.mdns else None,
                     telling=Telling(trusted) if config.appliances.tell else None,
                 )

@@ -67,6 +67,12 @@ class ServerSection(_Section):
     max_body_mib: int = Field(
         32, ge=1, le=1024, description="largest request body, MiB, before and after gzip"
     )
+    max_import_mib: int = Field(
+        64,
+        ge=1,
+        le=4096,
+        description="largest file brought to be imported, MiB; `chowon import` has no bound",
+    )
     max_connections: int = Field(200, ge=1, description="connections served at once")
     max_live_clients: int = Field(100, ge=1, description="WebSocket clients served at once")
 

@@ -221,6 +221,9 @@ class Doubts(Protocol):
     def decisions(self, channels: Sequence[int], start_ms: int, end_ms: int) -> list[tuple[Flow, Decision]]:
         """The decisions that touch [start, end), in the order of flow, channel and time."""
 
+    def supposing(self, correction: Correction) -> History:
+        """What would be told if this were decided too; nothing is changed."""
+
 
 class Sink(Protocol):
     """Where a checked batch goes. Returns when it is durable, which is the acknowledgement."""

@@ -1,6 +1,7 @@
 """Where a counter was not believed: a real page says so, and a person decides otherwise, and back."""
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -54,6 +55,14 @@ def test_a_decision_is_told_taken_back_and_holds_again(browser, server):
         expect(seen(page, "leapt from 55.7 kWh to 955.8 kWh and came back at 55.8 kWh")).to_be_visible()
         well_made(page)
         page.get_by_role("button", name="The counter is right: count 900.1 kWh").click()
+        expect(page.get_by_label("What is right")).to_be_focused()
+        expect(page.locator("form .means")).to_contain_text(re.compile(r"Used [\d.]+\skWh → 90\d[\d.]*\skWh"))
+        save = page.get_by_role("button", name="Save")
+        expect(save).to_be_disabled()
+        well_made(page)
+        assert _told(server, end_ms) == (["spike"], [])
+        page.get_by_label("Yes, this changes a lot: +900.0 kWh").check()
+        save.click()
         expect(page.get_by_role("heading", name="What was corrected")).to_be_visible()
         expect(page.get_by_role("heading", name="Where a counter was not believed")).to_have_count(0)
         assert _told(server, end_ms) == ([], ["trusted"])
@@ -78,3 +87,54 @@ def test_a_home_that_is_measured_well_shows_nothing(browser, server):
             page.goto(f"{server.http}/#/meters")
         expect(page.get_by_role("heading", name="Bring a device")).to_be_visible()
         expect(page.get_by_role("heading", name="How well it is measured")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("locale", "size", "scheme"), [("en-GB", DESK, "dark"), ("ko-KR", PHONE, "light")], ids=["en", "ko"]
+)
+def test_how_much_it_was_is_said_by_keyboard_and_shown_before_it_is_saved(
+    browser, server, locale, size, scheme
+):
+    end_ms = _counters(server, range(0))
+    ko = locale == "ko-KR"
+    with page_of(browser, size, locale, scheme) as page:
+        page.goto(f"{server.http}/#/meters")
+        anything = page.get_by_role("button", name="측정한 것 고치기" if ko else "Correct what was measured")
+        anything.focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_label("채널" if ko else "Channel")).to_be_focused()
+        page.get_by_label("kWh").fill("0")
+        page.get_by_label("까닭" if ko else "Why").fill("a test load")
+        expect(page.locator("form .means strong")).to_have_text(re.compile(r"^[\d.]+\skWh → 0\skWh$"))
+        well_made(page)
+        assert _told(server, end_ms)[1] == []
+        page.keyboard.press("Enter")
+        expect(
+            page.get_by_role("heading", name="사람이 고친 것" if ko else "What was corrected")
+        ).to_be_visible()
+        expect(seen(page, "a test load")).to_be_visible()
+        assert _told(server, end_ms)[1] == ["energy"]
+        well_made(page)
+
+
+def test_each_kind_of_correction_can_be_made_at_the_decision_at_hand(browser, server):
+    end_ms = _counters(server)
+    with page_of(browser, DESK, allowed="422") as page:  # the refused power
+        page.goto(f"{server.http}/#/meters")
+        page.get_by_role("button", name="Correct it otherwise").click()
+        kind = page.get_by_label("What is right")
+        expect(kind).to_have_value("replaced")
+        for name in ("energy", "turned", "connection"):
+            kind.select_option(name)
+            well_made(page)
+        page.get_by_label("kW", exact=True).fill("60000")
+        expect(page.locator("form .warn")).to_be_visible()  # more than any connection has
+        page.keyboard.press("Escape")
+        expect(page.locator("form[aria-label]")).to_have_count(0)
+        page.get_by_role("button", name="Correct it otherwise").click()
+        kind.select_option("turned")
+        page.get_by_label("Why").fill("the clamp sat the wrong way")
+        expect(page.locator("form .means")).to_contain_text("Given")
+        page.get_by_role("button", name="Save").click()
+        expect(seen(page, "Import and export change places.")).to_be_visible()
+        assert _told(server, end_ms) == (["spike"], ["turned"])

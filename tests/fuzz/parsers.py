@@ -111,7 +111,7 @@ def _csv_foreign(data: bytes) -> None:
     mapping = csv_mapping.parse_mapping(head.decode(errors="replace"), "mapping")
     with _file(".csv", body) as path:
         _taken(files.pieces(path, files.Names("home"), mapping))
-        files.longest_ms(path, mapping)
+        files.hold_ms(path, mapping)
 
 
 def _csv_own(data: bytes) -> None:

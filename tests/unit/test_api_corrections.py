@@ -35,6 +35,8 @@ class Server:
             sites=self.store.sites,
             corrections=self.store.corrections,
             doubts=self.store.history,
+            history=self.store.history,
+            now_ms=lambda: NOON_MS + HOUR_MS,
             live=self,
             access=Access(self.store.tokens, token),
         )
@@ -79,6 +81,54 @@ def test_a_decision_is_told_and_taken_back_and_restored(server: Server):
     assert server.listed()["decisions"] == [decision]
     assert server.listed()["corrections"] == []
     assert server.recounted == [1, 1]
+
+
+def _counter(server: Server, *kwh: float) -> None:
+    """Read once a minute from noon on."""
+    values = np.array([round(v * KWH) for v in kwh])
+    time_ms = NOON_MS + MINUTE_MS * np.arange(len(kwh))
+    server.store.journal.append([Readings(np.ones(len(kwh), np.uint32), time_ms, import_milliwh=values)])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "before", "after", "large"),
+    [
+        ({"kind": "trusted", "from_ms": NOON_MS, "to_ms": NOON_MS + 2 * MINUTE_MS}, 0.4, 55.4, True),
+        ({"kind": "replaced", "from_ms": NOON_MS + 3 * MINUTE_MS}, 0.4, 0.2, False),
+        ({"kind": "energy", "kwh": 1.5} | SPAN, 0.4, 1.5, False),
+        ({"kind": "energy", "kwh": 0} | SPAN, 0.4, 0.0, False),
+    ],
+    ids=["trusted", "replaced", "energy", "left out"],
+)
+def test_what_a_correction_would_change_is_told_before_it_is_made(
+    server: Server, wanted: dict[str, object], before: float, after: float, large: bool
+):
+    _counter(server, 55, 0, 55.2, 55.4)
+    told = server.ask("POST", "/check", json={"channel": 1, "flow": "import"} | wanted).json()
+    assert told["before"] == {"import_kwh": pytest.approx(before), "export_kwh": 0}
+    assert told["after"] == {"import_kwh": pytest.approx(after), "export_kwh": 0}
+    assert told["large"] is large
+    assert (told["from_ms"], told["to_ms"]) == (NOON_MS, NOON_MS + HOUR_MS)
+    assert server.listed()["corrections"] == []
+    server.ask("POST", json={"channel": 1, "flow": "import", "reason": "as told"} | wanted)
+    hour = server.store.history.rollup([1], NOON_MS, NOON_MS + HOUR_MS, "1h", "UTC")
+    assert hour.import_dwms.sum() / 36e9 == pytest.approx(after)
+
+
+def test_turned_energy_changes_places_and_what_changes_nothing_says_so(server: Server):
+    _counter(server, 55, 55.2)
+    turned = server.ask("POST", "/check", json={"channel": 1, "kind": "turned"} | SPAN).json()
+    assert turned["after"] == {"import_kwh": 0, "export_kwh": pytest.approx(0.2)}
+    nothing = server.ask("POST", "/check", json={"channel": 1, "kind": "connection", "kw": 630}).json()
+    assert nothing == {"from_ms": None, "to_ms": None, "before": None, "after": None, "large": False}
+
+
+def test_a_leap_that_a_large_connection_explains_is_told_as_what_it_would_count(server: Server):
+    _counter(server, 55, 65, 65)
+    told = server.ask("POST", "/check", json={"channel": 1, "kind": "connection", "kw": 630}).json()
+    assert told["before"]["import_kwh"] == 0
+    assert told["after"]["import_kwh"] == pytest.approx(10)
+    assert told["large"] is True
 
 
 def test_energy_is_set_in_kwh(server: Server):
@@ -135,6 +185,7 @@ def test_reading_needs_a_token_and_deciding_one_that_may(tmp_path: Path):
         server.ask("POST", json={"channel": 1, "kind": "replaced", "from_ms": 1, "reason": "x"}).status_code
         == 401
     )
+    assert server.ask("POST", "/check", json={"channel": 1, "kind": "connection", "kw": 5}).status_code == 401
     reader = server.store.tokens.issue("reader", frozenset({"read"}))
     headers = {"Authorization": f"Bearer {reader}"}
     assert server.ask("GET", params={"from": 0, "to": 1}, headers=headers).status_code == 200

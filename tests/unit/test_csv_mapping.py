@@ -68,7 +68,9 @@ def test_month_and_day_are_told_apart_by_the_days_above_twelve():
 def test_what_two_readings_fit_equally_well_is_asked():
     text = "date,kWh\n" + "".join(f"0{n}/0{n + 1}/2026 00:00,1.0\n" for n in range(1, 6))
     questions = guess(text, "Asia/Seoul").unsure
-    assert any("time_format: '%d/%m/%Y %H:%M' or '%m/%d/%Y %H:%M'?" in question for question in questions)
+    assert any(
+        "as '%d/%m/%Y %H:%M' or as '%m/%d/%Y %H:%M' (time_format)?" in question for question in questions
+    )
 
 
 def test_counters_power_and_seconds_since_1970_are_understood():
@@ -141,11 +143,46 @@ def test_counters_and_power_of_a_row_are_one_reading(tmp_path):
     assert told["accepted"] == 3
 
 
+def test_a_column_with_a_few_cells_that_are_no_numbers_is_still_understood():
+    found = guess(KOREAN.replace("0.40", "-"), "Asia/Seoul")
+    assert [value.column for value in found.mapping.value] == ["사용량(kWh)", "역송(kWh)"]
+
+
+def test_energy_by_the_day_is_understood():
+    text = "날짜,사용량(kWh)\n" + "".join(f"2026-11-{day:02d},8.{day}\n" for day in range(1, 20))
+    mapping = guess(text, "Asia/Seoul").mapping
+    assert (mapping.time, mapping.time_format) == ("날짜", "%Y-%m-%d")
+
+
+@pytest.mark.parametrize("other", ["power_w", "power_kw", "interval_export_wh", "interval_import_wh"])
+def test_energy_of_intervals_and_power_on_one_channel_are_refused_not_chosen_in_silence(tmp_path, other):
+    tree = guess(KOREAN, "Asia/Seoul").mapping.toml()
+    both = tree.replace('means = "interval_export_kwh"\nchannel = "export"', f'means = "{other}"')
+    done = chowon(
+        "import",
+        write(tmp_path / "k.csv", KOREAN),
+        *("--mapping", write(tmp_path / "m.toml", both), "--data", tmp_path / "a"),
+    )
+    assert done.exit_code != 0
+    said = str(done.exception)
+    assert "both tell the power of channel 'main'; leave one of them out" in said
+    assert "'사용량(kWh)'" in said
+    assert "'역송(kWh)'" in said
+
+
+def test_more_rows_than_are_held_at_once_are_read_in_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr("chowon.ingest.csv_foreign.BLOCK_ROWS", 2)
+    monkeypatch.setattr("chowon.ingest.files.ROWS", 2)
+    monkeypatch.setattr("chowon.ingest.csv_foreign.blocks.__defaults__", (2,))
+    told, _ = _imported(tmp_path, COUNTERS, guess(COUNTERS, "Asia/Seoul").mapping.toml())
+    assert told["accepted"] == 3
+
+
 def test_a_guess_is_written_out_with_what_to_look_at(tmp_path):
     done = chowon("import", write(tmp_path / "k.csv", KOREAN), "--guess", "--data", tmp_path / "a")
     assert done.exit_code == 0
     assert parse_mapping(done.stdout, "stdout").value[0].column == "사용량(kWh)"
-    assert "look at: stamp" in done.stderr
+    assert "look at: Is the time of a row the start of its interval" in done.stderr
     assert "line 3 is read as 2026-11-01T00:00:00+09:00" in done.stderr
 
 

@@ -82,7 +82,7 @@ def test_a_damaged_file_gives_a_reason_and_nothing_else(data):
 def test_a_missing_interval_is_a_gap_and_the_hold_is_the_interval(tmp_path):
     path = tmp_path / "use.xml"
     path.write_bytes(FILE.read_bytes())
-    assert files.longest_ms(path) == 900_000
+    assert files.hold_ms(path) == 900_000
     (piece,) = files.pieces(path, files.Names("home"))
     assert (piece.rows, piece.rejected) == (18, 2)
 

@@ -127,3 +127,12 @@ def test_the_last_powers_and_their_bounds_are_remembered() -> None:
     assert list(channel.powers_dw)[-2:] == [390, -39]
     assert len(channel.powers_dw) == talking.RECENT
     assert (channel.lowest_dw, channel.highest_dw) == (-39, 390)
+
+
+def test_a_channel_that_becomes_known_gets_the_hold_that_its_sender_names() -> None:
+    sites = MemorySites()
+    names = Naming(sites)
+    asyncio.run(names.resolve(_decoded((HOME, 1)), NOW_MS, 900_000))
+    other = ChannelKey("home", "other", "main")
+    asyncio.run(names.resolve(_decoded((HOME, 1), (other, 2)), NOW_MS))
+    assert [channel.hold_ms for channel in sites.resolve([HOME, other])] == [900_000, 10_000]

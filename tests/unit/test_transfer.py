@@ -113,3 +113,41 @@ def test_wrong_input_ends_with_2_and_says_what_to_do(tmp_path, monkeypatch, caps
     said = capsys.readouterr().err
     assert any(t in said for t in told.split("|")), said
     assert "Traceback" not in said
+
+
+BY_THE_MINUTE = "when;P [kW]\n" + "".join(f"01.11.2026 00:{m:02d};0,6\n" for m in range(10))
+
+
+def _asked(tmp_path: Path, text: str, *said: str) -> Result:
+    file = write(tmp_path / "theirs.csv", text)
+    words = ["import", str(file), "--ask", "--data", str(tmp_path / "a"), "--json"]
+    return CliRunner().invoke(app, words, input="".join(f"{line}\n" for line in said))
+
+
+def test_a_file_is_looked_at_changed_saved_and_imported_in_the_terminal(tmp_path):
+    saved = tmp_path / "m.toml"
+    done = _asked(tmp_path, BY_THE_MINUTE, "7", "Europe/Berlin", "9", "power_kw", "roof", f"s {saved}", "y")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout.splitlines()[-1])["accepted"] == 10
+    assert "line 2 is read as 2026-11-01T00:00:00+01:00: roof 600 W" in done.stderr
+    again = chowon("import", tmp_path / "theirs.csv", "--mapping", saved, "--data", tmp_path / "b", "--json")
+    assert json.loads(again.stdout)["accepted"] == 10
+
+
+def test_readings_by_the_minute_stand_until_the_next_one(tmp_path):
+    assert _asked(tmp_path, BY_THE_MINUTE, "y").exit_code == 0
+    exported = chowon("export", "--resolution", "1h", "--data", tmp_path / "a").stdout
+    (row,) = csv.DictReader(io.StringIO(exported))
+    assert float(row["import_kwh"]) == pytest.approx(0.6 * 9 / 60, abs=0.031)
+
+
+def test_nothing_is_taken_in_without_a_yes_or_while_something_is_missing(tmp_path):
+    left = _asked(tmp_path, BY_THE_MINUTE, "9", "-", "y", "99", "1", "nonsense", "q")
+    assert left.exit_code == 1
+    assert "missing: Say of at least one column what it holds." in left.stderr
+    assert "that cannot be" in left.stderr
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_file_that_is_no_table_cannot_be_asked_about(tmp_path):
+    assert "This file is empty." in str(_asked(tmp_path, "", "y").exception)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { clock, dayOf, dayRange, energy, joined, moment, money, percent, power, price, shifted, span, unparted } from "../src/lib/format";
+import { clock, dayOf, dayRange, energy, joined, moment, money, percent, power, price, shifted, span, unparted, instant, local } from "../src/lib/format";
 
 const NBSP = "\u00a0";
 
@@ -60,4 +60,19 @@ test("a span names its two largest units", () => {
 
 test("a number is never parted from its unit", () => {
   expect(unparted("2단계까지 130.0 kWh 남았어요")).toBe(`2단계까지 130.0${NBSP}kWh 남았어요`);
+});
+
+describe("date and time fields", () => {
+  test("are read in the site's zone, whatever the browser's", () => {
+    const at_ms = Date.UTC(2026, 10, 1, 3, 30);
+    expect(local(at_ms, "Asia/Seoul")).toBe("2026-11-01T12:30");
+    expect(instant("2026-11-01T12:30", "Asia/Seoul")).toBe(at_ms);
+    expect(instant("2026-07-01T12:30", "America/New_York")).toBe(Date.UTC(2026, 6, 1, 16, 30));
+    expect(instant("", "Asia/Seoul")).toBeNull();
+  });
+
+  test("take the first of two times where the clock goes back, and go over the gap where it goes forward", () => {
+    expect(instant("2026-10-25T02:30", "Europe/Berlin")).toBe(Date.UTC(2026, 9, 25, 0, 30));
+    expect(instant("2026-03-29T02:30", "Europe/Berlin")).toBe(Date.UTC(2026, 2, 29, 1, 30));
+  });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { believed, disputable, newest, type Decision } from "../src/lib/measuring";
+import { blankForm, disputable, newest, wanted, type Decision } from "../src/lib/measuring";
 
 const reset: Decision = {
   channel: 7, flow: "import", kind: "reset", from_ms: 60_000, to_ms: 120_000,
@@ -21,8 +21,32 @@ describe("what was decided about counters", () => {
   });
 
   it("is taken back with the span and flow that it has", () => {
-    expect(believed(spike, "the counter is right")).toEqual({
-      channel: 7, flow: "import", kind: "trusted", from_ms: 60_000, to_ms: 120_000, reason: "the counter is right", by: "dashboard",
-    });
+    const form = { ...blankForm(7, spike, 0, "Asia/Seoul"), kind: "trusted" as const };
+    expect(wanted(form, spike, "Asia/Seoul")).toEqual({ channel: 7, flow: "import", kind: "trusted", from_ms: 60_000, to_ms: 120_000 });
+    expect(wanted(form, null, "Asia/Seoul")).toBeNull();
+  });
+});
+
+describe("a correction that a person fills in", () => {
+  const at_ms = Date.UTC(2026, 10, 1, 3, 0);
+  const blank = blankForm(7, null, at_ms, "Asia/Seoul");
+
+  it("begins with the hour before now, in the site's own time", () => {
+    expect([blank.kind, blank.from, blank.to]).toEqual(["energy", "2026-11-01T11:00", "2026-11-01T12:00"]);
+  });
+
+  it("is asked with what its kind needs, and with nothing else", () => {
+    const times = { from_ms: at_ms - 3_600_000, to_ms: at_ms };
+    expect(wanted({ ...blank, kwh: 1.5 }, null, "Asia/Seoul")).toEqual({ channel: 7, kind: "energy", flow: "import", ...times, kwh: 1.5 });
+    expect(wanted({ ...blank, kind: "turned" }, null, "Asia/Seoul")).toEqual({ channel: 7, kind: "turned", ...times });
+    expect(wanted({ ...blank, kind: "replaced" }, null, "Asia/Seoul")).toEqual({ channel: 7, kind: "replaced", from_ms: times.from_ms });
+    expect(wanted({ ...blank, kind: "connection", kw: 630 }, null, "Asia/Seoul")).toEqual({ channel: 7, kind: "connection", kw: 630 });
+  });
+
+  it("is not asked while something is missing or the wrong way round", () => {
+    expect(wanted(blank, null, "Asia/Seoul")).toBeNull();
+    expect(wanted({ ...blank, kwh: 1, from: "" }, null, "Asia/Seoul")).toBeNull();
+    expect(wanted({ ...blank, kwh: 1, to: blank.from }, null, "Asia/Seoul")).toBeNull();
+    expect(wanted({ ...blank, kind: "connection" }, null, "Asia/Seoul")).toBeNull();
   });
 });

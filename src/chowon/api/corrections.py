@@ -1,8 +1,9 @@
-"""GET, POST and DELETE /sites/{id}/corrections: where counters were not believed, and what people decided."""
+"""GET, POST, check and DELETE of /sites/{id}/corrections: where counters were doubted, what was decided."""
 
 import asyncio
 from typing import Annotated
 
+import numpy as np
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,7 +11,8 @@ from chowon.api.parts import Parts, SiteId, parts_of
 from chowon.api.usage import instant_ms
 from chowon.domain.corrections import Correction, CorrectionKind
 from chowon.domain.counters import Decision, Flow, Kind
-from chowon.domain.quantities import DAY_MS, MINUTE_MS
+from chowon.domain.quantities import DAY_MS, DWMS_PER_WH, HOUR_MS, I64, MINUTE_MS
+from chowon.domain.rollups import Rollup
 from chowon.domain.sites import Site
 from chowon.errors import BadInput
 
@@ -18,6 +20,10 @@ router = APIRouter(prefix="/sites", tags=["corrections"])
 LONGEST_MS = 400 * DAY_MS
 MOST_KWH = 10_000_000
 MOST_KW = 10_000
+LARGE_KWH = 10
+"""A change of as much is asked about twice: more than a home's day"""
+REACH_MS = 31 * DAY_MS
+"""How far around a moment it is looked for what changes"""
 ALWAYS_MS = (0, 2**42)
 _MILLIWH_PER_KWH = 1_000_000
 
@@ -63,8 +69,8 @@ class CorrectionsAnswer(BaseModel):
     corrections: list[CorrectionAnswer]
 
 
-class NewCorrection(BaseModel):
-    """What is to be decided."""
+class WantedCorrection(BaseModel):
+    """What might be decided."""
 
     model_config = ConfigDict(extra="forbid")
     channel: int
@@ -74,8 +80,34 @@ class NewCorrection(BaseModel):
     to_ms: Annotated[int, Field(ge=0, lt=2**42)] | None = None
     kwh: Annotated[float, Field(ge=0, le=MOST_KWH)] | None = None
     kw: Annotated[float, Field(ge=1, le=MOST_KW)] | None = None
+
+
+class NewCorrection(WantedCorrection):
+    """What is to be decided, and why."""
+
     reason: Annotated[str, Field(min_length=1, max_length=500)]
     by: Annotated[str, Field(min_length=1, max_length=100)] = "api"
+
+
+class EnergyAnswer(BaseModel):
+    """Energy of a channel over some time."""
+
+    import_kwh: float
+    export_kwh: float
+
+
+class EffectAnswer(BaseModel):
+    """What a correction would change; both null where it changes nothing.
+
+    from_ms, to_ms: the hours whose energy changes; of a connection those of the last 31 days.
+    """
+
+    from_ms: int | None
+    to_ms: int | None
+    before: EnergyAnswer | None
+    after: EnergyAnswer | None
+    large: bool
+    """whether a person should be asked twice"""
 
 
 @router.get("/{site_id}/corrections")
@@ -95,13 +127,23 @@ async def corrections(
     return await asyncio.to_thread(_answer, parts, site, from_ms, to_ms)
 
 
+@router.post("/{site_id}/corrections/check")
+async def check(request: Request, site_id: SiteId, wanted: WantedCorrection) -> EffectAnswer:
+    """What deciding this would change; nothing is changed."""
+    parts = parts_of(request)
+    parts.access.check(request.headers, "read")
+    site = await asyncio.to_thread(parts.sites.site, site_id)
+    return await asyncio.to_thread(_effect, parts, _checked(site, wanted))
+
+
 @router.post("/{site_id}/corrections")
 async def correct(request: Request, site_id: SiteId, wanted: NewCorrection) -> CorrectionAnswer:
     """Decide something; energy, bills and live figures follow at once."""
     parts = parts_of(request)
     parts.access.check(request.headers, "admin")
     site = await asyncio.to_thread(parts.sites.site, site_id)
-    made = await asyncio.to_thread(parts.corrections.add, _checked(site, wanted))
+    decided = _checked(site, wanted, wanted.reason, wanted.by)
+    made = await asyncio.to_thread(parts.corrections.add, decided)
     await parts.live.recount([made.channel])
     return _correction(made)
 
@@ -123,7 +165,7 @@ async def take_back(
     return _correction(undone)
 
 
-def _checked(site: Site, wanted: NewCorrection) -> Correction:
+def _checked(site: Site, wanted: WantedCorrection, reason: str = "", by: str = "") -> Correction:
     if all(c.id != wanted.channel for c in site.channels):
         raise BadInput(f"channel {wanted.channel}: site {site.key} has {[c.id for c in site.channels]}")
     if (wanted.kwh is None) == (wanted.kind == "energy"):
@@ -142,13 +184,13 @@ def _checked(site: Site, wanted: NewCorrection) -> Correction:
         end_ms=end_ms,
         milliwh=None if wanted.kwh is None else round(wanted.kwh * _MILLIWH_PER_KWH),
         plausible_w=None if wanted.kw is None else round(wanted.kw * 1000),
-        reason=wanted.reason,
-        made_by=wanted.by,
+        reason=reason,
+        made_by=by,
         made_ms=0,
     )
 
 
-def _span(wanted: NewCorrection) -> tuple[int, int]:
+def _span(wanted: WantedCorrection) -> tuple[int, int]:
     """From when to when it is to count."""
     start_ms, end_ms = wanted.from_ms, wanted.to_ms
     if wanted.kind == "connection":
@@ -164,6 +206,48 @@ def _span(wanted: NewCorrection) -> tuple[int, int]:
     if wanted.kind != "trusted" and (start_ms % MINUTE_MS or end_ms % MINUTE_MS):
         raise BadInput(f"from_ms, to_ms: expected whole minutes (multiples of {MINUTE_MS}) for {wanted.kind}")
     return start_ms, end_ms
+
+
+def _effect(parts: Parts, correction: Correction) -> EffectAnswer:
+    start_ms, end_ms = _reach(correction, parts.now_ms())
+    channels = [correction.channel]
+    before, after = (
+        history.rollup(channels, start_ms, end_ms, "1h", "UTC")
+        for history in (parts.history, parts.doubts.supposing(correction))
+    )
+    starts = np.union1d(before.start_ms, after.start_ms)
+    old, new = (_by_hour(rollup, starts) for rollup in (before, after))
+    changed = np.flatnonzero((old != new).any(axis=0))
+    if not len(changed):
+        return EffectAnswer(from_ms=None, to_ms=None, before=None, after=None, large=False)
+    span = slice(changed[0], changed[-1] + 1)
+    sums = [(hours[:, span].sum(axis=1) / (DWMS_PER_WH * 1000)).tolist() for hours in (old, new)]
+    large = sum(abs(a - b) for a, b in zip(*sums, strict=True)) >= LARGE_KWH
+    return EffectAnswer(
+        from_ms=int(starts[span][0]),
+        to_ms=int(starts[span][-1]) + HOUR_MS,
+        before=EnergyAnswer(import_kwh=sums[0][0], export_kwh=sums[0][1]),
+        after=EnergyAnswer(import_kwh=sums[1][0], export_kwh=sums[1][1]),
+        large=large,
+    )
+
+
+def _reach(correction: Correction, now_ms: int) -> tuple[int, int]:
+    """The whole hours in which a correction can change something, as far as they are looked at."""
+    if correction.kind == "connection":
+        start_ms, end_ms = now_ms - REACH_MS, now_ms
+    elif correction.kind == "replaced":
+        start_ms, end_ms = correction.start_ms - REACH_MS, correction.end_ms + REACH_MS
+    else:
+        start_ms, end_ms = correction.start_ms - HOUR_MS, correction.end_ms + HOUR_MS
+    return max(0, start_ms // HOUR_MS * HOUR_MS), -(-end_ms // HOUR_MS) * HOUR_MS
+
+
+def _by_hour(rollup: Rollup, starts: I64) -> I64:
+    """(2, n) int64: import and export of each of these hours."""
+    hours = np.zeros((2, len(starts)), np.int64)
+    hours[:, np.searchsorted(starts, rollup.start_ms)] = [rollup.import_dwms, rollup.export_dwms]
+    return hours
 
 
 def _answer(parts: Parts, site: Site, from_ms: int, to_ms: int) -> CorrectionsAnswer:

@@ -1,6 +1,7 @@
 """Bounds and headers for every request, as plain ASGI: nothing is buffered twice."""
 
 import asyncio
+from collections.abc import Mapping
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -85,25 +86,30 @@ class BodyLimit:
     still sending when the connection closes would see a broken pipe instead of the answer.
     """
 
-    def __init__(self, app: ASGIApp, limit_bytes: int) -> None:
-        self._app, self._limit = app, limit_bytes
+    def __init__(self, app: ASGIApp, limit_bytes: int, files: Mapping[str, int] | None = None) -> None:
+        """files: paths that take a file as it comes, and how large it may be."""
+        self._app, self._limit, self._files = app, limit_bytes, files or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on while its body stays within the bound."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit = self._files.get(scope["path"], self._limit)
         announced = dict(scope["headers"]).get(b"content-length", b"0")
-        body = _Counted(receive, self._limit, int(announced) if announced.isdigit() else 0)
+        body = _Counted(receive, limit, int(announced) if announced.isdigit() else 0)
         noted = _Noted(send)
         try:
             await self._app(scope, body.receive, noted.send)
         except BodyTooLarge:
             if noted.answered:
                 raise
-            await body.drain(DRAINED * self._limit)
-            mib = self._limit / 2**20
-            what = f"at most {mib:g} MiB a request; send smaller batches"
+            await body.drain(DRAINED * limit)
+            mib = f"{limit / 2**20:g} MiB"
+            if scope["path"] in self._files:
+                what = f"at most {mib} a file here; `chowon import FILE --ask --url …` takes larger ones"
+            else:
+                what = f"at most {mib} a request; send smaller batches"
             answer = error_answer(413, "too_large", what, path=scope["path"])
             await answer(scope, receive, send)
 

@@ -16,6 +16,7 @@ from chowon.ingest.cables import Cables
 from chowon.ingest.discovery import Found
 from chowon.ingest.door import Door
 from chowon.ingest.enertalk import EnerTalkStats
+from chowon.ingest.imports import Imports
 from chowon.ingest.mqtt import MqttStats
 from chowon.ingest.pipeline import QueueStats
 from chowon.ingest.reception import MqttPlace
@@ -108,6 +109,8 @@ class Parts:
     """looks for devices that announce themselves in the local network; None when that is off"""
     telling: Telling | None = None
     """tells appliances from main meters; None when that is off"""
+    imports: Imports | None = None
+    """files that are brought to be imported; None where none are taken"""
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """held while a setting is read, changed and written: of two changes at once none is lost"""
 

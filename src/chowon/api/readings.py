@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from chowon.api.parts import parts_of
+from chowon.domain.quantities import DAY_MS
 from chowon.ingest.http_writes import Answer, InfluxDialect, write_lines, write_readings
 
 own = APIRouter(tags=["write"])
@@ -13,8 +14,13 @@ Precision = Annotated[str, Query(description="unit of the time stamps: ns, us, m
 
 
 @own.post("/readings")
-async def readings(request: Request) -> Response:
-    """Readings as JSON or as an Arrow stream. Answered when they are durable."""
+async def readings(
+    request: Request, hold_ms: Annotated[int | None, Query(ge=1000, le=31 * DAY_MS)] = None
+) -> Response:
+    """Readings as JSON or as an Arrow stream. Answered when they are durable.
+
+    hold_ms: how long a reading stands at most, for channels that become known by it.
+    """
     parts = parts_of(request)
     parts.access.check(request.headers, "write")
     return response_of(
@@ -25,6 +31,7 @@ async def readings(request: Request) -> Response:
             content_encoding=request.headers.get("content-encoding", ""),
             now_ms=parts.now_ms(),
             limit=parts.limits.body_bytes,
+            hold_ms=hold_ms,
         )
     )
 

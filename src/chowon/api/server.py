@@ -12,6 +12,7 @@ from chowon.api import (
     devices,
     emoncms,
     health,
+    imports,
     influx_probes,
     now,
     outlook,
@@ -57,6 +58,7 @@ def create_app(parts: Parts) -> FastAPI:
         devices.router,
         sources.router,
         corrections.router,
+        imports.router,
         readings.own,
         health.router,
     ):
@@ -66,7 +68,11 @@ def create_app(parts: Parts) -> FastAPI:
     app.mount(enertalk.PATH, enertalk.create_app(parts))
     answers.install(app)
     dashboard.install(app, parts.dashboard)
-    app.add_middleware(BodyLimit, limit_bytes=parts.limits.body_bytes)
+    app.add_middleware(
+        BodyLimit,
+        limit_bytes=parts.limits.body_bytes,
+        files={} if parts.imports is None else {f"/api/v1{imports.PATH}": parts.imports.most_bytes},
+    )
     app.add_middleware(ServerStop)
     app.add_middleware(SecurityHeaders)
     return app

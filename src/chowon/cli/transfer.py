@@ -4,19 +4,16 @@ import json
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
 import typer
 
 from chowon.cli.output import AsJson, emit, note, pairs, progress
 from chowon.cli.serve import wall_ms
 from chowon.cli.settings import ConfigFile, DataFolder, loaded, named
-from chowon.errors import BadInput, NotAllowed, NotFound, PayloadRejected, Unavailable
+from chowon.errors import BadInput, NotAllowed, NotFound, PayloadRejected, Problem, Unavailable
 
 Tally = dict[str, Any]
 
@@ -32,7 +29,8 @@ def import_(
     hold: Annotated[
         float | None,
         typer.Option(
-            min=1, help="seconds that one reading stands for at most, for channels new to chowon [10]"
+            min=1,
+            help="seconds that a reading stands for at most, for new channels [as the file's steps]",
         ),
     ] = None,
     mapping: Annotated[
@@ -40,6 +38,9 @@ def import_(
     ] = None,
     guess: Annotated[
         bool, typer.Option("--guess", help="write such a mapping for this file, and take nothing in")
+    ] = False,
+    ask: Annotated[
+        bool, typer.Option("--ask", help="look at somebody else's CSV file and change how it is read first")
     ] = False,
     encoding: Annotated[str, typer.Option(help="of the file, for --guess; e.g. cp949, cp1252")] = "utf-8-sig",
     url: Annotated[str | None, typer.Option(help="a running server, e.g. http://127.0.0.1:8420")] = None,
@@ -49,19 +50,23 @@ def import_(
     as_json: AsJson = False,
 ) -> None:
     """Take measurements from a file. What is wrong in it is named, the rest is kept."""
+    from chowon.cli import import_ask
     from chowon.ingest import files
 
     settings = loaded(config, data).config
     if guess:
         _guess(file, encoding, settings.defaults.timezone)
         return
-    names, meant = files.Names(site, meter, channel), _mapping(mapping)
+    if ask and mapping is not None:
+        raise BadInput("--ask and --mapping: expected one of them")
+    names = files.Names(site, meter, channel)
+    meant = import_ask.ask(file, settings.defaults.timezone) if ask else _mapping(mapping)
+    hold_ms = files.hold_ms(file, meant) if hold is None else round(hold * 1000)
     if url is not None:
-        tally = _send(file, names, meant, lambda piece: _posted(url, token, piece))
+        tally = _send(file, names, meant, lambda piece: _posted(url, token, piece, hold_ms))
     else:
         from chowon import app
 
-        hold_ms = files.longest_ms(file, meant) if hold is None else round(hold * 1000)
         with app.local_door(settings, wall_ms, hold_ms) as take:
             tally = _send(file, names, meant, lambda piece: _taken(take, piece, file.name))
     emit(tally, as_json, lambda: pairs({k: v for k, v in tally.items() if k != "problems"}))
@@ -135,17 +140,15 @@ def _mapping(path: Path | None) -> Any:
 
 def _guess(file: Path, encoding: str, timezone: str) -> None:
     """The mapping on stdout; on stderr what to look at, and the first rows as they would be read."""
-    from chowon.ingest import csv_foreign, csv_guess
+    from chowon.cli import import_ask
+    from chowon.ingest import csv_foreign, csv_guess, csv_look
+    from chowon.ingest.csv_mapping import Draft
 
     found = csv_guess.guess(csv_foreign.head(file, encoding), timezone, encoding)
     typer.echo(found.mapping.toml(), nl=False)
     for question in found.unsure:
         note(f"look at: {question}")
-    for row in csv_foreign.read(file, found.mapping).rows[:3]:
-        when = datetime.fromtimestamp(row.time_ms / 1000, ZoneInfo(timezone)).isoformat()
-        values = zip(found.mapping.value, row.numbers, strict=True)
-        told = ", ".join(f"{value.channel} {value.means} {number}" for value, number in values)
-        note(f"line {row.line} is read as {when}: {told}")
+    import_ask.show_rows(csv_look.looked(file, Draft.of(found.mapping)))
     note(f"keep it in a file, then: chowon import {file} --mapping FILE")
 
 
@@ -162,7 +165,7 @@ def _send(file: Path, names: Any, mapping: Any, take: Callable[[Any], Tally]) ->
             total["accepted"] += outcome["accepted"]
             total["rejected"] += outcome["rejected"] + piece.rejected
             told = [p | {"where": piece.located(p["where"])} for p in outcome["problems"]]
-            total["problems"] = (total["problems"] + [asdict(p) for p in piece.problems] + told)[:20]
+            total["problems"] = (total["problems"] + _told(piece.problems) + told)[:20]
             bar.advance(task, piece.rows)
     return total
 
@@ -176,19 +179,23 @@ def _taken(take: Callable[[bytes, str, str], Any], piece: Any, source: str) -> T
         return {
             "accepted": 0,
             "rejected": piece.rows - piece.rejected,
-            "problems": [asdict(p) for p in error.problems],
+            "problems": _told(error.problems),
         }
-    problems = [asdict(p) for p in outcome.problems]
+    problems = _told(outcome.problems)
     return {"accepted": outcome.accepted, "rejected": outcome.rejected, "problems": problems}
 
 
-def _posted(url: str, token: str | None, piece: Any) -> Tally:
+def _told(problems: Iterable[Problem]) -> list[dict[str, str]]:
+    return [{"where": p.where, "found": p.found, "expected": p.expected} for p in problems]
+
+
+def _posted(url: str, token: str | None, piece: Any, hold_ms: int | None) -> Tally:
     from chowon.ingest import files
 
     if not url.startswith(("http://", "https://")):
         raise BadInput(f"--url {url}: expected http://… or https://…")
     headers = {"Content-Type": files.FORMAT} | ({"Authorization": f"Bearer {token}"} if token else {})
-    where = f"{url.rstrip('/')}/api/v1/readings"
+    where = f"{url.rstrip('/')}/api/v1/readings" + ("" if hold_ms is None else f"?hold_ms={hold_ms}")
     request = urllib.request.Request(where, piece.payload, headers)  # noqa: S310 - checked above
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - checked above

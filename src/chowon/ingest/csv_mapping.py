@@ -6,9 +6,10 @@ A mapping says how cells are written and which column is what; `csv_foreign` rea
 import json
 import re
 import tomllib
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -29,6 +30,9 @@ Meaning = Literal[
     "voltage_v",
     "current_a",
 ]
+Delimiter = Literal[",", ";", "\t", "|"]
+Decimal = Literal[".", ","]
+Stamp = Literal["start", "end"]
 EPOCH_S: Final = "epoch s"
 EPOCH_MS: Final = "epoch ms"
 ISO: Final = "ISO 8601"
@@ -44,28 +48,29 @@ class Value(BaseModel):
 
     @property
     def what(self) -> tuple[str, str]:
-        """Channel and quantity, whatever the unit."""
-        return self.channel, re.sub(r"_k?wh?$", "", self.means)
+        """Channel and the quantity that it becomes there: an interval's energy becomes its mean power."""
+        quantity = re.sub(r"_k?wh?$", "", self.means)
+        return self.channel, "power" if quantity.startswith("interval_") else quantity
 
 
 class Mapping(BaseModel):
     """How a file is to be read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    delimiter: Literal[",", ";", "\t", "|"] = ","
-    decimal: Literal[".", ","] = "."
+    delimiter: Delimiter = ","
+    decimal: Decimal = "."
     header_line: int = Field(1, ge=1, le=10_000, description="the line with the names of the columns")
     encoding: str = "utf-8-sig"
     time: tuple[str, ...] | str = Field(description="column of the time; or [date, time of day]")
     time_format: str = Field(description='as strptime has it, "ISO 8601", "epoch s" or "epoch ms"')
     timezone: str = Field(description="of times without an offset")
-    stamp: Literal["start", "end"] = Field("start", description="which end of an interval its time is")
+    stamp: Stamp = Field("start", description="which end of an interval its time is")
     value: tuple[Value, ...] = Field(min_length=1)
 
     @field_validator("timezone")
     @classmethod
     def _exists(cls, name: str) -> str:
-        if name not in _timezones():
+        if name not in timezones():
             raise ValueError("no time zone of this name; expected an IANA name such as Asia/Seoul")
         return name
 
@@ -91,13 +96,13 @@ class Mapping(BaseModel):
 
     @model_validator(mode="after")
     def _one_of_each(self) -> "Mapping":
-        seen = set()
-        for value in self.value:
-            if value.what in seen:
-                raise ValueError(
-                    f"two columns are {value.means} of channel {value.channel!r}; name other channels"
-                )
-            seen.add(value.what)
+        for first, second in said_twice(self.value):
+            channel, quantity = second.what
+            raise ValueError(
+                f"{first.column!r} ({first.means}) and {second.column!r} ({second.means}) both tell the "
+                f"{quantity.replace('_', ' ')} of channel {channel!r}; leave one of them out, or give it "
+                "another channel"
+            )
         return self
 
     @property
@@ -124,6 +129,30 @@ class Mapping(BaseModel):
         return "\n".join(lines) + "\n"
 
 
+class Draft(BaseModel):
+    """A mapping that may still lack something: empty is what nobody has said yet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    delimiter: Delimiter = ","
+    decimal: Decimal = "."
+    header_line: Annotated[int, Field(ge=1, le=10_000)] = 1
+    encoding: Annotated[str, Field(max_length=40)] = "utf-8-sig"
+    time: Annotated[tuple[Annotated[str, Field(max_length=1000)], ...], Field(max_length=2)] = ()
+    time_format: Annotated[str, Field(max_length=100)] = ""
+    timezone: Annotated[str, Field(max_length=100)] = ""
+    stamp: Stamp = "start"
+    value: Annotated[tuple[Value, ...], Field(max_length=100)] = ()
+
+    @classmethod
+    def of(cls, mapping: Mapping) -> "Draft":
+        """A mapping as one."""
+        return cls.model_validate(mapping.model_dump() | {"time": mapping.time_columns})
+
+    def tree(self) -> dict[str, object]:
+        """As it would stand in a mapping's file."""
+        return self.model_dump() | {"time": self.time[0] if len(self.time) == 1 else self.time}
+
+
 def parse_mapping(text: str, where: str) -> Mapping:
     """A mapping's file. Errors: BadInput with every problem in it."""
     try:
@@ -145,9 +174,15 @@ def mapping_of(tree: dict[str, object], where: str) -> Mapping:
         raise BadInput("\n".join([f"{where}: cannot be used:", *lines])) from error
 
 
+def said_twice(values: Sequence[Value]) -> list[tuple[Value, Value]]:
+    """Pairs of columns that would be the same quantity of the same channel."""
+    seen: dict[tuple[str, str], Value] = {}
+    return [(first, value) for value in values if (first := seen.setdefault(value.what, value)) is not value]
+
+
 @cache
-def _timezones() -> frozenset[str]:
-    """Reading the list takes milliseconds."""
+def timezones() -> frozenset[str]:
+    """All that are known; reading the list takes milliseconds."""
     return frozenset(available_timezones())
 
 

@@ -1,5 +1,6 @@
 """From the rows of a mapped CSV file to readings: power and counters as they are, intervals as mean power."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -37,12 +38,9 @@ def table_of(found: Rows, mapping: Mapping, meter: str) -> tuple[pa.Table, I64]:
     An interval's energy is its mean power, at its start and again in its last millisecond, so that a missing
     one is a gap. Errors: BadInput where intervals have no length.
     """
-    times = np.array([row.time_ms for row in found.rows], np.int64)
-    lines = np.array([row.line for row in found.rows], np.int64)
-    numbers = np.array([[np.nan if n is None else n for n in row.numbers] for row in found.rows], np.float64)
-    numbers = numbers.reshape(len(times), len(mapping.value))
+    times, lines = found.time_ms, found.lines
     parts, places = [], []
-    for value, column in zip(mapping.value, numbers.T, strict=True):
+    for value, column in zip(mapping.value, found.numbers.T, strict=True):
         told = ~np.isnan(column)
         if value.means in _INTERVALS:
             start_ms, length_ms = _spans(times, mapping)
@@ -58,12 +56,58 @@ def table_of(found: Rows, mapping: Mapping, meter: str) -> tuple[pa.Table, I64]:
     return _by_reading(table, np.concatenate(places))
 
 
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A row of the file as it will be understood."""
+
+    line: int
+    start_ms: int
+    end_ms: int | None
+    """None for what was measured at an instant"""
+    values: tuple[tuple[float, str] | None, ...]
+    """(number, unit) for each value of the mapping; None where the cell is empty"""
+
+
+def converted(found: Rows, mapping: Mapping, most: int) -> list[Converted]:
+    """The first rows, to look at. Errors: BadInput where intervals have no length."""
+    starts, ends = found.time_ms, None
+    if has_intervals(mapping):
+        starts, length_ms = _spans(found.time_ms, mapping)
+        ends = starts + length_ms
+    rows = []
+    for n in range(min(most, len(found))):
+        values = tuple(_shown(v, float(c)) for v, c in zip(mapping.value, found.numbers[n], strict=True))
+        end_ms = None if ends is None else int(ends[n])
+        rows.append(Converted(int(found.lines[n]), int(starts[n]), end_ms, values))
+    return rows
+
+
+def usual_ms(found: Rows) -> int | None:
+    """The usual time from one row to the next."""
+    steps = np.diff(found.time_ms)
+    return int(np.median(steps)) if len(steps) else None
+
+
+def _shown(value: Value, number: float) -> tuple[float, str] | None:
+    if np.isnan(number):
+        return None
+    if value.means in _INTERVALS:
+        return number * abs(_INTERVALS[value.means]) / 1000, "kWh"
+    field, factor = _FIELDS[value.means]
+    unit = field.rpartition("_")[2]
+    return (number * factor / 1000, "kWh") if unit == "wh" else (number * factor, unit.upper())
+
+
 def longest_ms(found: Rows, mapping: Mapping) -> int | None:
     """How long an interval is at most; None without intervals. Errors: BadInput."""
-    if not any(value.means in _INTERVALS for value in mapping.value):
+    if not has_intervals(mapping):
         return None
-    times = np.array([row.time_ms for row in found.rows], np.int64)
-    return int(_spans(times, mapping)[1].max()) if len(times) else None
+    return int(_spans(found.time_ms, mapping)[1].max()) if len(found) else None
+
+
+def has_intervals(mapping: Mapping) -> bool:
+    """Whether rows stand for a span of time, which is known from the rows beside them only."""
+    return any(value.means in _INTERVALS for value in mapping.value)
 
 
 def _spans(times: I64, mapping: Mapping) -> tuple[I64, I64]:
@@ -94,12 +138,13 @@ def _part(times: I64, value: Value, field: str, numbers: F64, meter: str) -> pa.
 
 
 def _by_reading(table: pa.Table, lines: I64) -> tuple[pa.Table, I64]:
-    """Quantities of the same channel and time as one reading: the same key replaces whole."""
+    """Quantities of the same channel and time as one reading, for the same key replaces whole; by line."""
     names = [name for name in table.column_names if name not in ("time", "meter", "channel")]
     table = table.append_column("line", pa.array(lines))
     grouped = table.group_by(["time", "meter", "channel"], use_threads=False).aggregate(
         [(name, "max") for name in [*names, "line"]]
     )
+    grouped = grouped.sort_by([("line_max", "ascending"), ("channel", "ascending"), ("time", "ascending")])
     lines = grouped["line_max"].to_numpy()
     columns = {name: grouped[name] for name in ("time", "meter", "channel")}
     return pa.table(columns | {name: grouped[f"{name}_max"] for name in names}), lines

@@ -64,7 +64,7 @@ class Door:
     async def take_with(self, decoder: Decoder, payload: bytes, envelope: Envelope, source: str) -> Outcome:
         """As `take`, for doors that know their format. Errors: as `take`, without NotFound."""
         readings = await self.read(decoder, payload, envelope, source)
-        return await self.take_decoded(readings, envelope.received_ms, source)
+        return await self.take_decoded(readings, envelope.received_ms, source, hold_ms=envelope.hold_ms)
 
     async def read(self, decoder: Decoder, payload: bytes, envelope: Envelope, source: str) -> Decoded:
         """The first half of `take`: what the payload says. Errors: PayloadRejected, noted in the ledger."""
@@ -77,13 +77,20 @@ class Door:
             raise
 
     async def take_decoded(
-        self, readings: Decoded, received_ms: int, source: str, *, past: bool = False
+        self,
+        readings: Decoded,
+        received_ms: int,
+        source: str,
+        *,
+        past: bool = False,
+        hold_ms: int | None = None,
     ) -> Outcome:
         """The second half of `take`, for transports that decode by themselves.
 
         past: these fill a gap; they say nothing about how well the meter is heard now.
+        hold_ms: as in an Envelope.
         """
-        resolved = await self.naming.resolve(readings, received_ms)
+        resolved = await self.naming.resolve(readings, received_ms, hold_ms)
         problems = (*readings.problems, *resolved.problems)
         rejected = readings.rejected + resolved.rejected
         if len(resolved.readings) == 0 and rejected:

@@ -15,8 +15,10 @@ import pyarrow.parquet as pq
 from chowon.domain.quantities import I64
 from chowon.errors import NotFound, PayloadRejected, Problem, shortened
 from chowon.ingest import csv_foreign, csv_readings, csv_rows
+from chowon.ingest.csv_look import LOOKED_AT_ROWS
 from chowon.ingest.csv_mapping import Mapping
 from chowon.ingest.csv_rows import RECORDED_MAINS, RECORDED_TIME
+from chowon.ingest.import_target import hold_for
 from chowon.meters import green_button
 from chowon.meters.arrow_stream import CONTENT_TYPE
 from chowon.meters.decoded import MAX_PROBLEMS
@@ -75,7 +77,7 @@ def pieces(path: Path, names: Names, mapping: Mapping | None = None) -> Iterator
     Errors: NotFound, PayloadRejected (not such a file), BadInput for a mapping that doesn't fit it.
     """
     if mapping is not None:
-        yield _mapped_piece(path, names, mapping)
+        yield from _mapped_pieces(path, names, mapping)
         return
     with _readable(path):
         if path.suffix == ".parquet":
@@ -92,13 +94,15 @@ def pieces(path: Path, names: Names, mapping: Mapping | None = None) -> Iterator
             raise PayloadRejected(f"{path} is of an unknown kind", [problem])
 
 
-def longest_ms(path: Path, mapping: Mapping | None = None) -> int | None:
-    """How long one reading of the file stands, where the file says so: those of intervals do.
+def hold_ms(path: Path, mapping: Mapping | None = None) -> int | None:
+    """How long one reading of the file is to stand, where the file says so: as its intervals or steps do.
 
     Errors: as `pieces`.
     """
     if mapping is not None:
-        return csv_readings.longest_ms(csv_foreign.read(path, mapping), mapping)
+        whole = csv_readings.has_intervals(mapping)
+        found = csv_foreign.read(path, mapping, None if whole else LOOKED_AT_ROWS)
+        return hold_for(csv_readings.usual_ms(found), csv_readings.longest_ms(found, mapping))
     if path.suffix != GREEN_BUTTON:
         return None
     with _readable(path):
@@ -141,11 +145,18 @@ def _green_button_piece(path: Path, names: Names) -> Piece:
     return Piece(payload, len(rows), found.rejected, found.problems, ("interval", rows))
 
 
-def _mapped_piece(path: Path, names: Names, mapping: Mapping) -> Piece:
-    found = csv_foreign.read(path, mapping)
-    table, lines = csv_readings.table_of(found, mapping, names.meter)
-    payload, lines = _stream(table, lines, names)
-    return Piece(payload, len(found.rows) + found.rejected, found.rejected, found.problems, ("line", lines))
+def _mapped_pieces(path: Path, names: Names, mapping: Mapping) -> Iterator[Piece]:
+    """Block by block; intervals, whose lengths depend on each other, are read as a whole first."""
+    whole = csv_readings.has_intervals(mapping)
+    for found in [csv_foreign.read(path, mapping)] if whole else csv_foreign.blocks(path, mapping):
+        table, lines = csv_readings.table_of(found, mapping, names.meter)
+        rejected, problems = found.rejected, found.problems
+        for first in range(0, max(1, table.num_rows), ROWS):
+            part = slice(first, first + ROWS)
+            payload, places = _stream(table.slice(first, ROWS), lines[part], names)
+            rows = len(np.unique(places)) + rejected
+            yield Piece(payload, rows, rejected, problems, ("line", places))
+            rejected, problems = 0, ()
 
 
 def _parquet_pieces(path: Path, names: Names) -> Iterator[Piece]:

@@ -64,14 +64,15 @@ async def write_readings(
     content_encoding: str = "",
     now_ms: int,
     limit: int = MAX_BODY_BYTES,
+    hold_ms: int | None = None,
 ) -> Answer:
     """`POST /api/v1/readings`: 200 once durable, 422 with nothing good, 413, 415 or 503.
 
-    limit: most bytes of the body after decompression.
+    limit: most bytes of the body after decompression. hold_ms: as in an Envelope.
     """
     try:
         plain = await _plain(body, content_encoding, limit)
-        outcome = await door.take(plain, content_type, Envelope(now_ms), "http")
+        outcome = await door.take(plain, content_type, Envelope(now_ms, hold_ms=hold_ms), "http")
     except PayloadTooLarge as error:
         return _error(413, "too_large", error.what, error.problems)
     except PayloadRejected as error:

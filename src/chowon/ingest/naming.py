@@ -71,13 +71,21 @@ class Naming:
         self._learning = asyncio.Lock()
         self.talking = Talking()
 
-    async def resolve(self, decoded: Decoded, received_ms: int) -> Resolved:
-        """The same readings by id. Names that are not in the cache are asked for in a worker thread."""
+    @property
+    def registers(self) -> bool:
+        """Whether new channels may be made known without a person's doing so in the catalog."""
+        return self._policy.auto_register
+
+    async def resolve(self, decoded: Decoded, received_ms: int, hold_ms: int | None = None) -> Resolved:
+        """The same readings by id. Names that are not in the cache are asked for in a worker thread.
+
+        hold_ms: of channels that become known by it; None: as the policy says.
+        """
         ids = self._known(decoded.keys)
         if (ids == _UNKNOWN).any():
             missing = [key for key, found in zip(decoded.keys, ids, strict=True) if found == _UNKNOWN]
             async with self._learning:
-                await asyncio.to_thread(self._learn, missing)
+                await asyncio.to_thread(self._learn, missing, hold_ms or self._policy.hold_ms)
             ids = self._known(decoded.keys)
         if (ids >= 0).all():
             return Resolved(self._turned_round(decoded, decoded.readings(ids.astype(np.uint32))), (), 0)
@@ -107,15 +115,15 @@ class Naming:
     def _known(self, keys: Sequence[ChannelKey]) -> I64:
         return np.array([self._ids.get(key, _UNKNOWN) for key in keys], np.int64)
 
-    def _learn(self, keys: Sequence[ChannelKey]) -> None:
+    def _learn(self, keys: Sequence[ChannelKey], hold_ms: int) -> None:
         of_devices = [key for key in keys if not key.placed]
         if of_devices:
             self._learn_placements(of_devices)
         named = [key for key in keys if key.placed]
         if named:
-            self._learn_names(named)
+            self._learn_names(named, hold_ms)
 
-    def _learn_names(self, keys: Sequence[ChannelKey]) -> None:
+    def _learn_names(self, keys: Sequence[ChannelKey], hold_ms: int) -> None:
         for key, channel in zip(keys, self._book.resolve(keys), strict=True):
             if channel is not None:
                 self._ids[key] = channel.id
@@ -126,7 +134,7 @@ class Naming:
         room = max(0, self._policy.max_channels - self._known_channels)
         fresh = [key for key in dict.fromkeys(keys) if key not in self._ids][:room]
         if fresh:
-            registered = self._book.register_all(fresh, self._policy.hold_ms)
+            registered = self._book.register_all(fresh, hold_ms)
             self._ids |= {key: channel.id for key, channel in zip(fresh, registered, strict=True)}
             self._known_channels += len(fresh)
 

@@ -35,6 +35,8 @@ class Envelope:
     """What the named levels of the topic's pattern hold, e.g. {"device": "shellyem3-1a2b"}"""
     retained: bool = False
     """The broker had kept this message: nobody knows how old it is."""
+    hold_ms: int | None = None
+    """How long a reading stands at most, for channels that become known by it; None: as is usual"""
 
 
 @dataclass(frozen=True, slots=True)

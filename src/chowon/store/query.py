@@ -7,6 +7,7 @@ the minute; coarser ones are summed from them when they are asked for.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -29,6 +30,8 @@ from chowon.store.recompute import Holds, recomputed, touched
 from chowon.store.silence import Spans, silences
 from chowon.store.view import ATTEMPTS, View, Views
 
+_LAST: Final = 2**62
+"""The id of a correction that is not made yet: after all others"""
 _BUCKET_MS: Final[dict[Resolution, int]] = {"1min": MINUTE_MS, "15min": QUARTER_MS, "1h": HOUR_MS}
 _Answer = TypeVar("_Answer")
 
@@ -54,6 +57,15 @@ class LakeHistory:
         self._spans = spans
         self._corrections = corrections
         self._rules = rules
+
+    def supposing(self, correction: Correction) -> "LakeHistory":
+        """What would be told if this were decided too, after all that is."""
+        last = replace(correction, id=_LAST)
+
+        def decided(ids: U32) -> list[Correction]:
+            return [*self._corrections(ids), *([last] if last.channel in ids else [])]
+
+        return LakeHistory(self._views, self._holds, self._times, self._spans, decided, self._rules)
 
     def readings(self, channels: Sequence[int], start_ms: int, end_ms: int) -> Readings:
         """Raw readings in [start, end), sorted by (channel, time), the last appended of equal keys."""

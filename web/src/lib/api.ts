@@ -3,7 +3,8 @@
 import { remembered } from "./remembered";
 import type { Devices, Found, PlaceWish, Placing } from "./devices";
 import type { Search, Settings, Sources, Target } from "./sources";
-import type { Correction, Corrections, NewCorrection, Quality } from "./measuring";
+import type { Import, Imports, ImportWish, Look } from "./imports";
+import type { Correction, Corrections, Effect, NewCorrection, Quality, WantedCorrection } from "./measuring";
 import type {
   Bill, Comparison, Day, NowState, Records, RecordsChange, Rule, SharedBill, Site, WhatIf, WhatIfAnswer,
 } from "./types";
@@ -52,6 +53,26 @@ async function ask<T>(path: string, question?: object, method = question ? "POST
   return body as T;
 }
 
+/** A file as it is, with how much of it is on its way: fetch does not tell. */
+function brought(path: string, file: Blob, heard: (share: number) => void): Promise<Import> {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", apiUrl(path));
+    const held = token.get();
+    if (held) request.setRequestHeader("Authorization", `Bearer ${held}`);
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.responseType = "json";
+    request.upload.onprogress = ({ loaded, total }) => heard(total ? loaded / total : 0);
+    request.onerror = () => reject(new NoAnswer(path));
+    request.onload = () => {
+      if (request.status === 401 || request.status === 403) reject(new NotAllowed());
+      else if (request.status === 200 && request.response !== null) resolve(request.response as Import);
+      else reject(new Refused(request.status, messageOf(request.response) ?? `HTTP ${request.status}`));
+    };
+    request.send(file);
+  });
+}
+
 function messageOf(body: unknown): string | null {
   const error = (body as { error?: { message?: unknown } } | null)?.error;
   return typeof error?.message === "string" ? error.message : null;
@@ -80,8 +101,18 @@ export const api = {
   corrections: (site: number, from_ms: number, to_ms: number): Promise<Corrections> =>
     ask(`sites/${site}/corrections${query({ from: from_ms, to: to_ms })}`),
   correct: (site: number, wanted: NewCorrection): Promise<Correction> => ask(`sites/${site}/corrections`, wanted),
+  /** What it would change; nothing is changed. */
+  checkCorrection: (site: number, wanted: WantedCorrection): Promise<Effect> => ask(`sites/${site}/corrections/check`, wanted),
   takeBack: (site: number, correction: number): Promise<Correction> =>
     ask(`sites/${site}/corrections/${correction}${query({ by: "dashboard" })}`, undefined, "DELETE"),
+  imports: (): Promise<Imports> => ask("imports"),
+  bringFile: (file: File, heard: (share: number) => void): Promise<Import> =>
+    brought(`imports${query({ name: file.name.slice(-200) || "file" })}`, file, heard),
+  import: (id: string): Promise<Import> => ask(`imports/${id}`),
+  /** How a file would be understood; nothing is written. */
+  checkImport: (id: string, wish: ImportWish): Promise<Look> => ask(`imports/${id}/check`, wish),
+  startImport: (id: string, wish: ImportWish): Promise<Import> => ask(`imports/${id}/start`, wish),
+  dropImport: (id: string): Promise<void> => ask(`imports/${id}`, undefined, "DELETE"),
   devices: (): Promise<Devices> => ask("devices"),
   /** What placing a device so would mean; nothing is changed. */
   checkPlace: (family: string, device: string, wish: PlaceWish): Promise<Placing> =>

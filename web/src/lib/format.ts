@@ -32,9 +32,9 @@ export function energy(kwh: number | string | null): Figure {
   return { value: kwh === null ? "–" : grouped(kwh, 1), unit: "kWh" };
 }
 
-/** A number with what decimals it has, up to four: for explanations. */
-export function exact(amount: number | string): string {
-  return grouped(amount, 4, 0);
+/** A number with what decimals it has, up to four, and at least some: for explanations. */
+export function exact(amount: number | string, least = 0): string {
+  return grouped(amount, 4, least);
 }
 
 /** Won without decimals; other currencies with two. */
@@ -96,6 +96,21 @@ function parts(time_ms: number, timezone: string): Record<string, string> {
 export function clock(time_ms: number, timezone: string, seconds = false): string {
   const { hour, minute, second } = parts(time_ms, timezone);
   return seconds ? `${hour}:${minute}:${second}` : `${hour}:${minute}`;
+}
+
+/** An instant as a field for date and time writes it, in a zone: "2026-11-23T14:02". */
+export function local(time_ms: number, timezone: string): string {
+  return `${dayOf(time_ms, timezone)}T${clock(time_ms, timezone)}`;
+}
+
+/** The instant of such a text, ms UTC; the first of two where the clock goes back. null: none is written. */
+export function instant(text: string, timezone: string): number | null {
+  const as_utc = Date.parse(`${text}Z`);
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(text) || Number.isNaN(as_utc)) return null;
+  const offset = (time_ms: number) => Date.parse(`${local(time_ms, timezone)}Z`) - Math.floor(time_ms / 60_000) * 60_000;
+  const [day_before, day_after] = [as_utc - offset(as_utc - 86_400_000), as_utc - offset(as_utc + 86_400_000)];
+  const fitting = [day_before, day_after].filter((time_ms) => local(time_ms, timezone) === text.slice(0, 16));
+  return fitting.length ? Math.min(...fitting) : day_before;
 }
 
 /** The day of an instant in the site's zone: "2026-11-23". */

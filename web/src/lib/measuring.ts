@@ -1,6 +1,7 @@
 /** How well a site is measured, as the API tells it: what stands out, where counters were not believed, who decided what. */
 
 import type { Role, Reason } from "./devices";
+import { instant, local } from "./format";
 
 export type Flow = "import" | "export";
 export type DecisionKind = "noise" | "dropout" | "spike" | "rollover" | "reset" | "unit_change" | "replaced";
@@ -16,8 +17,18 @@ export type Correction = {
   kwh: number | null; kw: number | null; reason: string; by: string; made_ms: number;
 };
 export type Corrections = { decisions: Decision[]; corrections: Correction[] };
-export type NewCorrection = {
-  channel: number; flow: Flow; kind: "trusted"; from_ms: number; to_ms: number; reason: string; by: string;
+export type WantedCorrection = {
+  channel: number; kind: CorrectionKind; flow?: Flow; from_ms?: number; to_ms?: number; kwh?: number; kw?: number;
+};
+export type NewCorrection = WantedCorrection & { reason: string; by: string };
+export type Energy = { import_kwh: number; export_kwh: number };
+/** What a correction would change: null where nothing. large: to be asked about twice. */
+export type Effect = { from_ms: number | null; to_ms: number | null; before: Energy | null; after: Energy | null; large: boolean };
+export const CORRECTION_KINDS: readonly CorrectionKind[] = ["trusted", "replaced", "energy", "turned", "connection"];
+
+/** What a person has filled in; times as the page's fields write them, local to the site. */
+export type CorrectionForm = {
+  channel: number; kind: CorrectionKind; flow: Flow; from: string; to: string; kwh: number | null; kw: number | null;
 };
 
 /** Where taking the counter as it is would change something. */
@@ -29,7 +40,28 @@ export function newest<T extends { from_ms: number }>(all: T[], most: number): T
   return [...all].sort((a, b) => b.from_ms - a.from_ms).slice(0, most);
 }
 
-/** The decision taken back: the counter's own differences count. */
-export function believed({ channel, flow, from_ms, to_ms }: Decision, reason: string): NewCorrection {
-  return { channel, flow, kind: "trusted", from_ms, to_ms, reason, by: "dashboard" };
+/** What is asked of the server by a filled-in form; null while something is missing. decision: the one at hand. */
+export function wanted(form: CorrectionForm, decision: Decision | null, timezone: string): WantedCorrection | null {
+  const { channel, kind, flow } = form;
+  if (kind === "trusted") {
+    return decision && { channel, kind, flow: decision.flow, from_ms: decision.from_ms, to_ms: decision.to_ms };
+  }
+  if (kind === "connection") return form.kw === null ? null : { channel, kind, kw: form.kw };
+  const from_ms = instant(form.from, timezone);
+  if (from_ms === null) return null;
+  if (kind === "replaced") return { channel, kind, from_ms };
+  const to_ms = instant(form.to, timezone);
+  if (to_ms === null || to_ms <= from_ms) return null;
+  if (kind === "turned") return { channel, kind, from_ms, to_ms };
+  return form.kwh === null ? null : { channel, kind, flow, from_ms, to_ms, kwh: form.kwh };
+}
+
+/** A form for the decision at hand, or for a channel and the hour before now. */
+export function blankForm(channel: number, decision: Decision | null, now_ms: number, timezone: string): CorrectionForm {
+  const [from_ms, to_ms] = decision ? [decision.from_ms, decision.to_ms] : [now_ms - 3_600_000, now_ms];
+  return {
+    channel, kind: decision ? "replaced" : "energy", flow: decision?.flow ?? "import",
+    from: local(Math.floor((decision?.kind === "replaced" || decision?.kind === "reset" ? to_ms : from_ms) / 60_000) * 60_000, timezone),
+    to: local(Math.ceil(to_ms / 60_000) * 60_000, timezone), kwh: null, kw: null,
+  };
 }

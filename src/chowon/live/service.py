@@ -15,16 +15,17 @@ import numpy as np
 
 from chowon.domain.bill import Prepared
 from chowon.domain.clock import Period, local_day, midnight_ms, period_of
-from chowon.domain.quantities import DAY_MS, DWMS_PER_WH, I64, MINUTE_MS, QUARTER_MS, Bools
+from chowon.domain.quantities import DAY_MS, DWMS_PER_WH, I64, MINUTE_MS, QUARTER_MS
 from chowon.domain.readings import Readings, concat, of_channels
 from chowon.domain.sites import Site
 from chowon.errors import BadInput, ChowonError, Damaged, NotFound, StoreUnavailable
 from chowon.live.costs import needs_quarters
 from chowon.live.hub import Hub, Subscription, snapshot_frame
 from chowon.live.known import Billing, KnownBilling
+from chowon.live.meanwhile import sorted_out
 from chowon.live.recompute import sums_from_store
 from chowon.live.series import summed_power
-from chowon.live.state import ChannelStates, Window
+from chowon.live.state import NEVER, ChannelStates, Window
 from chowon.live.view import Frame, Now, view
 from chowon.ports import History, SiteBook
 
@@ -322,6 +323,10 @@ class Live:
         slots = {c: int(self.states.slots([c])[0]) for c in dirty}
         windows = {c: self.states.window_of(slot) for c, slot in slots.items()}
         by_quarter = {c for c, slot in slots.items() if self.states.quarters.follows(slot)}
+        before_ms = {c: int(self.states.last_ms[slot]) for c, slot in slots.items()}
+        before_ms |= dict.fromkeys(
+            concat(self._ahead).channel.tolist(), int(NEVER)
+        )  # stored, but not applied
         try:
             until_ms = self._now() + AHEAD_MS
             sums = await asyncio.to_thread(
@@ -339,12 +344,9 @@ class Live:
             since, self._in_flight = concat(self._in_flight), None
         for channel, its in sums.items():
             self.states.set_from_store(channel, its)
-        last_ms = {c: s.last_ms for c, s in sums.items()}
-        newer = _newer(since, last_ms)
-        self.states.apply(since.where(newer))
-        # The others came while the store was asked: whether its answer holds them cannot be known.
-        again = np.unique(since.channel[~newer]) if len(since) else since.channel
-        self.states.mark_dirty([int(c) for c in again if int(c) in sums])
+        meanwhile = sorted_out(since, before_ms, sums)
+        self.states.apply(since.where(meanwhile.newer))
+        self.states.mark_dirty(meanwhile.again)
         moved = [c for c in dirty if self.states.window_of(slots[c]) != windows[c]]
         self.states.mark_dirty(moved)
 
@@ -376,11 +378,3 @@ class Live:
             return None
         total = int(whole.import_dwms.sum()) + int(rest.import_dwms.sum())
         return round(total / DWMS_PER_WH / 1000, 3)
-
-
-def _newer(readings: Readings, last_ms: dict[int, int | None]) -> Bools:
-    """(n,) whether each reading is of one of these channels and later than all that the store has shown."""
-    keep = np.zeros(len(readings), np.bool_)
-    for channel, last in last_ms.items():
-        keep |= (readings.channel == channel) & (readings.time_ms > (-1 if last is None else last))
-    return keep

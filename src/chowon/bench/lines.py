@@ -1,8 +1,9 @@
 """The same lines of line protocol into chowon and into the time-series stores that this machine has.
 
 All servers run at once, each in an empty folder, and are sent to in turns, so that what else the machine
-does meets all of them alike: the same bodies from the same senders, over connections that stay open. Each sender has 200 homes of its own and sends one body after the other, in the order of time. chowon and
-InfluxDB answer when the lines are on disk; VictoriaMetrics answers before.
+does meets all of them alike: the same bodies from the same senders, over connections that stay open. Each
+sender has 200 homes of its own and sends one body after the other, in the order of time. chowon and InfluxDB
+answer when the lines are on disk; VictoriaMetrics answers before.
 """
 
 import asyncio
@@ -34,6 +35,8 @@ SECONDS: Final = 600
 SIZES: Final = (200, 1_000, 5_000, 12_000)
 """Lines a body; Telegraf sends 1,000 unless it is told otherwise."""
 SLICES: Final = 10
+WARM_S: Final = 3.0
+"""After the first bodies, which teach each server its names: so long until they are sent to in earnest."""
 CHOWON: Final = "chowon"
 
 
@@ -111,6 +114,7 @@ def _in_turns(
     for one in servers:
         one.send([mine[:1] for mine in bodies], headers)
         one.took_s = 0.0
+    time.sleep(WARM_S)
     before_s = [one.cpu_s() for one in servers]
     cuts = np.linspace(1, len(bodies[0]), 1 + min(SLICES, len(bodies[0]) - 1)).astype(int).tolist()
     for begin, end in pairwise(cuts):

@@ -67,15 +67,15 @@ class _Server:
     """One server that is sent to, and for how long that was."""
 
     name: str
+    address: str
     process: psutil.Process
-    connections: list[HTTPConnection]
     took_s: float = 0.0
 
     def send(self, bodies: Sequence[Sequence[bytes]], headers: Mapping[str, str]) -> None:
-        """The bodies of each sender one after the other, all senders at once."""
+        """The bodies of each sender one after the other over one connection, all senders at once."""
         begun = time.perf_counter()
         with ThreadPoolExecutor(SENDERS) as senders:
-            list(senders.map(lambda mine, some: _send(mine, some, headers), self.connections, bodies))
+            list(senders.map(lambda mine: _send(self.address, mine, headers), bodies))
         self.took_s += time.perf_counter() - begun
 
     def cpu_s(self) -> float:
@@ -89,8 +89,8 @@ async def _measured(bodies: list[list[bytes]], size: int, compressed: bool) -> l
     async with contextlib.AsyncExitStack() as running:
         folder = running.enter_context(tempfile.TemporaryDirectory(prefix="chowon-bench-"))
         at, process = await running.enter_async_context(server(folder))
-        servers = [_connected(CHOWON, at["http"], process)]
-        servers += [_connected(name, *running.enter_context(rival(name))) for name in installed()]
+        servers = [_Server(CHOWON, at["http"], process)]
+        servers += [_Server(name, *running.enter_context(rival(name))) for name in installed()]
         spent_s = await asyncio.to_thread(_in_turns, servers, bodies, headers)
     lines = size * sum(len(mine) - 1 for mine in bodies)
     per_core = [lines / s for s in spent_s]
@@ -120,11 +120,7 @@ def _in_turns(
     for begin, end in pairwise(cuts):
         for one in servers:
             one.send([mine[begin:end] for mine in bodies], headers)
-    spent_s = [max(one.cpu_s() - before, 0.01) for one, before in zip(servers, before_s, strict=True)]
-    for one in servers:
-        for connection in one.connections:
-            connection.close()
-    return spent_s
+    return [max(one.cpu_s() - before, 0.01) for one, before in zip(servers, before_s, strict=True)]
 
 
 def _bodies(lines: Sequence[bytes], size: int, compressed: bool) -> list[list[bytes]]:
@@ -134,15 +130,11 @@ def _bodies(lines: Sequence[bytes], size: int, compressed: bool) -> list[list[by
     return [[gzip.compress(body, 6) for body in mine] for mine in senders] if compressed else senders
 
 
-def _connected(name: str, address: str, process: psutil.Process) -> _Server:
-    at = urlsplit(address)
-    return _Server(name, process, [HTTPConnection(str(at.hostname), at.port) for _ in range(SENDERS)])
-
-
-def _send(connection: HTTPConnection, bodies: Sequence[bytes], headers: Mapping[str, str]) -> None:
-    for body in bodies:
-        connection.request("POST", "/write?db=bench", body, dict(headers))
-        answer = connection.getresponse()
-        said = answer.read()
-        if answer.status != HTTPStatus.NO_CONTENT:
-            raise RuntimeError(f"{connection.host}:{connection.port} answers {answer.status}: {said[:200]!r}")
+def _send(address: str, bodies: Sequence[bytes], headers: Mapping[str, str]) -> None:
+    with contextlib.closing(HTTPConnection(urlsplit(address).netloc)) as connection:
+        for body in bodies:
+            connection.request("POST", "/write?db=bench", body, dict(headers))
+            answer = connection.getresponse()
+            said = answer.read()
+            if answer.status != HTTPStatus.NO_CONTENT:
+                raise RuntimeError(f"{address} answers {answer.status}: {said[:200]!r}")

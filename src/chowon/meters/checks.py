@@ -88,8 +88,8 @@ def _scaled(field: Field, sent: Sent) -> tuple[Column, Bools]:
     low, high = field.low, field.high
     values = sent.values
     if values.dtype == np.float64 and ((values >= low) & (values <= high)).all() and sent.present.all():
-        whole = np.rint(values * field.scale).astype(np.int32 if field.is_i32 else np.int64)
-        return whole, np.zeros(len(whole), np.bool_)
+        whole, none = np.rint(values * field.scale), np.zeros(len(values), np.bool_)
+        return (whole.astype(np.int32), none) if field.is_i32 else (whole.astype(np.int64), none)
     if values.dtype == np.float64:
         right = (values >= low) & (values <= high)  # NaN and infinities are not
         scaled = np.rint(np.where(right, values, 0) * field.scale).astype(np.int64)

@@ -57,8 +57,8 @@ class Columns:
         per_ms: (factor, divisor) that make milliseconds of a stamp.
         """
         text = payload.removesuffix(b"\n")
-        n = text.count(b"\n") + 1
-        if text.translate(None, _ALL_BUT_GAPS) + b"\n" != b"  \n" * n:
+        gaps = text.translate(None, _ALL_BUT_GAPS) + b"\n"
+        if gaps != b"  \n" * (len(gaps) // 3):
             return None
         parts = text.replace(b"\n", b" ").split(b" ")
         time_ms = _time_ms(parts[2::3], *per_ms)
@@ -117,13 +117,20 @@ def _rows(series: Series, time_ms: I64, sent: Mapping[str, Sent]) -> Rows:
 
 def _time_ms(stamps: Sequence[bytes], factor: int, divisor: int) -> I64 | None:
     text = b",".join(stamps)
-    if _STAMPS.fullmatch(text) is None:
+    if not _of_one_length(text, len(stamps[0])) and _STAMPS.fullmatch(text) is None:
         return None
     found = np.fromstring(text, np.int64, sep=",")  # what is too large becomes the largest
     far = 2**62 // factor
     if found.max() > far or found.min() < -far:
         return None
     return found * factor // divisor
+
+
+def _of_one_length(stamps: bytes, length: int) -> bool:
+    """Whether they are surely numbers of so many digits: stamps of one unit and time are."""
+    between = stamps[length :: length + 1]
+    digits_only = between == stamps.translate(None, b"0123456789") == b"," * len(between)
+    return digits_only and 0 < length <= 20 and not stamps.endswith(b",")
 
 
 def _numbers(texts: Sequence[bytes]) -> F64 | None:

@@ -22,7 +22,15 @@ from chowon.domain.quantities import ABSENT_I32, ABSENT_I64
 from chowon.domain.readings import QUANTITIES
 from chowon.domain.sites import ChannelKey
 from chowon.errors import PayloadRejected
-from chowon.meters import arrow_stream, chowon_binary, chowon_json, influx_line, influx_series, registry
+from chowon.meters import (
+    arrow_stream,
+    chowon_binary,
+    chowon_json,
+    influx_columns,
+    influx_line,
+    influx_series,
+    registry,
+)
 from chowon.meters.checks import AHEAD_MS, EARLIEST_MS
 from chowon.meters.decoded import Decoded, Decoder, Envelope
 from chowon.meters.fields import FIELDS
@@ -307,6 +315,16 @@ def test_series_in_another_order_and_of_another_envelope_are_not_taken_for_those
     named = influx_line.DECODER.decode(lines[3].encode(), Envelope(NOW_MS, "other", "meter"))
     assert (len(named), named.rejected) == (0, 1)  # it may not name another site than its topic
     assert len(influx_line.DECODER.decode(lines[3].encode(), Envelope(NOW_MS))) == 1
+
+
+def test_what_is_remembered_of_field_names_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = len(influx_line.ALIASES)
+    monkeypatch.setattr(influx_columns, "_MOST_OTHERS", known + 5)
+    for n in range(30):
+        line = f"m,site=home power_w={n},a{n}=1,b{n}=2 {NOW_MS}000000"
+        lines_agree(line.encode(), Envelope(NOW_MS))
+        assert influx_line.in_columns(line.encode(), Envelope(NOW_MS)) is not None
+        assert known <= len(influx_line._COLUMNS._codes) <= known + 5
 
 
 @pytest.mark.parametrize("most_bytes", [0, 60, 10_000])

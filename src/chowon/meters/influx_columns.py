@@ -80,9 +80,10 @@ class Columns:
         with np.errstate(over="ignore"):  # what is beyond a float is beyond every range
             values *= self._factor[codes]
         field = self._field[codes]
-        alike = separators == separators[: 2 * pairs // n] * n
-        if alike and (field.reshape(n, -1) == (first := field[: pairs // n])).all():
-            sent = _of_equal_lines(first.tolist(), values.reshape(n, -1))
+        each = pairs // n
+        alike = separators == separators[: 2 * each] * n
+        if alike and (field.reshape(n, each) == field[:each]).all():
+            sent = _of_equal_lines(field[:each].tolist(), values.reshape(n, each))
             if sent is not None:
                 return sent
         last = np.frombuffer(separators[1::2], np.uint8) == ord(" ")

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from chowon.domain.energy import between, gaps, held, import_dwms
 from chowon.domain.quantities import HOUR_MS, QUARTER_MS
+from chowon.domain.readings import Readings, concat
 from chowon.domain.rollups import Rollup, rollup
+from chowon.live.meanwhile import sorted_out
 from chowon.live.recompute import sums_from_store
 from chowon.live.state import NEVER, ChannelStates, Window
 from tests.memory import MemoryHistory
@@ -73,6 +75,90 @@ def test_live_sums_equal_raw_whatever_arrives_when(data):
         if data.draw(st.booleans()):
             reconcile(states, history)
     reconcile(states, history)
+    assert_equals_raw(states, history, DAY)
+
+
+class BusyHistory(MemoryHistory):
+    """Takes in another batch before it answers a question, as a store does that others write to."""
+
+    def __init__(self) -> None:
+        super().__init__(HOLD_MS)
+        self.coming: list[Readings] = []
+        self.came: list[Readings] = []
+
+    def take_in(self, batches: int) -> None:
+        for _ in range(min(batches, len(self.coming))):
+            self.came.append(self.coming.pop(0))
+            self.append(self.came[-1])
+
+    def last_times(self, *question):
+        self.take_in(1)
+        return super().last_times(*question)
+
+    def rollup(self, *question):
+        self.take_in(1)
+        return super().rollup(*question)
+
+    def readings(self, *question):
+        self.take_in(2)
+        found = super().readings(*question)
+        self.take_in(1)
+        return found
+
+
+def reconcile_meanwhile(states: ChannelStates, history: BusyHistory) -> list[int]:
+    """As the live loop does; the channels that have to be asked for again."""
+    dirty, history.came = states.take_dirty(), []
+    slots = {c: int(states.slots([c])[0]) for c in dirty}
+    before_ms = {c: int(states.last_ms[slot]) for c, slot in slots.items()}
+    windows = {c: states.window_of(slot) for c, slot in slots.items()}
+    sums = sums_from_store(history, windows, dict.fromkeys(dirty, HOLD_MS), 2**60, dirty)
+    came, untouched = concat(history.came), [c for c in CHANNELS if c not in dirty]
+    for channel, its in sums.items():
+        states.set_from_store(channel, its)
+    meanwhile = sorted_out(came, before_ms, sums)
+    states.apply(came.where(meanwhile.newer | np.isin(came.channel, untouched)))
+    states.mark_dirty(meanwhile.again)
+    return meanwhile.again
+
+
+@given(st.data())
+def test_live_sums_equal_raw_whatever_comes_while_the_store_is_asked(data):
+    states, _ = started()
+    history = BusyHistory()
+    history.coming = data.draw(mangled(data.draw(streams())))
+    states.mark_dirty(data.draw(st.sampled_from([CHANNELS, CHANNELS[:1]])))
+    while history.coming or states._dirty.any():
+        history.came = []
+        history.take_in(data.draw(st.integers(0, 2)))
+        states.apply(concat(history.came))
+        reconcile_meanwhile(states, history)
+        if history.coming and not states._dirty.any():
+            states.mark_dirty(CHANNELS)
+    assert_equals_raw(states, history, DAY)
+
+
+@given(st.data())
+def test_what_comes_in_order_while_the_store_is_asked_is_asked_for_once(data):
+    states, _ = started()
+    history = BusyHistory()
+    step_ms = st.integers(1, 10_000)  # all of it within a quarter of an hour
+    time_ms = START_MS + np.cumsum(np.array(data.draw(st.lists(step_ms, min_size=2, max_size=30)), np.int64))
+    time_ms += QUARTER_MS * (time_ms[-1] // QUARTER_MS > START_MS // QUARTER_MS)
+    power = np.arange(len(time_ms), dtype=np.int32)
+    history.coming = [
+        Readings(np.full(1, 1, np.uint32), time_ms[n : n + 1], power[n : n + 1]) for n in range(len(time_ms))
+    ]
+    first = history.coming.pop(0)
+    history.append(first)
+    states.apply(first)
+    states.mark_dirty([1])
+    assert reconcile_meanwhile(states, history) == []
+    assert not states._dirty.any()
+    assert states.last_ms[0] == history.all([1]).time_ms[-1]
+    for rest in history.coming:
+        history.append(rest)
+        states.apply(rest)
     assert_equals_raw(states, history, DAY)
 
 

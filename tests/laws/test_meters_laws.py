@@ -22,7 +22,15 @@ from chowon.domain.quantities import ABSENT_I32, ABSENT_I64
 from chowon.domain.readings import QUANTITIES
 from chowon.domain.sites import ChannelKey
 from chowon.errors import PayloadRejected
-from chowon.meters import arrow_stream, chowon_binary, chowon_json, influx_columns, influx_line, registry
+from chowon.meters import (
+    arrow_stream,
+    chowon_binary,
+    chowon_json,
+    influx_columns,
+    influx_line,
+    influx_series,
+    registry,
+)
 from chowon.meters.checks import AHEAD_MS, EARLIEST_MS
 from chowon.meters.decoded import Decoded, Decoder, Envelope
 from chowon.meters.fields import FIELDS
@@ -263,13 +271,71 @@ def test_damaged_lines_as_columns_mean_what_they_mean_one_by_one(batch: Decoded,
 def test_many_plain_lines_are_read_as_columns() -> None:
     line = "meter,site=home,channel=c{} power_w={}.5,power={}i,voltage_v=-1,x=3 {}000000\n"
     payload = "".join(line.format(n % 3, n, n, NOW_MS + n) for n in range(100)).encode()
-    assert len(payload) > influx_columns.LEAST_BYTES
     assert influx_line.in_columns(payload, Envelope(NOW_MS)) is not None
     lines_agree(payload, Envelope(NOW_MS))
     mixed = payload + b'meter,site=home power_w=1,state="on" 1795400000000000000\n'
     assert influx_line.in_columns(mixed, Envelope(NOW_MS)) is None
     decoded = influx_line.DECODER.decode(mixed.replace(b"voltage_v=-1,", b""), Envelope(NOW_MS))
     assert (len(decoded), decoded.rejected) == (101, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "m,site=a power_w=1 {t}\nm,site=b power_w=2 ",  # the last stamp is missing
+        "m,site=a power_w=1 {t}\nm,site=b power_w=2 1",
+        "m,site=a power_w=1 0000{t}\nm,site=b power_w=2 {t}",  # more than 20 digits
+        "m,site=a power_w=1 {t} m,site=b\npower_w=2 {t}",  # gaps that have changed places
+        "m,site=a power_w=1=x,2 {t}",
+        "m,site=a power_w=1,x {t}\nm,site=a =2 {t}",
+        "m,site=a power_w=1,power=2 {t}\nm,site=a power=3,power_w=4 {t}",  # of two the last counts
+        "m,site=a power_w=1,power_w=2 {t}\nm,site=a power_w=3,power_w=4 {t}",
+        "m,site=a power_w=1e3,x=+2 {t}\nm,site=a power_w=1.5i,x=2 {t}",
+        "m,site=a x=1,power_w=2 {t}\nm,site=a y=1 {t}",
+        '"m,site=a power_w=1 {t}\nm,site=a power_w=2 {t}',
+        "#m,site=a power_w=1 {t}\nm,site=a power_w=2 {t}",
+        'm,site=a power_w=1,x"y=2 {t}',
+    ],
+)
+def test_lines_that_are_nearly_of_the_common_shape_mean_the_same_both_ways(text: str) -> None:
+    payload = text.replace("{t}", f"{NOW_MS}000000").encode()
+    lines_agree(payload, Envelope(NOW_MS))
+    lines_agree(payload + b"\n", Envelope(NOW_MS))
+
+
+def test_series_in_another_order_and_of_another_envelope_are_not_taken_for_those_remembered() -> None:
+    lines = [f"m,site=s{n},channel=c power_w={n} {NOW_MS}000000\n" for n in range(5)]
+    for order in ((0, 1, 2, 3, 4), (4, 3, 2, 1, 0), (0, 0, 1, 1, 2), (0, 1, 2, 3, 4)):
+        payload = "".join(lines[n] for n in order).encode()
+        lines_agree(payload, Envelope(NOW_MS))
+        decoded = influx_line.DECODER.decode(payload, Envelope(NOW_MS))
+        sites = [decoded.keys[at].site for at in decoded.key_index]
+        assert sites == [f"s{n}" for n in order]
+        assert decoded.columns["power_dw"].tolist() == [10 * n for n in order]
+    named = influx_line.DECODER.decode(lines[3].encode(), Envelope(NOW_MS, "other", "meter"))
+    assert (len(named), named.rejected) == (0, 1)  # it may not name another site than its topic
+    assert len(influx_line.DECODER.decode(lines[3].encode(), Envelope(NOW_MS))) == 1
+
+
+def test_what_is_remembered_of_field_names_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = len(influx_line.ALIASES)
+    monkeypatch.setattr(influx_columns, "_MOST_OTHERS", known + 5)
+    for n in range(30):
+        line = f"m,site=home power_w={n},a{n}=1,b{n}=2 {NOW_MS}000000"
+        lines_agree(line.encode(), Envelope(NOW_MS))
+        assert influx_line.in_columns(line.encode(), Envelope(NOW_MS)) is not None
+        assert known <= len(influx_line._COLUMNS._codes) <= known + 5
+
+
+@pytest.mark.parametrize("most_bytes", [0, 60, 10_000])
+def test_what_is_remembered_of_series_has_a_bound(most_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(influx_series, "MOST_BYTES", most_bytes)
+    remembered = influx_series._Remembered()
+    monkeypatch.setattr(influx_series, "_remembered", remembered)
+    for n in range(30):
+        lines_agree(f"m,site=home-{n:02} power_w=1 {NOW_MS}000000".encode(), Envelope(NOW_MS))
+        assert sum(len(text) for texts in remembered._known for text in texts) <= most_bytes
+    assert len(remembered._known) == {0: 0, 60: 30 % 4, 10_000: 30}[most_bytes]  # full: all anew
 
 
 @pytest.mark.parametrize("field", ["x", "power_kw"])

@@ -87,6 +87,30 @@ def test_the_book_is_asked_once_for_each_channel() -> None:
     assert devices.questions == 1
 
 
+def test_keys_that_come_again_as_the_same_object_mean_what_the_books_say_now(monkeypatch) -> None:
+    monkeypatch.setattr(naming, "MOST_REMEMBERED", 2)
+    sites, devices = MemorySites(), MemoryDevices()
+    devices.place([_placed(sites, PHASE_A)])
+    names, decoded = Naming(sites, devices=devices), _decoded((PHASE_A, 8120))
+
+    async def powers() -> list[int]:
+        return (await names.resolve(decoded, NOW_MS)).readings.power_dw.tolist()
+
+    async def scene() -> None:
+        assert await powers() == await powers() == [8120]
+        devices.place([_placed(sites, PHASE_A, turned=True)])
+        await names.forget()
+        assert await powers() == await powers() == [-8120]
+        devices.place([Placement(PHASE_A, None)])
+        await names.forget()
+        assert await powers() == await powers() == []
+        for _ in range(5):
+            await names.resolve(_decoded((ChannelKey("home", "m", "c"), 1)), NOW_MS)
+        assert len(names._known_as) <= 2
+
+    asyncio.run(scene())
+
+
 def test_a_device_that_invents_names_fills_neither_memory_nor_the_list(monkeypatch) -> None:
     monkeypatch.setattr(naming, "MOST_UNPLACED", 10)
     monkeypatch.setattr(talking, "MOST_DEVICES", 5)

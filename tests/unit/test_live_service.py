@@ -133,10 +133,27 @@ async def test_late_readings_are_worked_in(house):
     assert now.period.kwh == pytest.approx((3.5 * 1000 + 0.5 * 2000) / 3.6e6, abs=1e-6)
 
 
+async def test_many_small_batches_are_taken_in_together_and_mean_the_same(house, monkeypatch):
+    await house.live.start()
+    applied = []
+    apply = house.live.states.apply
+    monkeypatch.setattr(type(house.live.states), "apply", lambda _, r: (applied.append(len(r)), apply(r)))
+    house.use(1000, 50)
+    house.measure(2000, at_ms=house.now_ms)  # the last word on an instant counts
+    now = await house.now()
+    assert applied == [51]
+    assert now.power_w == 2000
+    assert now.period.kwh == pytest.approx(49 * 1000 / 3.6e6, abs=1e-6)
+    monkeypatch.setattr("chowon.live.service.MOST_WAITING", 10)
+    house.use(1000, 25)
+    assert applied == [51, 11, 11]
+
+
 async def test_late_data_that_comes_while_the_store_is_asked_is_not_lost(house):
     await house.live.start()
     start = house.now_ms
     house.use(1000, 1)
+    await house.live.tick()
     house.measure(1000, at_ms=start - 60_000)  # late: the next round asks the store
     answered = house.history.readings
 
@@ -159,6 +176,7 @@ async def test_late_data_that_comes_while_the_store_is_asked_is_not_lost(house):
 async def test_a_store_that_fails_is_left_alone_for_a_moment_and_asked_again(house):
     await house.live.start()
     house.use(3600, 5)
+    await house.live.tick()
     house.measure(3600, at_ms=house.now_ms - 2500)
     answered, asked = house.history.rollup, []
 
@@ -178,6 +196,7 @@ async def test_a_store_that_fails_is_left_alone_for_a_moment_and_asked_again(hou
 async def test_whatever_goes_wrong_while_the_store_is_asked_it_is_asked_again(house):
     await house.live.start()
     house.use(3600, 5)
+    await house.live.tick()
     house.measure(3600, at_ms=house.now_ms - 2500)
     answered = house.history.rollup
     house.history.rollup = None

@@ -70,6 +70,17 @@ def test_it_counts_what_one_would_count_by_hand(batches):
         assert quality.newest_ms == START_MS + 1000 * newest[channel]
 
 
+@given(st.lists(st.tuples(st.lists(rows, min_size=1, max_size=12), st.integers(0, 5000)), max_size=6))
+def test_batches_that_are_counted_together_count_as_one_by_one(batches):
+    together, alone = QualityWatch(), QualityWatch()
+    for batch, received_s in batches:
+        readings = _readings(*(list(column) for column in zip(*batch, strict=True)))
+        for watch in (together, alone):
+            watch.saw(readings, np.full(len(readings), HOLD_MS), START_MS + 1000 * received_s)
+        alone.of(0)
+    assert [together.of(channel) for channel in range(4)] == [alone.of(channel) for channel in range(4)]
+
+
 def test_interval_and_jitter_are_those_of_the_steps_without_gaps():
     quality = _seen(_watch(_readings([1] * 5, [0, 1, 3, 4, 60]), _readings([1], [62])))
     assert quality.interval_ms == pytest.approx(np.mean([1000, 2000, 1000, 2000]))

@@ -1,26 +1,34 @@
 """The doors for HTTP writes: our own, and Influx line protocol in both its dialects."""
 
-from typing import Annotated
+from typing import Final
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from chowon.api.parts import parts_of
 from chowon.domain.quantities import DAY_MS
+from chowon.errors import BadInput, shortened
 from chowon.ingest.http_writes import Answer, InfluxDialect, write_lines, write_readings
 
 own = APIRouter(tags=["write"])
 influx = APIRouter(tags=["write"])
-Precision = Annotated[str, Query(description="unit of the time stamps: ns, us, ms or s")]
+_PRECISION: Final = {
+    "name": "precision",
+    "in": "query",
+    "description": "unit of the time stamps: ns, us, ms or s",
+    "schema": {"type": "string", "default": "ns"},
+}
+_HOLD: Final = {
+    "name": "hold_ms",
+    "in": "query",
+    "description": "how long a reading stands at most, for channels that become known by it",
+    "schema": {"type": "integer", "minimum": 1000, "maximum": 31 * DAY_MS},
+}
+_PASSWORD: Final = {"name": "p", "in": "query", "schema": {"type": "string"}}
 
 
-@own.post("/readings")
-async def readings(
-    request: Request, hold_ms: Annotated[int | None, Query(ge=1000, le=31 * DAY_MS)] = None
-) -> Response:
-    """Readings as JSON or as an Arrow stream. Answered when they are durable.
-
-    hold_ms: how long a reading stands at most, for channels that become known by it.
-    """
+@own.post("/readings", openapi_extra={"parameters": [_HOLD]})
+async def readings(request: Request) -> Response:
+    """Readings as JSON or as an Arrow stream. Answered when they are durable."""
     parts = parts_of(request)
     parts.access.check(request.headers, "write")
     return response_of(
@@ -31,28 +39,32 @@ async def readings(
             content_encoding=request.headers.get("content-encoding", ""),
             now_ms=parts.now_ms(),
             limit=parts.limits.body_bytes,
-            hold_ms=hold_ms,
+            hold_ms=_hold_ms(request.query_params.get("hold_ms")),
         )
     )
 
 
-@influx.post("/api/v2/write")
-async def influx_v2(request: Request, precision: Precision = "ns") -> Response:
+@influx.post("/api/v2/write", openapi_extra={"parameters": [_PRECISION]})
+async def influx_v2(request: Request) -> Response:
     """InfluxDB 2: `org` and `bucket` are taken and not needed."""
-    return await _lines(request, "v2", precision)
+    return await _lines(request, "v2", None)
 
 
-@influx.post("/write")
-async def influx_v1(
-    request: Request, precision: Precision = "ns", p: Annotated[str | None, Query()] = None
-) -> Response:
+@influx.post("/write", openapi_extra={"parameters": [_PRECISION, _PASSWORD]})
+async def influx_v1(request: Request) -> Response:
     """InfluxDB 1: `db` is taken and not needed; a token may come as the password `p`."""
-    return await _lines(request, "v1", precision, p)
+    return await _lines(request, "v1", request.query_params.get("p"))
 
 
-async def _lines(
-    request: Request, dialect: InfluxDialect, precision: str, password: str | None = None
-) -> Response:
+def _hold_ms(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and 1000 <= int(text[:12]) <= 31 * DAY_MS):
+        raise BadInput(f"hold_ms: found {shortened(text)}; expected 1000 to {31 * DAY_MS} (31 days)")
+    return int(text)
+
+
+async def _lines(request: Request, dialect: InfluxDialect, password: str | None) -> Response:
     parts = parts_of(request)
     parts.access.check(request.headers, "write", password)
     return response_of(
@@ -60,7 +72,7 @@ async def _lines(
             parts.door,
             await request.body(),
             dialect=dialect,
-            precision=precision,
+            precision=request.query_params.get("precision", "ns"),
             content_encoding=request.headers.get("content-encoding", ""),
             now_ms=parts.now_ms(),
             limit=parts.limits.body_bytes,

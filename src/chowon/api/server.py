@@ -1,5 +1,7 @@
 """The HTTP application: every route, under its bounds."""
 
+from typing import Final
+
 from fastapi import FastAPI
 
 from chowon import __version__
@@ -28,8 +30,19 @@ from chowon.api import (
     what_if,
 )
 from chowon.api.compat_enertalk import app as enertalk
+from chowon.api.direct import Direct, Endpoint
 from chowon.api.middleware import BodyLimit, SecurityHeaders, ServerStop
 from chowon.api.parts import Parts
+
+HOT: Final[dict[str, Endpoint]] = {
+    "/api/v1/readings": readings.readings,
+    "/api/v2/write": readings.influx_v2,
+    "/write": readings.influx_v1,
+    "/prometheus/write": prometheus.write,
+    "/input/post": emoncms.post,
+    "/input/bulk": emoncms.bulk,
+}
+"""Where meters and their collectors write."""
 
 
 def create_app(parts: Parts) -> FastAPI:
@@ -68,6 +81,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.mount(enertalk.PATH, enertalk.create_app(parts))
     answers.install(app)
     dashboard.install(app, parts.dashboard)
+    app.add_middleware(Direct, posts=HOT, handlers=app.exception_handlers)
     app.add_middleware(
         BodyLimit,
         limit_bytes=parts.limits.body_bytes,

@@ -181,7 +181,9 @@ class _Doors:
     naming: Naming
 
     async def measured(self, way: Way, readings: Decoded, *, payloads: int, at_once: int) -> IngestFigure:
-        pipeline = Pipeline(self.journal, lambda _: None, QueueLimits())
+        room = 2 * at_once * len(readings) * way.n_a_reading  # all may wait: how fast, not how many
+        limits = QueueLimits(max_readings=max(QueueLimits().max_readings, room))
+        pipeline = Pipeline(self.journal, lambda _: None, limits)
         door = Door(found(), self.naming, pipeline, Ledger())
         payload, now_ms = way.payload(readings), int(readings.time_ms[-1])
 

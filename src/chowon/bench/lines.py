@@ -1,39 +1,43 @@
 """The same lines of line protocol into chowon and into the time-series stores that this machine has.
 
-Each server runs by itself, in an empty folder, and gets the same bodies from the same senders, each of which
-has 200 homes of its own and sends one body after the other, in the order of time. chowon and InfluxDB answer
-when the lines are on disk; VictoriaMetrics answers before.
+All servers run at once, each in an empty folder, and are sent to in turns, so that what else the machine
+does meets all of them alike: the same bodies from the same senders, over connections that stay open. Each
+sender has 200 homes of its own and sends one body after the other, in the order of time. chowon and InfluxDB
+answer when the lines are on disk; VictoriaMetrics answers before.
 """
 
 import asyncio
 import contextlib
-import os
-import shutil
-import socket
-import subprocess
+import gzip
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from http import HTTPStatus
+from http.client import HTTPConnection
+from itertools import pairwise
 from typing import Final
-from urllib.error import URLError
-from urllib.parse import urlencode
-from urllib.request import Request, urlopen
+from urllib.parse import urlsplit
 
+import numpy as np
 import psutil
 
 from chowon.bench.ingest import sample
+from chowon.bench.rivals import installed, rival
 from chowon.bench.running import server
 from chowon.meters import influx_line
 
 SENDERS: Final = 4
-READY_S: Final = 60.0
-SIZES: Final = ((1, 120), (60, 10))
-"""Seconds of 200 homes in a body, and how many bodies a sender."""
-_INFLUXDB: Final = "influxd"
-_VICTORIA: Final = "victoria-metrics"
+HOMES: Final = 200
+SECONDS: Final = 600
+"""So long each home of a sender tells a line a second: 120,000 lines a sender."""
+SIZES: Final = (200, 1_000, 5_000, 12_000)
+"""Lines a body; Telegraf sends 1,000 unless it is told otherwise."""
+SLICES: Final = 10
+WARM_S: Final = 3.0
+"""After the first bodies, which teach each server its names: so long until they are sent to in earnest."""
+CHOWON: Final = "chowon"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,113 +46,95 @@ class LinesFigure:
 
     server: str
     lines_per_body: int
+    gzip: bool
     lines_per_s: float
-    """from the first byte sent to the last answer"""
+    """while it was sent to"""
     lines_per_cpu_s: float
     """a second of one core's time of the server and its children"""
+    chowon_per_core: float
+    """How many times as many lines a second of a core chowon takes."""
 
 
-def measure() -> list[LinesFigure]:
-    """Every server that is there, one after the other, with small and with large bodies."""
-    figures = []
-    for seconds, count in SIZES:
-        bodies = _bodies(seconds, count)
-        figures.append(asyncio.run(_chowon(bodies, 200 * seconds)))
-        for program in (_INFLUXDB, _VICTORIA):
-            if shutil.which(program):
-                with _rival(program) as (address, process):
-                    figures.append(_sent(program, address, process, bodies, 200 * seconds))
-    return figures
+def measure(*, compressed: bool = False) -> list[LinesFigure]:
+    """Every server that is there, with each size of body."""
+    lines = influx_line.encode(sample(HOMES, SECONDS)).splitlines(keepends=True)
+    figures = (asyncio.run(_measured(_bodies(lines, size, compressed), size, compressed)) for size in SIZES)
+    return [figure for of_size in figures for figure in of_size]
 
 
-def _bodies(seconds: int, count: int) -> list[list[bytes]]:
-    """What each sender sends: bodies that follow each other in time, with the seconds of its 200 homes."""
-    lines = influx_line.encode(sample(200, seconds * count)).splitlines(keepends=True)
-    size = 200 * seconds
+@dataclass(slots=True)
+class _Server:
+    """One server that is sent to, and for how long that was."""
+
+    name: str
+    address: str
+    process: psutil.Process
+    took_s: float = 0.0
+
+    def send(self, bodies: Sequence[Sequence[bytes]], headers: Mapping[str, str]) -> None:
+        """The bodies of each sender one after the other over one connection, all senders at once."""
+        begun = time.perf_counter()
+        with ThreadPoolExecutor(SENDERS) as senders:
+            list(senders.map(lambda mine: _send(self.address, mine, headers), bodies))
+        self.took_s += time.perf_counter() - begun
+
+    def cpu_s(self) -> float:
+        """What it and its children have used of processors so far."""
+        times = [p.cpu_times() for p in (self.process, *self.process.children(recursive=True))]
+        return sum(t.user + t.system for t in times)
+
+
+async def _measured(bodies: list[list[bytes]], size: int, compressed: bool) -> list[LinesFigure]:
+    headers = {"Content-Encoding": "gzip"} if compressed else {}
+    async with contextlib.AsyncExitStack() as running:
+        folder = running.enter_context(tempfile.TemporaryDirectory(prefix="chowon-bench-"))
+        at, process = await running.enter_async_context(server(folder))
+        servers = [_Server(CHOWON, at["http"], process)]
+        servers += [_Server(name, *running.enter_context(rival(name))) for name in installed()]
+        spent_s = await asyncio.to_thread(_in_turns, servers, bodies, headers)
+    lines = size * sum(len(mine) - 1 for mine in bodies)
+    per_core = [lines / s for s in spent_s]
+    return [
+        LinesFigure(
+            one.name,
+            size,
+            compressed,
+            round(lines / one.took_s),
+            round(rate),
+            round(per_core[0] / rate, 2),
+        )
+        for one, rate in zip(servers, per_core, strict=True)
+    ]
+
+
+def _in_turns(
+    servers: Sequence[_Server], bodies: Sequence[Sequence[bytes]], headers: Mapping[str, str]
+) -> list[float]:
+    """The seconds of a core that each server used for all bodies but the first ones, which teach it names."""
+    for one in servers:
+        one.send([mine[:1] for mine in bodies], headers)
+        one.took_s = 0.0
+    time.sleep(WARM_S)
+    before_s = [one.cpu_s() for one in servers]
+    cuts = np.linspace(1, len(bodies[0]), 1 + min(SLICES, len(bodies[0]) - 1)).astype(int).tolist()
+    for begin, end in pairwise(cuts):
+        for one in servers:
+            one.send([mine[begin:end] for mine in bodies], headers)
+    return [max(one.cpu_s() - before, 0.01) for one, before in zip(servers, before_s, strict=True)]
+
+
+def _bodies(lines: Sequence[bytes], size: int, compressed: bool) -> list[list[bytes]]:
+    """What each sender sends: bodies that follow each other in time, of the seconds of its 200 homes."""
     of_one = [b"".join(lines[at : at + size]) for at in range(0, len(lines), size)]
-    return [[body.replace(b"site=home", b"site=s%d" % n) for body in of_one] for n in range(SENDERS)]
+    senders = [[body.replace(b"site=home", b"site=s%d" % n) for body in of_one] for n in range(SENDERS)]
+    return [[gzip.compress(body, 6) for body in mine] for mine in senders] if compressed else senders
 
 
-async def _chowon(bodies: list[list[bytes]], size: int) -> LinesFigure:
-    with tempfile.TemporaryDirectory(prefix="chowon-bench-") as folder:
-        async with server(folder) as (at, process):
-            return await asyncio.to_thread(_sent, "chowon", at["http"], process, bodies, size)
-
-
-def _sent(
-    name: str, address: str, process: psutil.Process, bodies: list[list[bytes]], size: int
-) -> LinesFigure:
-    url = f"{address}/write?db=bench"
-    for first, *_ in bodies:  # names are learned once
-        _post(url, first)
-    before_s, begun = _cpu_s(process), time.perf_counter()
-    with ThreadPoolExecutor(SENDERS) as senders:
-        list(senders.map(lambda mine: _send(url, mine[1:]), bodies))
-    took_s, spent_s = time.perf_counter() - begun, _cpu_s(process) - before_s
-    count = size * sum(len(mine) - 1 for mine in bodies)
-    return LinesFigure(name, size, round(count / took_s), round(count / max(spent_s, 0.01)))
-
-
-def _cpu_s(process: psutil.Process) -> float:
-    times = [p.cpu_times() for p in (process, *process.children(recursive=True))]
-    return sum(t.user + t.system for t in times)
-
-
-@contextlib.contextmanager
-def _rival(program: str) -> Iterator[tuple[str, psutil.Process]]:
-    """Its address, from when it answers."""
-    with tempfile.TemporaryDirectory(prefix="chowon-bench-") as folder:
-        port, other = _free_port(), _free_port()
-        settings: dict[str, str] = {}
-        if program == _INFLUXDB:
-            command = [program, "run", "-config", os.devnull]
-            settings = {
-                "INFLUXDB_HTTP_BIND_ADDRESS": f"127.0.0.1:{port}",
-                "INFLUXDB_BIND_ADDRESS": f"127.0.0.1:{other}",
-                "INFLUXDB_REPORTING_DISABLED": "true",
-                "INFLUXDB_MONITOR_STORE_ENABLED": "false",
-                "INFLUXDB_HTTP_LOG_ENABLED": "false",
-                "INFLUXDB_META_DIR": str(Path(folder) / "meta"),
-                "INFLUXDB_DATA_DIR": str(Path(folder) / "data"),
-                "INFLUXDB_DATA_WAL_DIR": str(Path(folder) / "wal"),
-            }
-        else:
-            command = [program, f"-httpListenAddr=127.0.0.1:{port}", f"-storageDataPath={folder}/data"]
-        quiet = subprocess.DEVNULL
-        with subprocess.Popen(command, env=os.environ | settings, stdout=quiet, stderr=quiet) as running:  # noqa: S603
-            try:
-                address = f"http://127.0.0.1:{port}"
-                _ready(address, program)
-                if program == _INFLUXDB:
-                    _post(f"{address}/query", urlencode({"q": "CREATE DATABASE bench"}).encode())
-                yield address, psutil.Process(running.pid)
-            finally:
-                running.terminate()
-
-
-def _ready(address: str, program: str) -> None:
-    deadline_s = time.monotonic() + READY_S
-    while True:
-        try:
-            with urlopen(f"{address}/ping", timeout=5):  # noqa: S310 - ours
-                return
-        except URLError as error:
-            if time.monotonic() > deadline_s:
-                raise TimeoutError(f"{program} does not answer at {address}") from error
-            time.sleep(0.05)
-
-
-def _send(url: str, bodies: list[bytes]) -> None:
-    for body in bodies:
-        _post(url, body)
-
-
-def _post(url: str, body: bytes) -> None:
-    with urlopen(Request(url, body), timeout=60) as answer:  # noqa: S310 - ours
-        answer.read()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+def _send(address: str, bodies: Sequence[bytes], headers: Mapping[str, str]) -> None:
+    with contextlib.closing(HTTPConnection(urlsplit(address).netloc)) as connection:
+        for body in bodies:
+            connection.request("POST", "/write?db=bench", body, dict(headers))
+            answer = connection.getresponse()
+            said = answer.read()
+            if answer.status != HTTPStatus.NO_CONTENT:
+                raise RuntimeError(f"{address} answers {answer.status}: {said[:200]!r}")

@@ -61,13 +61,15 @@ def ingest(
 
 
 @app.command()
-def lines(as_json: AsJson = False) -> None:
+def lines(
+    gzip: Annotated[bool, typer.Option(help="send compressed bodies")] = False, as_json: AsJson = False
+) -> None:
     """Line protocol into chowon, and into InfluxDB and VictoriaMetrics where they are installed."""
     try:
         from chowon.bench.lines import measure
     except ModuleNotFoundError as error:
         raise ExtraMissing("chowon bench lines", "bench") from error
-    rows = [asdict(figure) for figure in measure()]
+    rows = [asdict(figure) for figure in measure(compressed=gzip)]
     emit(rows, as_json, lambda: _rows(rows))
 
 
@@ -120,7 +122,7 @@ def all_(as_json: AsJson = False) -> None:
     note("chowon bench ingest")
     ingest(profile=False, as_json=as_json)
     note("chowon bench lines")
-    lines(as_json)
+    lines(gzip=False, as_json=as_json)
     note("chowon bench doors")
     doors(as_json)
     note("chowon bench store")

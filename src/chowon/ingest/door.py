@@ -14,7 +14,7 @@ from chowon.ports import Sink
 
 log: Final = logging.getLogger(__name__)
 
-IN_THREAD_BYTES: Final = 64 * 1024
+IN_THREAD_BYTES: Final = 128 * 1024
 """Larger payloads are decoded in a worker thread, so that the live sockets are not kept waiting."""
 
 

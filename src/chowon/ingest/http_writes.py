@@ -24,6 +24,8 @@ MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 """Largest body after decompression: about 250,000 readings as JSON."""
 MAX_GZIP_MEMBERS: Final = 16
 RETRY_AFTER_S: Final = 2
+INFLATED_AT_ONCE_BYTES: Final = 8 * 1024
+"""Larger compressed bodies are inflated in a worker thread: these can hold some 8 MiB at most."""
 
 InfluxDialect = Literal["v1", "v2"]
 
@@ -126,8 +128,8 @@ _JSON: Final = {"Content-Type": "application/json"}
 
 
 async def _plain(body: bytes, content_encoding: str, limit: int) -> bytes:
-    if not content_encoding:
-        return inflated(body, "", limit)
+    if not content_encoding or len(body) <= INFLATED_AT_ONCE_BYTES:
+        return inflated(body, content_encoding, limit)
     return await asyncio.to_thread(inflated, body, content_encoding, limit)
 
 

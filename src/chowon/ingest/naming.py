@@ -28,6 +28,9 @@ MOST_UNPLACED: Final = 20_000
 """So many device channels without readings of ours are remembered: a device that invents names must not fill
 memory."""
 
+MOST_REMEMBERED: Final = 256
+"""So many payloads' keys are remembered with their ids."""
+
 
 @dataclass(frozen=True, slots=True)
 class NamingPolicy:
@@ -66,6 +69,7 @@ class Naming:
         self._policy = policy or NamingPolicy()
         self._ids: dict[ChannelKey, int] = {}
         self._turned: set[ChannelKey] = set()
+        self._known_as: dict[int, tuple[Sequence[ChannelKey], I64]] = {}
         self._unplaced = 0
         self._known_channels: int | None = None
         self._learning = asyncio.Lock()
@@ -102,6 +106,7 @@ class Naming:
         """Ask for all names again, after somebody changed a book."""
         async with self._learning:  # what is being learned now may be from before the change
             self._ids.clear()
+            self._known_as.clear()
             self._turned.clear()
             self._unplaced = 0
             self._known_channels = None
@@ -113,7 +118,16 @@ class Naming:
         return turned(readings, which[decoded.key_index])
 
     def _known(self, keys: Sequence[ChannelKey]) -> I64:
-        return np.array([self._ids.get(key, _UNKNOWN) for key in keys], np.int64)
+        """(n,) the ids, or why there is none. A decoder that remembers gives the same object for the same."""
+        same, ids = self._known_as.get(id(keys), ((), np.zeros(0, np.int64)))
+        if same is keys:
+            return ids
+        ids = np.array([self._ids.get(key, _UNKNOWN) for key in keys], np.int64)
+        if (ids >= 0).all():
+            if len(self._known_as) >= MOST_REMEMBERED:
+                self._known_as.clear()
+            self._known_as[id(keys)] = keys, ids
+        return ids
 
     def _learn(self, keys: Sequence[ChannelKey], hold_ms: int) -> None:
         of_devices = [key for key in keys if not key.placed]

@@ -1,5 +1,10 @@
-"""How well each channel is measured, counted as readings come in: arrays over channels."""
+"""How well each channel is measured, counted as readings come in: arrays over channels.
 
+Batches wait for one another and are counted together, as if one by one: many small ones cost little more than
+one.
+"""
+
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -7,7 +12,7 @@ from numpy.typing import NDArray
 
 from chowon.domain.quality import ChannelQuality
 from chowon.domain.quantities import ABSENT_I32, I64, U32, Bools
-from chowon.domain.readings import Readings, latest
+from chowon.domain.readings import Readings, concat
 
 NEVER: Final = np.int64(-(2**62))
 CLOCK_WINDOW_MS: Final = 1_800_000
@@ -16,7 +21,30 @@ STEPS_REMEMBERED: Final = 3600
 """Interval and jitter are those of the last so many steps, roughly: past it both sums are halved."""
 MOST_WATCHED: Final = 20_000
 """A larger batch is a past that is being filled in, not a meter that talks; it says nothing about one."""
+MOST_WAITING: Final = 5_000
+"""Readings; with more they are counted."""
 _FAR: Final = np.int64(2**62)
+_APART: Final = np.int64(2**43)
+"""More than any two stamps lie apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Durable readings of batches in the order in which they came; of the same clock window."""
+
+    readings: Readings
+    holds_ms: I64
+    received_ms: I64
+    batch: I64
+
+    def sorted(self) -> "_Seen":
+        """By channel, batch, time."""
+        order = np.lexsort((self.readings.time_ms, self.batch, self.readings.channel))
+        return self.where(order)
+
+    def where(self, mask: Bools | I64) -> "_Seen":
+        readings = self.readings.where(mask)
+        return _Seen(readings, self.holds_ms[mask], self.received_ms[mask], self.batch[mask])
 
 
 class QualityWatch:
@@ -24,6 +52,8 @@ class QualityWatch:
 
     def __init__(self) -> None:
         self._size = 0
+        self._waiting: list[tuple[Readings, I64, int]] = []
+        self._waiting_rows = 0
         self._columns: dict[str, NDArray[Any]] = {}
         self._grow(64)
 
@@ -31,25 +61,38 @@ class QualityWatch:
         """Counts a durable batch. holds_ms: (n,) of each reading's channel."""
         if not 0 < len(readings) <= MOST_WATCHED:
             return
-        self._grow(int(readings.channel.max()) + 1)
-        order = np.lexsort((readings.time_ms, readings.channel))
-        holds_ms = holds_ms[order]
-        readings = readings.where(order)
-        channel, time_ms = readings.channel, readings.time_ms
-        first = np.append(True, channel[1:] != channel[:-1])
+        if self._waiting and self._waiting[0][2] // CLOCK_WINDOW_MS != received_ms // CLOCK_WINDOW_MS:
+            self._count_waiting()
+        self._waiting.append((readings, holds_ms, received_ms))
+        self._waiting_rows += len(readings)
+        if self._waiting_rows > MOST_WAITING:
+            self._count_waiting()
+
+    def _count_waiting(self) -> None:
+        waiting, self._waiting, self._waiting_rows = self._waiting, [], 0
+        if not waiting:
+            return
+        sizes = [len(readings) for readings, _, _ in waiting]
+        seen = _Seen(
+            concat([readings for readings, _, _ in waiting]),
+            np.concatenate([holds_ms for _, holds_ms, _ in waiting]),
+            np.repeat(np.array([received_ms for _, _, received_ms in waiting], np.int64), sizes),
+            np.repeat(np.arange(len(waiting)), sizes),
+        ).sorted()
+        self._grow(int(seen.readings.channel[-1]) + 1)
+        channel, time_ms = seen.readings.channel, seen.readings.time_ms
         newest = self._columns["newest_ms"]
-        before = np.where(first, newest[channel], np.append(NEVER, time_ms[:-1]))
-        before = np.maximum(before, newest[channel])
-        self._count(channel, time_ms, before, received_ms)
-        self._steps(channel, time_ms - before, holds_ms, before != NEVER)
-        ends = np.append(first[1:], True)
-        self._clock(channel[ends], time_ms[ends], received_ms)
-        if readings.power_dw is not None:
-            self._power(latest(readings.where(readings.power_dw != ABSENT_I32)))
-        newest[channel[ends]] = np.maximum(newest[channel[ends]], time_ms[ends])
+        before = _newest_before(channel, time_ms, newest[channel])
+        self._count(channel, time_ms, before, seen.received_ms)
+        self._steps(channel, time_ms - before, seen.holds_ms, before != NEVER)
+        self._clock(channel, time_ms, seen.received_ms)
+        if seen.readings.power_dw is not None:
+            self._power(seen.where(seen.readings.power_dw != ABSENT_I32))
+        np.maximum.at(newest, channel, time_ms)
 
     def of(self, channel: int) -> ChannelQuality | None:
         """What was seen of a channel; None if nothing was."""
+        self._count_waiting()
         if channel >= self._size or not self._columns["readings"][channel]:
             return None
         at = {name: int(column[channel]) for name, column in self._columns.items() if column.dtype != float}
@@ -78,12 +121,12 @@ class QualityWatch:
             below_zero=at["below_zero"],
         )
 
-    def _count(self, channel: U32, time_ms: I64, before: I64, received_ms: int) -> None:
+    def _count(self, channel: U32, time_ms: I64, before: I64, received_ms: I64) -> None:
         columns = self._columns
         np.add.at(columns["readings"], channel, 1)
         np.add.at(columns["late"], channel[time_ms < before], 1)
         np.add.at(columns["repeated"], channel[time_ms == before], 1)
-        columns["first_received_ms"][channel] = np.minimum(columns["first_received_ms"][channel], received_ms)
+        np.minimum.at(columns["first_received_ms"], channel, received_ms)
         columns["last_received_ms"][channel] = received_ms
 
     def _steps(self, channel: U32, step_ms: I64, holds_ms: I64, known: Bools) -> None:
@@ -101,23 +144,27 @@ class QualityWatch:
             for name in ("steps", "step_sum", "step_squares"):
                 columns[name][many] /= 2
 
-    def _clock(self, channel: U32, newest_ms: I64, received_ms: int) -> None:
-        """channel: each once, with the newest stamp of the batch."""
+    def _clock(self, channel: U32, time_ms: I64, received_ms: I64) -> None:
+        """All of them received in one window."""
         columns = self._columns
-        window = received_ms // CLOCK_WINDOW_MS
+        window = received_ms[0] // CLOCK_WINDOW_MS
         late = columns["clock_window"][channel]
         moved = late != window
         kept = np.where(late == window - 1, columns["clock_ms"][channel], -_FAR)
         columns["clock_before_ms"][channel] = np.where(moved, kept, columns["clock_before_ms"][channel])
-        ahead_ms = newest_ms - received_ms
-        now_ms = np.where(moved, ahead_ms, np.maximum(columns["clock_ms"][channel], ahead_ms))
-        columns["clock_ms"][channel] = now_ms
+        columns["clock_ms"][channel[moved]] = -_FAR
+        np.maximum.at(columns["clock_ms"], channel, time_ms - received_ms)
         columns["clock_window"][channel] = window
 
-    def _power(self, told: Readings) -> None:
-        """told: sorted by (channel, time), each with power; what is older than the last is passed over."""
+    def _power(self, seen: _Seen) -> None:
+        """seen: sorted, each with power; what is not newer than all that came before is passed over."""
         columns = self._columns
-        told = told.where(told.time_ms > columns["power_ms"][told.channel])
+        channel, time_ms, batch = seen.readings.channel, seen.readings.time_ms, seen.batch
+        other = (channel[1:] != channel[:-1]) | (time_ms[1:] != time_ms[:-1]) | (batch[1:] != batch[:-1])
+        told = seen.readings.where(np.append(other, True)[: len(batch)])  # of equals in a batch the last
+        told = told.where(
+            told.time_ms > _newest_before(told.channel, told.time_ms, columns["power_ms"][told.channel])
+        )
         if not len(told) or told.power_dw is None:
             return
         channel, power = told.channel, told.power_dw.astype(np.int64)
@@ -144,6 +191,14 @@ class QualityWatch:
             column[: self._size] = self._columns.get(name, column[:0])
             self._columns[name] = column
         self._size = size
+
+
+def _newest_before(channel: U32, time_ms: I64, known_ms: I64) -> I64:
+    """(n,) the newest stamp of the channel before each reading; sorted by channel, known_ms: before all."""
+    first = np.append(True, channel[1:] != channel[:-1])
+    lift = np.cumsum(first) * _APART  # so that a running maximum starts anew with each channel
+    newest = np.maximum.accumulate(time_ms + lift) - lift
+    return np.where(first, known_ms, np.maximum(np.append(NEVER, newest[:-1]), known_ms))
 
 
 _COLUMNS: Final[dict[str, tuple[type, object]]] = {

@@ -45,7 +45,7 @@ def sums_from_store(
 AT_ONCE = 64
 """A month of so many channels by the minute is held in memory; channels with counters ask every quarter."""
 _NONE = np.zeros(0, np.int64)
-NOTHING = Sums(None, 0, None, 0, 0, 0, 0, None, QuarterSums(_NONE, _NONE, _NONE))
+NOTHING = Sums(None, 0, None, 0, 0, 0, 0, None, 0, QuarterSums(_NONE, _NONE, _NONE))
 """The sums of a channel without a reading."""
 
 
@@ -89,6 +89,7 @@ def _sums(rows: Rollup, tail: Readings, window: Window, open_ms: int, hold_ms: i
         period_dwms=int(rows.import_dwms.sum()) + _energy(open_period),
         period_covered_ms=int(rows.covered_ms.sum()) + int(open_period.held_ms.sum()),
         gap_end_ms=int(gap_ends[-1]) if len(gap_ends) else None,
+        open_ms=open_ms,
         quarters=_quarters(rows, open_period) if by_quarter else None,
         step=last_step(tail),
     )

@@ -15,16 +15,17 @@ import numpy as np
 
 from chowon.domain.bill import Prepared
 from chowon.domain.clock import Period, local_day, midnight_ms, period_of
-from chowon.domain.quantities import DAY_MS, DWMS_PER_WH, I64, MINUTE_MS, QUARTER_MS, Bools
+from chowon.domain.quantities import DAY_MS, DWMS_PER_WH, I64, MINUTE_MS, QUARTER_MS
 from chowon.domain.readings import Readings, concat, of_channels
 from chowon.domain.sites import Site
 from chowon.errors import BadInput, ChowonError, Damaged, NotFound, StoreUnavailable
 from chowon.live.costs import needs_quarters
 from chowon.live.hub import Hub, Subscription, snapshot_frame
 from chowon.live.known import Billing, KnownBilling
+from chowon.live.meanwhile import sorted_out
 from chowon.live.recompute import sums_from_store
 from chowon.live.series import summed_power
-from chowon.live.state import ChannelStates, Window
+from chowon.live.state import NEVER, ChannelStates, Window
 from chowon.live.view import Frame, Now, view
 from chowon.ports import History, SiteBook
 
@@ -35,6 +36,8 @@ IDLE_S = 0.5
 AHEAD_MS = 5000
 """A reading stamped further ahead than this is not of now: the meter's clock is fast."""
 NOT_AHEAD = 2**62
+MOST_WAITING = 10_000
+"""So many readings wait for the next look at most."""
 AT_ONCE = 20
 """So many sites are looked at before others get their turn."""
 RETRY_MS = 5000
@@ -73,7 +76,7 @@ class Live:
         self._history, self._book, self._pricing, self._now = history, sites, pricing, now
         self._known = None if billing is None else KnownBilling(billing, now)
         self.hub = Hub()
-        self.states = ChannelStates()
+        self._states = ChannelStates()
         self._sites: dict[int, Site] = {}
         self._slots: dict[int, I64] = {}
         self._frames: dict[int, Frame] = {}
@@ -90,6 +93,14 @@ class Live:
         self._ahead_from_ms = NOT_AHEAD
         self._retry_ms = 0
         self._fresh: list[Readings] = []
+        self._waiting: list[Readings] = []
+        self._waiting_rows = 0
+
+    @property
+    def states(self) -> ChannelStates:
+        """What is known of every channel, with all that is durable."""
+        self._take_in()
+        return self._states
 
     async def start(self) -> None:
         """Load all sites and set their sums from the store."""
@@ -114,23 +125,34 @@ class Live:
             await asyncio.sleep(PAUSE_S)
 
     def on_durable(self, readings: Readings) -> None:
-        """Take in a batch that the journal holds."""
+        """Take in a batch that the journal holds, together with others: as soon as somebody looks."""
         self._news.set()
+        self._waiting.append(readings)
+        self._waiting_rows += len(readings)
+        if self._waiting_rows > MOST_WAITING:
+            self._take_in()
+
+    def _take_in(self) -> None:
+        """Take in what waits: many small batches cost hardly more than one."""
+        if not self._waiting:
+            return
+        readings, self._waiting, self._waiting_rows = concat(self._waiting), [], 0
         ahead = readings.time_ms > self._now() + AHEAD_MS
         if ahead.any():  # of a meter whose clock is fast: they count when their time has come
             self._ahead.append(readings.where(ahead))
             self._ahead_from_ms = min(self._ahead_from_ms, int(readings.time_ms[ahead].min()))
             readings = readings.where(~ahead)
-        self.states.apply(readings)
+        self._states.apply(readings)
         if self._in_flight is not None:
             self._in_flight.append(readings)
         if self.hub.clients():
             self._fresh.append(readings)
         if not self._new_names:
-            self._new_names = not self.states.knows_all(readings.channel)
+            self._new_names = not self._states.knows_all(readings.channel)
 
     async def tick(self) -> None:
         """One round: new names, new days, late data, then what changed goes out."""
+        self._take_in()
         if self._new_names:
             self._new_names = False
             await self.reload()
@@ -315,6 +337,7 @@ class Live:
         """Set channels with late data, and new ones, from the store; go on from there without a loss."""
         if 0 < self._retry_ms - self._now() <= RETRY_MS:  # not longer, should the clock be set back
             return
+        self._take_in()
         dirty = self.states.take_dirty()
         if not dirty:
             return
@@ -322,6 +345,10 @@ class Live:
         slots = {c: int(self.states.slots([c])[0]) for c in dirty}
         windows = {c: self.states.window_of(slot) for c, slot in slots.items()}
         by_quarter = {c for c, slot in slots.items() if self.states.quarters.follows(slot)}
+        before_ms = {c: int(self.states.last_ms[slot]) for c, slot in slots.items()}
+        before_ms |= dict.fromkeys(
+            concat(self._ahead).channel.tolist(), int(NEVER)
+        )  # stored, but not applied
         try:
             until_ms = self._now() + AHEAD_MS
             sums = await asyncio.to_thread(
@@ -336,15 +363,13 @@ class Live:
             self.states.mark_dirty(dirty)
             raise
         finally:
+            self._take_in()
             since, self._in_flight = concat(self._in_flight), None
         for channel, its in sums.items():
             self.states.set_from_store(channel, its)
-        last_ms = {c: s.last_ms for c, s in sums.items()}
-        newer = _newer(since, last_ms)
-        self.states.apply(since.where(newer))
-        # The others came while the store was asked: whether its answer holds them cannot be known.
-        again = np.unique(since.channel[~newer]) if len(since) else since.channel
-        self.states.mark_dirty([int(c) for c in again if int(c) in sums])
+        meanwhile = sorted_out(since, before_ms, sums)
+        self.states.apply(since.where(meanwhile.newer))
+        self.states.mark_dirty(meanwhile.again)
         moved = [c for c in dirty if self.states.window_of(slots[c]) != windows[c]]
         self.states.mark_dirty(moved)
 
@@ -376,11 +401,3 @@ class Live:
             return None
         total = int(whole.import_dwms.sum()) + int(rest.import_dwms.sum())
         return round(total / DWMS_PER_WH / 1000, 3)
-
-
-def _newer(readings: Readings, last_ms: dict[int, int | None]) -> Bools:
-    """(n,) whether each reading is of one of these channels and later than all that the store has shown."""
-    keep = np.zeros(len(readings), np.bool_)
-    for channel, last in last_ms.items():
-        keep |= (readings.channel == channel) & (readings.time_ms > (-1 if last is None else last))
-    return keep

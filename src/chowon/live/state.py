@@ -47,6 +47,8 @@ class Sums:
     period_covered_ms: int
     gap_end_ms: int | None
     """Where the channel's newest gap ended, ms UTC; None when it had none lately."""
+    open_ms: int
+    """From here on, ms UTC, it is reckoned from one look at raw readings: the quarter that is not over."""
     quarters: QuarterSums | None = None
     """The period's energy by quarter of an hour, where it was asked for."""
     step: LastStep | None = None

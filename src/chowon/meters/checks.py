@@ -87,6 +87,9 @@ def _scaled(field: Field, sent: Sent) -> tuple[Column, Bools]:
     """The column in scaled integers, absent where nothing was sent; and where a value is out of range."""
     low, high = field.low, field.high
     values = sent.values
+    if values.dtype == np.float64 and ((values >= low) & (values <= high)).all() and sent.present.all():
+        whole, none = np.rint(values * field.scale), np.zeros(len(values), np.bool_)
+        return (whole.astype(np.int32), none) if field.is_i32 else (whole.astype(np.int64), none)
     if values.dtype == np.float64:
         right = (values >= low) & (values <= high)  # NaN and infinities are not
         scaled = np.rint(np.where(right, values, 0) * field.scale).astype(np.int64)

@@ -16,10 +16,10 @@ import numpy as np
 
 from chowon.domain.readings import absent_of
 from chowon.errors import PayloadRejected, Problem, shortened
-from chowon.meters import influx_columns
 from chowon.meters.checks import Rows, Sent, checked
 from chowon.meters.decoded import Decoded, Envelope, Findings
 from chowon.meters.fields import BY_NAME, FIELDS, did_you_mean
+from chowon.meters.influx_columns import Columns
 from chowon.meters.names import DEFAULT_NAME, Keys, Names
 
 ALIASES: Final = {
@@ -89,15 +89,12 @@ class InfluxLine:
             expected = f"one of {', '.join(PER_MS)}"
             problem = Problem("precision", shortened(envelope.precision), expected)
             raise PayloadRejected("the precision is not known", [problem])
-        if (
-            len(payload) >= influx_columns.LEAST_BYTES
-            and (quick := in_columns(payload, envelope)) is not None
-        ):
-            return checked(quick, envelope, Findings())
-        return exactly(payload, envelope)
+        quick = in_columns(payload, envelope)
+        return exactly(payload, envelope) if quick is None else checked(quick, envelope, Findings())
 
 
 DECODER: Final = InfluxLine()
+_COLUMNS: Final = Columns(ALIASES)
 
 
 def exactly(payload: bytes, envelope: Envelope) -> Decoded:
@@ -110,7 +107,7 @@ def exactly(payload: bytes, envelope: Envelope) -> Decoded:
 
 def in_columns(payload: bytes, envelope: Envelope) -> Rows | None:
     """The readings of a payload of the common shape, before the checks; None for any other."""
-    return influx_columns.rows(payload, envelope, PER_MS[envelope.precision], ALIASES, _names)
+    return _COLUMNS.rows(payload, envelope, PER_MS[envelope.precision], _names)
 
 
 def encode(decoded: Decoded) -> bytes:

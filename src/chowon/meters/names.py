@@ -31,11 +31,14 @@ class Keys:
         self._envelope = envelope
         self._by_names: dict[Names, int] = {}
         self._positions: dict[ChannelKey, int] = {}
+        self._keys: tuple[ChannelKey, ...] = ()
 
     @property
     def keys(self) -> tuple[ChannelKey, ...]:
-        """The good ones, by position."""
-        return tuple(self._positions)
+        """The good ones, by position; the same object for as long as there are no more."""
+        if len(self._keys) < len(self._positions):
+            self._keys = tuple(self._positions)
+        return self._keys
 
     def indices(self, names: Sequence[Names]) -> I64:
         """(n,) int64, position in `keys` for each row; −1 where a name is missing or wrong."""

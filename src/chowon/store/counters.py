@@ -15,7 +15,7 @@ import numpy as np
 from chowon.domain.counter_minutes import CounterMinutes, counter_minutes
 from chowon.domain.counters import NO_OVERRIDES, UNITS, Counted, Counts, Flow, Overrides, counted, counts_of
 from chowon.domain.excursions import Rules
-from chowon.domain.quantities import I64, QUARTER_MS, U32, Bools
+from chowon.domain.quantities import DAY_MS, I64, QUARTER_MS, U32, Bools
 from chowon.domain.readings import Readings, latest
 from chowon.domain.settle import Groups, groups
 from chowon.store.catalog.counter_times import CounterSpan
@@ -197,8 +197,12 @@ class Counters:
     def _months(self, at_ms: int, *, before: bool) -> list[tuple[int, int]]:
         """The months in which there may be rows before, or from, this instant; the nearest first."""
         spans = {np.datetime64(f.span, "M") for f in self._view.snapshot.files if f.kind == self._flow}
-        told = self._view.tail.time_ms.astype("datetime64[ms]").astype("datetime64[M]")
-        months = sorted(spans | set(np.unique(told)), reverse=before)
+        day = self._view.tail.time_ms // DAY_MS
+        turns = np.flatnonzero(
+            np.append(True, day[1:] != day[:-1])[: len(day)]
+        )  # mostly in order: no sorting
+        told = np.unique(day[turns]).astype("datetime64[D]").astype("datetime64[M]")
+        months = sorted(spans | set(told), reverse=before)
         limits = [tuple((m + n).astype("datetime64[ms]").astype(int).item() for n in (0, 1)) for m in months]
         if before:
             return [(start, min(end, at_ms)) for start, end in limits if start < at_ms]

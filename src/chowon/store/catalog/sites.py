@@ -46,7 +46,8 @@ class CatalogSites:
         self._defaults = defaults
         self._lock = threading.Lock()
         self._known: dict[ChannelKey, Channel] = {}
-        self._holds: dict[int, int] = {}
+        self._holds_ms: I64 = np.zeros(0, np.int64)
+        """by channel id; −1 where there is none"""
         with catalog.reading() as connection:
             self._remember(_channel(row) for row in connection.execute(_channels()))
 
@@ -132,12 +133,12 @@ class CatalogSites:
 
     def holds(self, ids: U32) -> I64:
         """(n,) the longest silence, ms, that a sample of each of these channels bridges."""
-        unique, where = np.unique(ids, return_inverse=True)
-        if any(i not in self._holds for i in unique.tolist()):
+        found = _looked_up(self._holds_ms, ids)
+        if (found < 0).any():
             with self._catalog.reading() as connection:
                 self._remember(_channel(row) for row in connection.execute(_channels()))
-        of_unique = [self._holds.get(i, DEFAULT_HOLD_MS) for i in unique.tolist()]
-        return np.array(of_unique, np.int64)[where]
+            found = _looked_up(self._holds_ms, ids)
+        return np.where(found < 0, DEFAULT_HOLD_MS, found)
 
     def _insert(self, connection: Connection, keys: Sequence[ChannelKey], hold_ms: int) -> None:
         """keys: each once."""
@@ -183,7 +184,23 @@ class CatalogSites:
         with self._lock:
             fresh = {channel.key: channel for channel in found}
             self._known = self._known | fresh
-            self._holds = self._holds | {channel.id: channel.hold_ms for channel in fresh.values()}
+            if fresh:
+                self._holds_ms = _with_holds(self._holds_ms, [(c.id, c.hold_ms) for c in fresh.values()])
+
+
+def _looked_up(holds_ms: I64, ids: U32) -> I64:
+    known = ids < len(holds_ms)
+    return np.where(known, holds_ms[np.where(known, ids, 0)], -1) if len(holds_ms) else np.full(len(ids), -1)
+
+
+def _with_holds(holds_ms: I64, more: Sequence[tuple[int, int]]) -> I64:
+    """A table with room for all of them, as others may be reading this one."""
+    size = max(len(holds_ms), 1 + max(channel for channel, _ in more))
+    wider = np.full(size, -1, np.int64)
+    wider[: len(holds_ms)] = holds_ms
+    for channel, hold_ms in more:
+        wider[channel] = hold_ms
+    return wider
 
 
 def role_of(key: ChannelKey) -> Role:

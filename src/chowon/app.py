@@ -10,6 +10,7 @@ from pathlib import Path
 import uvicorn
 
 from chowon.api.access import Access, RememberedTokens
+from chowon.api.connections import Connections
 from chowon.api.parts import Limits, Parts, Pulse
 from chowon.api.server import create_app
 from chowon.config import Config
@@ -100,6 +101,7 @@ async def _serve(
         door = door_of(config, store, pipeline)
         outward = Outward(config, live, store.history, door.naming.talking, billing.prepared, now_ms)
         async with background(pipeline.run(), pipeline.close), background(live.run()):
+            connections = Connections(config.server.max_connections)
             sealing = _Sealing(Sealer(store), config.data.seal_every_s, now_ms)
             asked = sources_of(config, store, door, now_ms)
             async with (
@@ -113,6 +115,7 @@ async def _serve(
                 def pulse() -> Pulse:
                     return Pulse(
                         pipeline.stats(),
+                        connections.stats(),
                         None if mqtt is None else mqtt.listener.stats(),
                         None if mqtt is None else mqtt.broker.is_running(),
                         None if enertalk is None else enertalk.stats(),
@@ -148,7 +151,7 @@ async def _serve(
                     mqtt=None if mqtt is None else place_of(config, mqtt.address),
                     look=look_around if config.discovery.mdns else None,
                 )
-                server = _http_server(parts, config)
+                server = _http_server(parts, config, connections)
                 async with background(server.serve([listener]), lambda: _leave(server)):
                     host, port = listener.getsockname()[:2]
                     shown = f"[{host}]" if ":" in host else host
@@ -241,10 +244,11 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _http_server(parts: Parts, config: Config) -> _Server:
+def _http_server(parts: Parts, config: Config, connections: Connections) -> _Server:
     return _Server(
         uvicorn.Config(
             create_app(parts),
+            http=connections.protocol,  # type: ignore[arg-type]
             limit_concurrency=config.server.max_connections,
             ws_max_size=4096,
             timeout_graceful_shutdown=3,

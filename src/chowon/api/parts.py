@@ -12,6 +12,7 @@ from fastapi import Request, WebSocket
 from chowon.api.access import Access
 from chowon.domain.tariff import Tariff
 from chowon.ingest.backfill import BackfillStats
+from chowon.api.connections import ConnectionStats
 from chowon.ingest.discovery import Found
 from chowon.ingest.door import Door
 from chowon.ingest.enertalk import EnerTalkStats
@@ -52,6 +53,7 @@ class Pulse:
     """Counts and states of the moving parts."""
 
     queue: QueueStats
+    http: ConnectionStats
     mqtt: MqttStats | None
     broker_running: bool | None
     enertalk: EnerTalkStats | None

@@ -145,6 +145,7 @@ def door_of(config: Config, store: Store, pipeline: Pipeline, hold_ms: int | Non
     policy = NamingPolicy(
         config.ingest.auto_register,
         config.ingest.max_channels,
+        config.ingest.max_channels_per_meter,
         hold_ms or round(config.defaults.hold_s * 1000),
     )
     naming = Naming(store.sites, policy, store.devices)

@@ -62,7 +62,7 @@ async def sent(port: int, payload: bytes) -> tuple[asyncio.StreamReader, asyncio
 
 
 async def until(all_: Connections, /, **wanted: int) -> None:
-    while any(getattr(all_.stats(), name) != number for name, number in wanted.items()):
+    while any(getattr(all_.stats(), name) != number for name, number in wanted.items()):  # noqa: ASYNC110 - counters tell nobody when they change
         await asyncio.sleep(0.005)
 
 

@@ -138,7 +138,7 @@ def test_a_refused_name_costs_the_book_one_question_until_it_is_asked_for_again(
     names = Naming(sites, NamingPolicy(auto_register=False))
 
     async def scene() -> None:
-        for second in range(9):
+        for second in range(5):
             assert (await names.resolve(_decoded((HOME, 5)), NOW_MS + 1000 * second)).rejected == 1
         assert sites.questions == 1
         sites.register(HOME, 10_000)

@@ -10,9 +10,9 @@ from fastapi import Path as InPath
 from fastapi import Request, WebSocket
 
 from chowon.api.access import Access
+from chowon.api.connections import ConnectionStats
 from chowon.domain.tariff import Tariff
 from chowon.ingest.backfill import BackfillStats
-from chowon.api.connections import ConnectionStats
 from chowon.ingest.discovery import Found
 from chowon.ingest.door import Door
 from chowon.ingest.enertalk import EnerTalkStats

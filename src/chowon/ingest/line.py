@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -13,6 +14,8 @@ from chowon.meters.framing import Framer, dsmr_framer, sml_framer
 from chowon.meters.sml import DECODER as SML
 
 READ_BYTES: Final = 4096
+MOST_BYTES_S: Final = 65_536
+"""No serial meter sends more; what comes faster is not read, so a network gateway has to wait with it."""
 CONNECT_S: Final = 10.0
 _HINTS: Final = {
     "dsmr": "see whether the cable sits in the P1 port, and the speed (115200; 9600 before DSMR 4)",
@@ -31,13 +34,28 @@ async def payloads(source: StreamSource) -> AsyncIterator[bytes]:
     Errors: MeterUnavailable when it does, or when nothing whole comes for `silence_s`; ExtraMissing.
     """
     framer = dsmr_framer() if source.kind == "dsmr" else sml_framer()
+    pace = Pace(MOST_BYTES_S, time.monotonic())
     async with _opened(source) as reader:
         while True:
-            for payload in await _next(reader, framer, source):
+            for payload in await _next(reader, framer, source, pace):
                 yield payload
 
 
-async def _next(reader: asyncio.StreamReader, framer: Framer, source: StreamSource) -> list[bytes]:
+class Pace:
+    """How long to wait so that no more than `per_s` bytes a second are read; one second's worth at once."""
+
+    def __init__(self, per_s: int, now_s: float) -> None:
+        self._per_s, self._paid_s = per_s, now_s
+
+    def wait_s(self, n_bytes: int, now_s: float) -> float:
+        """The pause after so many bytes more. now_s: on a clock that never goes back."""
+        self._paid_s = max(self._paid_s, now_s - 1.0) + n_bytes / self._per_s
+        return max(0.0, self._paid_s - now_s)
+
+
+async def _next(
+    reader: asyncio.StreamReader, framer: Framer, source: StreamSource, pace: Pace
+) -> list[bytes]:
     """The next whole payloads."""
     heard = 0
     try:
@@ -47,6 +65,7 @@ async def _next(reader: asyncio.StreamReader, framer: Framer, source: StreamSour
                 if not data:
                     raise MeterUnavailable(f"{source.where}: the line was closed; is it plugged in?")
                 heard += len(data)
+                await asyncio.sleep(pace.wait_s(len(data), time.monotonic()))
                 if found := framer.feed(data):
                     return found
     except TimeoutError:

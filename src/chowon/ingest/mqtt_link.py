@@ -16,8 +16,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from chowon.domain.allowance import Allowance
 from chowon.errors import MeterMisconfigured, MeterUnavailable
-from chowon.ingest.allowance import Allowance
 from chowon.ingest.back_off import BackOff
 from chowon.ingest.mqtt_inbox import Arrived, Inbox
 

@@ -115,6 +115,10 @@ class ChannelStates:
         """Whether each of these channels (n,) has a slot."""
         return bool((self._slots_of_array(channel) >= 0).all())
 
+    def knows(self, channel: int) -> bool:
+        """Whether this channel has a slot."""
+        return channel in self._slot_of
+
     def follow_quarters(self, slot: int, wanted: bool) -> None:
         """Whether energy by quarter of an hour is kept for this slot; a new one is set from the store."""
         if not wanted:
@@ -134,7 +138,8 @@ class ChannelStates:
             return
         slot = self._slots_of_array(fresh.channel)
         in_order = fresh.time_ms > self.last_ms[slot]
-        self._dirty[slot[~in_order]] = True
+        same = (fresh.time_ms == self.last_ms[slot]) & (fresh.power_dw == self.last_dw[slot])
+        self._dirty[slot[~(in_order | same)]] = True  # the very same once more changes nothing
         fresh, slot = fresh.where(in_order), slot[in_order]
         if len(fresh):
             self._extend(fresh, slot)

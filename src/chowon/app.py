@@ -19,6 +19,7 @@ from chowon.errors import ChowonError, Misconfigured
 from chowon.ingest.broker import Address
 from chowon.ingest.discovery import look_around
 from chowon.ingest.door import Outcome
+from chowon.ingest.past_days import PastDays
 from chowon.ingest.pipeline import Pipeline, QueueLimits
 from chowon.ingest.reception import is_loopback
 from chowon.intake import (
@@ -98,7 +99,7 @@ async def _serve(
         pipeline = Pipeline(
             store.journal, live.on_durable, QueueLimits(max_readings=config.ingest.queue_readings)
         )
-        door = door_of(config, store, pipeline)
+        door = door_of(config, store, pipeline, past_days=PastDays())
         outward = Outward(config, live, store.history, door.naming.talking, billing.prepared, now_ms)
         async with background(pipeline.run(), pipeline.close), background(live.run()):
             connections = Connections(config.server.max_connections)

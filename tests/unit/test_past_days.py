@@ -1,4 +1,4 @@
-"""Stamps from anywhere in the past are bounded; history in any order, and a device that catches up, are not."""
+"""Stamps from anywhere in the past are bounded; history in any order, or catching up, is not."""
 
 import json
 

@@ -29,6 +29,9 @@ class QualityNumbers(BaseModel):
     unchanged_ms: int
     peak_w: float
     at_peak: int
+    near_peak: int
+    peak_levels: int
+    resolution_w: float | None
     below_zero: int
 
 
@@ -96,5 +99,8 @@ def _numbers(seen: ChannelQuality) -> QualityNumbers:
         unchanged_ms=seen.unchanged_ms,
         peak_w=seen.peak_dw / 10,
         at_peak=seen.at_peak,
+        near_peak=seen.near_peak,
+        peak_levels=seen.peak_levels,
+        resolution_w=None if seen.resolution_dw is None else seen.resolution_dw / 10,
         below_zero=seen.below_zero,
     )

@@ -5,17 +5,27 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from chowon.domain.quality import ChannelQuality
+from chowon.domain.quality import NEAR_PEAK, ChannelQuality
 from chowon.domain.quantities import ABSENT_I32, I64, U32, Bools
 from chowon.domain.readings import Readings, latest
 
 NEVER: Final = np.int64(-(2**62))
 CLOCK_WINDOW_MS: Final = 1_800_000
 """The quickest message of this window and the one before tells the clock's offset."""
+PACE_MS: Final = 5_000
+"""By so much messages may be held up on the way, ..."""
+PACE_PART: Final = 10
+"""... and by this part of the time that passed."""
+PACE_KEPT_MS: Final = 30_000
+"""For so long the stamps must have gone at the pace of the clock here before they tell an offset."""
+LIVE_MS: Final = 60_000
+"""A message with readings from a longer time is a report of the past."""
 STEPS_REMEMBERED: Final = 3600
 """Interval and jitter are those of the last so many steps, roughly: past it both sums are halved."""
 MOST_WATCHED: Final = 20_000
 """A larger batch is a past that is being filled in, not a meter that talks; it says nothing about one."""
+LEVELS_APART: Final = 0.05
+"""Of the greatest power: levels that differ by more were those of other loads."""
 _FAR: Final = np.int64(2**62)
 
 
@@ -43,7 +53,7 @@ class QualityWatch:
         self._count(channel, time_ms, before, received_ms)
         self._steps(channel, time_ms - before, holds_ms, before != NEVER)
         ends = np.append(first[1:], True)
-        self._clock(channel[ends], time_ms[ends], received_ms)
+        self._clock(channel[ends], time_ms[first], time_ms[ends], received_ms)
         if readings.power_dw is not None:
             self._power(latest(readings.where(readings.power_dw != ABSENT_I32)))
         newest[channel[ends]] = np.maximum(newest[channel[ends]], time_ms[ends])
@@ -75,6 +85,9 @@ class QualityWatch:
             power_dw=None if at["power_dw"] == ABSENT_I32 else at["power_dw"],
             peak_dw=at["peak_dw"],
             at_peak=at["at_peak"],
+            near_peak=at["near_peak"],
+            peak_levels=at["levels"],
+            resolution_dw=None if at["resolution_dw"] == _FAR else at["resolution_dw"],
             below_zero=at["below_zero"],
         )
 
@@ -101,8 +114,28 @@ class QualityWatch:
             for name in ("steps", "step_sum", "step_squares"):
                 columns[name][many] /= 2
 
-    def _clock(self, channel: U32, newest_ms: I64, received_ms: int) -> None:
-        """channel: each once, with the newest stamp of the batch."""
+    def _clock(self, channel: U32, oldest_ms: I64, newest_ms: I64, received_ms: int) -> None:
+        """channel: each once, with the stamps of the batch. What is sent late, or as history, tells nothing.
+
+        A meter that talks stamps its messages a second apart when they come a second apart: only of such the
+        offset is told, once that has been so for a while.
+        """
+        columns = self._columns
+        in_order = newest_ms >= columns["newest_ms"][channel]
+        channel, oldest_ms, newest_ms = channel[in_order], oldest_ms[in_order], newest_ms[in_order]
+        passed_ms = received_ms - columns["pace_received_ms"][channel]
+        stamped_ms = newest_ms - columns["pace_stamp_ms"][channel]
+        drift_ms = np.abs(stamped_ms - passed_ms)
+        steady = (passed_ms >= 0) & (drift_ms <= PACE_MS + passed_ms // PACE_PART)
+        anew = channel[~steady]
+        columns["pace_received_ms"][anew], columns["pace_stamp_ms"][anew] = received_ms, newest_ms[~steady]
+        for name in ("clock_ms", "clock_before_ms"):
+            columns[name][anew] = -_FAR
+        live = steady & (passed_ms >= PACE_KEPT_MS) & (newest_ms - oldest_ms <= LIVE_MS)
+        self._offset(channel[live], newest_ms[live], received_ms)
+
+    def _offset(self, channel: U32, newest_ms: I64, received_ms: int) -> None:
+        """channel: each once, with the newest stamp of a live message."""
         columns = self._columns
         window = received_ms // CLOCK_WINDOW_MS
         late = columns["clock_window"][channel]
@@ -129,11 +162,53 @@ class QualityWatch:
         columns["power_dw"][channel[ends]] = power[ends]
         columns["power_ms"][channel[ends]] = told.time_ms[ends]
         np.add.at(columns["below_zero"], channel[power < 0], 1)
-        size, old = np.abs(power), columns["peak_dw"][channel[ends]]
+        self._peaks(channel, np.abs(power), first, ends)
+
+    def _peaks(self, channel: U32, size: I64, first: Bools, ends: Bools) -> None:
+        """How often the greatest power came exactly, how often nearly, and from which levels it was reached.
+
+        channel, size: sorted by (channel, time); first, ends: where a channel's rows begin and end.
+        """
+        columns = self._columns
+        mine = channel[ends]
+        old = columns["peak_dw"][mine]
         np.maximum.at(columns["peak_dw"], channel, size)
-        higher = columns["peak_dw"][channel[ends]] > old
-        columns["at_peak"][channel[ends][higher]] = 0
-        np.add.at(columns["at_peak"], channel[size == columns["peak_dw"][channel]], 1)
+        peak = columns["peak_dw"][channel]
+        new_peak = peak[ends]
+        higher = new_peak > old
+        was_near = old >= new_peak * (1 - NEAR_PEAK)
+        near = np.where(was_near, columns["near_peak"][mine] + columns["at_peak"][mine], 0)
+        columns["near_peak"][mine] = np.where(higher, near, columns["near_peak"][mine])
+        for name in ("at_peak", "levels"):
+            columns[name][mine[higher]] = 0
+        columns["before_episode_dw"][mine[higher]] = -1
+        at_peak = size == peak
+        np.add.at(columns["at_peak"], channel[at_peak], 1)
+        np.add.at(columns["near_peak"], channel[~at_peak & (size >= peak * (1 - NEAR_PEAK))], 1)
+        second = np.append(False, first[:-1]) & ~first
+        last, last_but_one = columns["last_dw"][channel], columns["last_but_one_dw"][channel]
+        before = np.where(first, last, np.append(0, size[:-1]))
+        step = np.abs(size - before)
+        moved = (step > 0) & (before >= 0)
+        np.minimum.at(columns["resolution_dw"], channel[moved], step[moved])
+        earlier = np.where(
+            first, last_but_one, np.where(second, last, np.append([0, 0], size[:-2])[: len(size)])
+        )
+        begins = np.flatnonzero(at_peak & (before != peak) & (before >= 0) & (earlier >= 0))
+        self._episodes(channel[begins], np.minimum(before, earlier)[begins], peak[begins])
+        columns["last_but_one_dw"][mine], columns["last_dw"][mine] = before[ends], size[ends]
+
+    def _episodes(self, channel: U32, level: I64, peak: I64) -> None:
+        """Times at which the greatest power was reached, each from a level: the lower of the two before."""
+        columns = self._columns
+        if not len(channel):
+            return
+        first = np.append(True, channel[1:] != channel[:-1])
+        before = np.where(first, columns["before_episode_dw"][channel], np.append(0, level[:-1]))
+        apart = (before >= 0) & (np.abs(level - before) > peak * LEVELS_APART)
+        np.add.at(columns["levels"], channel[apart], 1)
+        ends = np.append(first[1:], True)
+        columns["before_episode_dw"][channel[ends]] = level[ends]
 
     def _grow(self, size: int) -> None:
         if size <= self._size:
@@ -158,6 +233,8 @@ _COLUMNS: Final[dict[str, tuple[type, object]]] = {
     "step_squares": (np.float64, 0.0),
     "gaps": (np.int64, 0),
     "gap_ms": (np.int64, 0),
+    "pace_received_ms": (np.int64, NEVER),
+    "pace_stamp_ms": (np.int64, 0),
     "clock_window": (np.int64, -1),
     "clock_ms": (np.int64, -_FAR),
     "clock_before_ms": (np.int64, -_FAR),
@@ -166,5 +243,11 @@ _COLUMNS: Final[dict[str, tuple[type, object]]] = {
     "unchanged_since_ms": (np.int64, NEVER),
     "peak_dw": (np.int64, 0),
     "at_peak": (np.int64, 0),
+    "near_peak": (np.int64, 0),
+    "last_dw": (np.int64, -1),
+    "last_but_one_dw": (np.int64, -1),
+    "before_episode_dw": (np.int64, -1),
+    "resolution_dw": (np.int64, _FAR),
+    "levels": (np.int64, 0),
     "below_zero": (np.int64, 0),
 }

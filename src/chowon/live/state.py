@@ -97,8 +97,10 @@ class ChannelStates:
         return self._count
 
     def add(self, channel: int, hold_ms: int, window: Window) -> None:
-        """Make room for a channel, or change a known one's settings; its sums must come from the store."""
+        """Make room for a channel, or set a known one; new or changed, its sums must come from the store."""
         slot = self._slot_of.get(channel)
+        if slot is not None and self.hold_ms[slot] == hold_ms and self.window_of(slot) == window:
+            return  # of a site with a thousand channels one more must not cost a thousand questions
         if slot is None:
             slot = self._new_slot(channel)
         self.hold_ms[slot] = hold_ms

@@ -25,7 +25,7 @@ class Comparison:
     periods: tuple[Period, ...]
     kwh: Decimal
     coverage: float
-    """The share of the time gone by whose energy is known, 0-1; for what is missing no tariff bills anything"""
+    """Share of the time gone by whose energy is known, 0-1; for what is missing no tariff bills anything"""
     currency: str
     compared: Compared
 

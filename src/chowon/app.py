@@ -21,6 +21,7 @@ from chowon.ingest.discovery import look_around
 from chowon.ingest.door import Outcome
 from chowon.ingest.past_days import PastDays
 from chowon.ingest.pipeline import Pipeline, QueueLimits
+from chowon.ingest.quality import QualityWatch
 from chowon.ingest.reception import is_loopback
 from chowon.intake import (
     background,
@@ -32,6 +33,7 @@ from chowon.intake import (
     sources_of,
 )
 from chowon.jobs.billing import Billing, Books
+from chowon.jobs.learn_holds import HoldLearner, Learnt
 from chowon.jobs.seal import Sealer
 from chowon.live.service import Live, Priced
 from chowon.meters.decoded import Envelope
@@ -103,10 +105,12 @@ async def _serve(
         outward = Outward(config, live, store.history, door.naming.talking, billing.prepared, now_ms)
         async with background(pipeline.run(), pipeline.close), background(live.run()):
             connections = Connections(config.server.max_connections)
-            sealing = _Sealing(Sealer(store), config.data.seal_every_s, now_ms)
+            sealer = Sealer(store)
+            learner = HoldLearner(store, sealer)
+            sealing = _Sealing(sealer, learner, config.data.seal_every_s, now_ms, live)
             asked = sources_of(config, store, door, now_ms)
             async with (
-                background(sealing.run()),
+                background(sealing.run(door.ledger.quality)),
                 background(asked.run()),
                 mqtt_intake(config, store, door, now_ms) as mqtt,
                 enertalk_intake(config, door, now_ms) as enertalk,
@@ -150,6 +154,7 @@ async def _serve(
                     remote_write=_remote_write(config),
                     dashboard=DASHBOARD if (DASHBOARD / "index.html").is_file() else None,
                     mqtt=None if mqtt is None else place_of(config, mqtt.address),
+                    change_hold=lambda change: sealer.change_hold(change, now_ms()),
                     look=look_around if config.discovery.mdns else None,
                 )
                 server = _http_server(parts, config, connections)
@@ -210,26 +215,38 @@ def _priced(prepared: Prepared) -> Priced:
 class _Sealing:
     """Moves the journal into the lake now and then; a failure is shown and tried again."""
 
-    def __init__(self, sealer: Sealer, every_s: float, now_ms: Callable[[], int]) -> None:
-        self._sealer, self._every_s, self._now_ms = sealer, every_s, now_ms
+    def __init__(
+        self, sealer: Sealer, holds: HoldLearner, every_s: float, now_ms: Callable[[], int], live: Live
+    ) -> None:
+        self._sealer, self._holds, self._every_s = sealer, holds, every_s
+        self._now_ms, self._live = now_ms, live
         self.problem: str | None = None
 
-    async def run(self) -> None:
+    async def run(self, quality: QualityWatch) -> None:
+        """quality: tells which channels' holds do not suit them."""
         while True:
             await asyncio.sleep(self._every_s)
-            await asyncio.to_thread(self._once)
+            learnt = await asyncio.to_thread(self._once, quality.mostly_silent())
+            for one in learnt:
+                _log.info("%s: a reading stands for %g s now", one.channel.key, one.hold_ms / 1000)
+            if learnt:
+                quality.forget_gaps([one.channel.id for one in learnt])
+                await self._live.reload()
 
     def last_run(self) -> None:
-        self._once()
+        self._once([])
 
-    def _once(self) -> None:
+    def _once(self, silent: list[int]) -> list[Learnt]:
+        learnt: list[Learnt] = []
         try:
             self._sealer.run(self._now_ms())
+            learnt = self._holds.run(silent, self._now_ms())
             self.problem = None
         except (ChowonError, OSError) as error:
             if self.problem != str(error):
                 _log.error("sealing: %s", error)
             self.problem = str(error)
+        return learnt
 
 
 def _remote_write(config: Config) -> PrometheusWrite:

@@ -34,6 +34,7 @@ from chowon.ports import (
     RecordBook,
     SiteBook,
 )
+from chowon.store.catalog.files import HoldChange
 
 SiteId: TypeAlias = Annotated[int, InPath(ge=1, le=2**31 - 1)]
 
@@ -103,6 +104,8 @@ class Parts:
     """reads what Prometheus writes, with the metrics that the configuration names"""
     mqtt: MqttPlace | None = None
     """where devices are to publish; None when MQTT is off"""
+    change_hold: Callable[[HoldChange], None] | None = None
+    """gives a channel another hold, with all that was counted of it; blocks; None where nothing is stored"""
     look: Callable[[], Awaitable[Sequence[Found]]] | None = None
     """looks for devices that announce themselves in the local network; None when that is off"""
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -7,8 +7,8 @@ from pydantic import BaseModel
 
 from chowon.api.parts import SiteId, parts_of
 from chowon.api.sites import Text
-from chowon.domain.quality import ChannelQuality, remarks
-from chowon.domain.sites import Role
+from chowon.domain.quality import ChannelQuality, Remark, remarks
+from chowon.domain.sites import Channel, Role
 
 router = APIRouter(prefix="/sites", tags=["sites"])
 
@@ -70,7 +70,7 @@ async def quality(request: Request, site_id: SiteId) -> QualityAnswer:
     answers = []
     for channel in site.channels:
         seen = parts.door.ledger.quality.of(channel.id)
-        said = () if seen is None else remarks(seen, channel.role, may_export=may_export)
+        said = () if seen is None else _said(seen, channel, may_export)
         answers.append(
             ChannelAnswer(
                 channel=channel.id,
@@ -82,6 +82,10 @@ async def quality(request: Request, site_id: SiteId) -> QualityAnswer:
             )
         )
     return QualityAnswer(site=site_id, channels=answers)
+
+
+def _said(seen: ChannelQuality, channel: Channel, may_export: bool) -> tuple[Remark, ...]:
+    return remarks(seen, channel.role, may_export=may_export, hold_ms=channel.hold_ms)
 
 
 def _numbers(seen: ChannelQuality) -> QualityNumbers:

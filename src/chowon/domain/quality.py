@@ -9,6 +9,7 @@ from chowon.domain.tariff.terms import Text
 
 _ENOUGH: Final = 60
 """Below so many readings nothing is said."""
+_LEAST_GAPS: Final = 20
 _CLOCK_MS: Final = 2000
 _LATE_SHARE: Final = 0.02
 _REPEATED_SHARE: Final = 0.2
@@ -79,11 +80,31 @@ class Remark:
     text: Text
 
 
-def remarks(quality: ChannelQuality, role: Role, *, may_export: bool) -> tuple[Remark, ...]:
-    """What stands out. may_export: the site has something that gives, such as solar."""
+def remarks(
+    quality: ChannelQuality, role: Role, *, may_export: bool, hold_ms: int | None = None
+) -> tuple[Remark, ...]:
+    """What stands out. may_export: the site has something that gives, such as solar.
+
+    hold_ms: the channel's; without it nothing is said of whether it suits.
+    """
+    if quality.gaps >= _LEAST_GAPS and hold_ms is not None and 2 * quality.gaps > quality.readings:
+        return (_too_slow(quality.gap_ms / quality.gaps, hold_ms),)
     if quality.readings < _ENOUGH:
         return ()
     return (*_about_time(quality), *_about_power(quality, role, may_export))
+
+
+def _too_slow(step_ms: float, hold_ms: int) -> Remark:
+    every, stands = f"{step_ms / 1000:.0f}", f"{hold_ms / 1000:g}"
+    return Remark(
+        "hold",
+        Text(
+            f"값이 약 {every}초마다 오는데 한 값은 길어야 {stands}초 동안만 유효합니다. 쓴 전기의 대부분이 "
+            "요금에 들어가지 않으니 허용 간격(hold)을 늘리세요.",
+            f"It sends about every {every} s, but a reading stands for {stands} s at most: most of its use "
+            "is not billed. Give it a longer hold.",
+        ),
+    )
 
 
 def _about_time(quality: ChannelQuality) -> Iterator[Remark]:

@@ -20,6 +20,8 @@ PACE_KEPT_MS: Final = 30_000
 """For so long the stamps must have gone at the pace of the clock here before they tell an offset."""
 LIVE_MS: Final = 60_000
 """A message with readings from a longer time is a report of the past."""
+MOSTLY_LEAST: Final = 20
+"""Of fewer gaps nothing is said."""
 STEPS_REMEMBERED: Final = 3600
 """Interval and jitter are those of the last so many steps, roughly: past it both sums are halved."""
 MOST_WATCHED: Final = 20_000
@@ -57,6 +59,24 @@ class QualityWatch:
         if readings.power_dw is not None:
             self._power(latest(readings.where(readings.power_dw != ABSENT_I32)))
         newest[channel[ends]] = np.maximum(newest[channel[ends]], time_ms[ends])
+
+    def mostly_silent(self) -> list[int]:
+        """Channels whose readings mostly come after a silence longer than their hold, lately heard enough.
+
+        Each is told once, and again when as many more gaps were seen.
+        """
+        gaps, told = self._columns["gaps"], self._columns["told_gaps"]
+        found = np.flatnonzero(
+            (gaps >= MOSTLY_LEAST) & (gaps >= 2 * told) & (2 * gaps > self._columns["readings"])
+        )
+        told[found] = gaps[found]
+        return [int(channel) for channel in found]
+
+    def forget_gaps(self, channels: list[int]) -> None:
+        """Their holds were changed: what was a gap may be none."""
+        seen = [channel for channel in channels if channel < self._size]
+        for name in ("gaps", "gap_ms", "told_gaps"):
+            self._columns[name][seen] = 0
 
     def of(self, channel: int) -> ChannelQuality | None:
         """What was seen of a channel; None if nothing was."""
@@ -233,6 +253,7 @@ _COLUMNS: Final[dict[str, tuple[type, object]]] = {
     "step_squares": (np.float64, 0.0),
     "gaps": (np.int64, 0),
     "gap_ms": (np.int64, 0),
+    "told_gaps": (np.int64, 0),
     "pace_received_ms": (np.int64, NEVER),
     "pace_stamp_ms": (np.int64, 0),
     "clock_window": (np.int64, -1),

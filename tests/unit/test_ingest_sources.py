@@ -222,7 +222,7 @@ def test_a_line_that_sends_without_end_costs_its_neighbour_nothing(tmp_path, mon
                     "good": f'kind = "dsmr"\nsite = "home"\nmeter = "grid"\nserial = "{name}"\n',
                 }
                 async with running(intake, read(tmp_path, **files)) as asked, talking(meter, TELEGRAM):
-                    await until(lambda: len(power_of(intake)) >= 50)
+                    await until(lambda: len(power_of(intake)) >= 20)
                     elapsed_s = time.monotonic() - begun_s
                     assert {s.name: s.dropped for s in asked.states()} == {"bad": 0, "good": 0}
         own = 60 * len(TELEGRAM) * 4

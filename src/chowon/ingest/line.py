@@ -14,8 +14,8 @@ from chowon.meters.framing import Framer, dsmr_framer, sml_framer
 from chowon.meters.sml import DECODER as SML
 
 READ_BYTES: Final = 4096
-MOST_BYTES_S: Final = 65_536
-"""No serial meter sends more; what comes faster is not read, so a network gateway has to wait with it."""
+MOST_BYTES_S: Final = 16_384
+"""More than 115,200 baud carry; what comes faster is not read, so a network gateway has to wait with it."""
 CONNECT_S: Final = 10.0
 _HINTS: Final = {
     "dsmr": "see whether the cable sits in the P1 port, and the speed (115200; 9600 before DSMR 4)",
@@ -34,7 +34,7 @@ async def payloads(source: StreamSource) -> AsyncIterator[bytes]:
     Errors: MeterUnavailable when it does, or when nothing whole comes for `silence_s`; ExtraMissing.
     """
     framer = dsmr_framer() if source.kind == "dsmr" else sml_framer()
-    pace = Pace(MOST_BYTES_S, time.monotonic())
+    pace = Pace(max(MOST_BYTES_S, source.speed // 8), time.monotonic())
     async with _opened(source) as reader:
         while True:
             for payload in await _next(reader, framer, source, pace):

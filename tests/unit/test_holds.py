@@ -66,7 +66,7 @@ steps = st.lists(
 holds = st.sampled_from([1000, 10_000, 30_000, 180_000, HOUR_MS])
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.lists(st.tuples(steps, st.booleans(), st.none() | holds), min_size=1, max_size=4))
 def test_rollups_are_those_of_the_newest_hold_whenever_it_was_changed(tmp_path_factory, parts):
     store = opened(tmp_path_factory.mktemp("hold") / "home")

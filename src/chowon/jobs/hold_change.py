@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from chowon.domain.quantities import I64, MINUTE_MS, U32
+from chowon.domain.quantities import DAY_MS, I64, MINUTE_MS, U32
 from chowon.domain.rollups import Rollup
 from chowon.store.columns import NO_ROW_MS, gone_rows, joined, newest
 from chowon.store.recompute import Windows, recomputed
@@ -21,13 +21,23 @@ def minutes_anew(view: View, channel: int, hold_ms: int, first_ms: int, last_ms:
     def hold(channels: U32) -> I64:
         return np.full(len(channels), hold_ms, np.int64)
 
+    days_ms = _days(view, ids, hold_ms, first_ms, last_ms)
     for start_ms, end_ms in _months(first_ms, last_ms):
-        window = Windows(ids, np.array([start_ms]), np.array([end_ms]))
-        rows = recomputed(window, view.raw, hold)
+        mine = days_ms[(days_ms + DAY_MS > start_ms) & (days_ms < end_ms)]
+        starts, ends = np.maximum(mine, start_ms), np.minimum(mine + DAY_MS, end_ms)
+        rows = recomputed(Windows(np.repeat(ids, len(mine)), starts, ends), view.raw, hold)
         old = view.sealed_minutes(ids, start_ms, end_ms)
         had = old.start_ms[old.covered_ms != NO_ROW_MS]
         gone = had[~np.isin(had, rows.start_ms)]
         yield newest(joined([gone_rows(np.full(len(gone), channel, np.uint32), gone), rows]))
+
+
+def _days(view: View, ids: U32, hold_ms: int, first_ms: int, last_ms: int) -> I64:
+    """The starts of the UTC days in which there may be something: with readings, and up to a hold after."""
+    files = view.snapshot.overlapping("raw", ids, first_ms, last_ms + 1)
+    spans = np.array([f.span for f in files], "datetime64[D]").astype(np.int64)
+    after = np.arange(hold_ms // DAY_MS + 1)
+    return np.unique(spans[:, None] + after) * DAY_MS
 
 
 def _months(first_ms: int, last_ms: int) -> Iterator[tuple[int, int]]:

@@ -16,6 +16,7 @@ from chowon.api.server import create_app
 from chowon.domain.quantities import QUARTER_MS
 from chowon.domain.readings import Readings
 from chowon.domain.sites import ChannelKey
+from chowon.ingest.ledger import Ledger
 from chowon.jobs.billing import Billing, Books
 from chowon.jobs.seal import Sealer
 from chowon.live.service import Live, Priced
@@ -46,7 +47,7 @@ class Served:
             devices=store.devices,
             corrections=store.corrections,
             doubts=store.history,
-            door=SimpleNamespace(),  # type: ignore[arg-type]
+            door=SimpleNamespace(ledger=Ledger()),  # type: ignore[arg-type]
             cables=SimpleNamespace(),  # type: ignore[arg-type]
             access=Access(store.tokens, None),
             tariff=TARIFFS.load,
@@ -58,6 +59,7 @@ class Served:
             pulse=SimpleNamespace(),  # type: ignore[arg-type]
             limits=Limits(32 * 2**20, 10),
             dashboard=None,
+            change_hold=lambda change: Sealer(store).change_hold(change, self.now_ms),
         )
         transport = httpx.ASGITransport(create_app(self.parts))
         self.http = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1/api/v1")

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,19 +11,25 @@ from pathlib import Path
 import uvicorn
 
 from chowon.api.access import Access, RememberedTokens
+from chowon.api.connections import Connections
 from chowon.api.parts import Limits, Parts, Pulse
 from chowon.api.server import create_app
 from chowon.config import Config
 from chowon.domain.bill import Prepared
 from chowon.errors import ChowonError, Misconfigured
 from chowon.ingest.broker import Address
+from chowon.ingest.cables import Cables
 from chowon.ingest.discovery import look_around
-from chowon.ingest.door import Outcome
+from chowon.ingest.door import Door, Outcome
+from chowon.ingest.enertalk import EnerTalkListener
 from chowon.ingest.import_spool import Spool
 from chowon.ingest.imports import ImportBooks, Imports
+from chowon.ingest.past_days import PastDays
 from chowon.ingest.pipeline import Pipeline, QueueLimits
+from chowon.ingest.quality import QualityWatch
 from chowon.ingest.reception import is_loopback
 from chowon.intake import (
+    MqttIntake,
     background,
     cables_of,
     door_of,
@@ -33,6 +40,7 @@ from chowon.intake import (
 )
 from chowon.jobs.appliances import Telling
 from chowon.jobs.billing import Billing, Books
+from chowon.jobs.learn_holds import HoldLearner, Learnt
 from chowon.jobs.seal import Sealer
 from chowon.live.service import Live, Priced
 from chowon.meters.decoded import Envelope
@@ -40,6 +48,7 @@ from chowon.meters.prometheus_write import ForeignMetric, PrometheusWrite
 from chowon.models.nilm.nightly import trusted
 from chowon.outward.service import Outward
 from chowon.registry import TariffBook
+from chowon.store.catalog.files import HoldChange
 from chowon.store.catalog.sites import SiteDefaults
 from chowon.store.opening import Store, open_store
 
@@ -94,90 +103,135 @@ async def _serve(
     started: Callable[[Addresses], None],
 ) -> None:
     with listening(config.server.host, config.server.port, "--host and --port") as listener:
-        tariffs = TariffBook.beside(config.data.folder)
-        billing = Billing(store.history, tariffs.load, Books(store.prices, store.records))
-        live = Live(store.history, store.sites, lambda s, p: _priced(billing.bare(s, p)), now_ms, billing)
-        await live.start()
-        pipeline = Pipeline(
-            store.journal, live.on_durable, QueueLimits(max_readings=config.ingest.queue_readings)
-        )
-        door = door_of(config, store, pipeline)
-        outward = Outward(config, live, store.history, door.naming.talking, billing.prepared, now_ms)
-        changing = asyncio.Lock()
-        imports = Imports(
+        core = _core(config, store, now_ms)
+        await core.live.start()
+        async with (
+            background(core.pipeline.run(), core.pipeline.close),
+            background(core.live.run()),
+            background(core.imports.run()),
+            background(core.sealing.run(core.door.ledger.quality)),
+            background(core.cables.run()),
+            mqtt_intake(config, store, core.door, now_ms) as mqtt,
+            enertalk_intake(config, core.door, now_ms) as enertalk,
+            background(core.outward.run(None if mqtt is None else mqtt.address), core.outward.close),
+        ):
+            parts = _parts(config, store, now_ms, core, _Doors(mqtt, enertalk))
+            server = _http_server(parts, config, core.connections)
+            async with background(server.serve([listener]), lambda: _leave(server)):
+                started(_addresses(listener, mqtt, enertalk))
+                await stop.wait()
+        await asyncio.to_thread(core.sealing.last_run)
+
+
+@dataclass(frozen=True, slots=True)
+class _Core:
+    """What runs whichever doors are open."""
+
+    tariffs: TariffBook
+    billing: Billing
+    live: Live
+    pipeline: Pipeline
+    door: Door
+    outward: Outward
+    connections: Connections
+    sealing: "_Sealing"
+    cables: Cables
+    imports: Imports
+    changing: asyncio.Lock
+
+
+@dataclass(frozen=True, slots=True)
+class _Doors:
+    """The ways in besides HTTP, as far as they are open."""
+
+    mqtt: MqttIntake | None
+    enertalk: EnerTalkListener | None
+
+
+def _core(config: Config, store: Store, now_ms: Callable[[], int]) -> _Core:
+    """Errors: Misconfigured, MeterMisconfigured (files of meters that are asked)."""
+    tariffs = TariffBook.beside(config.data.folder)
+    billing = Billing(store.history, tariffs.load, Books(store.prices, store.records))
+    live = Live(store.history, store.sites, lambda s, p: _priced(billing.bare(s, p)), now_ms, billing)
+    limits = QueueLimits(max_readings=config.ingest.queue_readings)
+    pipeline = Pipeline(store.journal, live.on_durable, limits)
+    door = door_of(config, store, pipeline, past_days=PastDays())
+    changing = asyncio.Lock()
+    return _Core(
+        tariffs,
+        billing,
+        live,
+        pipeline,
+        door,
+        Outward(config, live, store.history, door.naming.talking, billing.prepared, now_ms),
+        Connections(config.server.max_connections),
+        _Sealing(store, config.data.seal_every_s, now_ms, live),
+        cables_of(config, store, door, now_ms),
+        Imports(
             ImportBooks(door, store.sites, store.history, now_ms, live.recount, changing),
             Spool(config.data.folder, config.server.max_import_mib * 2**20, now_ms),
-        )
-        async with (
-            background(pipeline.run(), pipeline.close),
-            background(live.run()),
-            background(imports.run()),
-        ):
-            sealing = _Sealing(Sealer(store), config.data.seal_every_s, now_ms)
-            cables = cables_of(config, store, door, now_ms)
-            async with (
-                background(sealing.run()),
-                background(cables.run()),
-                mqtt_intake(config, store, door, now_ms) as mqtt,
-                enertalk_intake(config, door, now_ms) as enertalk,
-                background(outward.run(None if mqtt is None else mqtt.address), outward.close),
-            ):
+        ),
+        changing,
+    )
 
-                def pulse() -> Pulse:
-                    return Pulse(
-                        pipeline.stats(),
-                        None if mqtt is None else mqtt.listener.stats(),
-                        None if mqtt is None else mqtt.broker.is_running(),
-                        None if enertalk is None else enertalk.stats(),
-                        None if mqtt is None or mqtt.backfill is None else mqtt.backfill.stats(),
-                        sealing.problem,
-                        cables.sources.states(),
-                        outward.state(),
-                    )
 
-                parts = Parts(
-                    live=live,
-                    history=store.history,
-                    sites=store.sites,
-                    devices=store.devices,
-                    corrections=store.corrections,
-                    doubts=store.history,
-                    door=door,
-                    cables=cables,
-                    access=Access(RememberedTokens(store.tokens, now_ms), config.server.token),
-                    tariff=tariffs.load,
-                    tariff_ids=tariffs.ids,
-                    billing=billing,
-                    prices=store.prices,
-                    records=store.records,
-                    now_ms=now_ms,
-                    pulse=pulse,
-                    limits=Limits(
-                        config.server.max_body_mib * 2**20,
-                        config.server.max_live_clients,
-                        config.prometheus.max_sites,
-                    ),
-                    remote_write=_remote_write(config),
-                    dashboard=DASHBOARD if (DASHBOARD / "index.html").is_file() else None,
-                    mqtt=None if mqtt is None else place_of(config, mqtt.address),
-                    imports=imports,
-                    changing=changing,
-                    look=look_around if config.discovery.mdns else None,
-                    telling=Telling(trusted) if config.appliances.tell else None,
-                )
-                server = _http_server(parts, config)
-                async with background(server.serve([listener]), lambda: _leave(server)):
-                    host, port = listener.getsockname()[:2]
-                    shown = f"[{host}]" if ":" in host else host
-                    started(
-                        Addresses(
-                            f"http://{shown}:{port}",
-                            None if mqtt is None else mqtt.address,
-                            None if enertalk is None else Address(*enertalk.address),
-                        )
-                    )
-                    await stop.wait()
-        await asyncio.to_thread(sealing.last_run)
+def _pulse(core: _Core, doors: _Doors) -> Pulse:
+    mqtt, enertalk = doors.mqtt, doors.enertalk
+    return Pulse(
+        core.pipeline.stats(),
+        core.connections.stats(),
+        None if mqtt is None else mqtt.listener.stats(),
+        None if mqtt is None else mqtt.broker.is_running(),
+        None if enertalk is None else enertalk.stats(),
+        None if mqtt is None or mqtt.backfill is None else mqtt.backfill.stats(),
+        core.sealing.problem,
+        core.cables.sources.states(),
+        core.outward.state(),
+    )
+
+
+def _parts(config: Config, store: Store, now_ms: Callable[[], int], core: _Core, doors: _Doors) -> Parts:
+    return Parts(
+        live=core.live,
+        history=store.history,
+        sites=store.sites,
+        devices=store.devices,
+        corrections=store.corrections,
+        doubts=store.history,
+        door=core.door,
+        cables=core.cables,
+        access=Access(RememberedTokens(store.tokens, now_ms), config.server.token),
+        tariff=core.tariffs.load,
+        tariff_ids=core.tariffs.ids,
+        billing=core.billing,
+        prices=store.prices,
+        records=store.records,
+        now_ms=now_ms,
+        pulse=lambda: _pulse(core, doors),
+        limits=Limits(
+            config.server.max_body_mib * 2**20, config.server.max_live_clients, config.prometheus.max_sites
+        ),
+        remote_write=_remote_write(config),
+        dashboard=DASHBOARD if (DASHBOARD / "index.html").is_file() else None,
+        mqtt=None if doors.mqtt is None else place_of(config, doors.mqtt.address),
+        change_hold=core.sealing.change_hold,
+        look=look_around if config.discovery.mdns else None,
+        telling=Telling(trusted) if config.appliances.tell else None,
+        imports=core.imports,
+        changing=core.changing,
+    )
+
+
+def _addresses(
+    listener: socket.socket, mqtt: MqttIntake | None, enertalk: EnerTalkListener | None
+) -> Addresses:
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    return Addresses(
+        f"http://{shown}:{port}",
+        None if mqtt is None else mqtt.address,
+        None if enertalk is None else Address(*enertalk.address),
+    )
 
 
 @contextlib.contextmanager
@@ -223,26 +277,41 @@ def _priced(prepared: Prepared) -> Priced:
 class _Sealing:
     """Moves the journal into the lake now and then; a failure is shown and tried again."""
 
-    def __init__(self, sealer: Sealer, every_s: float, now_ms: Callable[[], int]) -> None:
-        self._sealer, self._every_s, self._now_ms = sealer, every_s, now_ms
+    def __init__(self, store: Store, every_s: float, now_ms: Callable[[], int], live: Live) -> None:
+        self._sealer = Sealer(store)
+        self._holds = HoldLearner(store, self._sealer)
+        self._every_s, self._now_ms, self._live = every_s, now_ms, live
         self.problem: str | None = None
 
-    async def run(self) -> None:
+    def change_hold(self, change: HoldChange) -> None:
+        """As Sealer.change_hold."""
+        self._sealer.change_hold(change, self._now_ms())
+
+    async def run(self, quality: QualityWatch) -> None:
+        """quality: tells which channels' holds do not suit them."""
         while True:
             await asyncio.sleep(self._every_s)
-            await asyncio.to_thread(self._once)
+            learnt = await asyncio.to_thread(self._once, quality.mostly_silent())
+            for one in learnt:
+                _log.info("%s: a reading stands for %g s now", one.channel.key, one.hold_ms / 1000)
+            if learnt:
+                quality.forget_gaps([one.channel.id for one in learnt])
+                await self._live.reload()
 
     def last_run(self) -> None:
-        self._once()
+        self._once([])
 
-    def _once(self) -> None:
+    def _once(self, silent: list[int]) -> list[Learnt]:
+        learnt: list[Learnt] = []
         try:
             self._sealer.run(self._now_ms())
+            learnt = self._holds.run(silent, self._now_ms())
             self.problem = None
         except (ChowonError, OSError) as error:
             if self.problem != str(error):
                 _log.error("sealing: %s", error)
             self.problem = str(error)
+        return learnt
 
 
 def _remote_write(config: Config) -> PrometheusWrite:
@@ -258,10 +327,11 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _http_server(parts: Parts, config: Config) -> _Server:
+def _http_server(parts: Parts, config: Config, connections: Connections) -> _Server:
     return _Server(
         uvicorn.Config(
             create_app(parts),
+            http=connections.protocol,  # type: ignore[arg-type]
             limit_concurrency=config.server.max_connections,
             ws_max_size=4096,
             timeout_graceful_shutdown=3,

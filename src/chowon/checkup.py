@@ -157,8 +157,8 @@ def _rhythm(reader: Reader, site: Site, newest: dict[int, int]) -> Iterator[Find
                 f"site {site.key}",
                 "wrong",
                 f"{channel.key} sends every {np.median(steps) / 1000:g} s, but a reading of it stands for "
-                f"{channel.hold_ms / 1000:g} s at most: most of its use is not billed. Set [defaults] hold_s "
-                "for slow meters before their first reading (docs/how-to/send-readings.md)",
+                f"{channel.hold_ms / 1000:g} s at most: most of its use is not billed. Set its hold_ms by "
+                f"PATCH /api/v1/sites/{site.id}/channels/{channel.id} (docs/how-to/send-readings.md)",
             )
 
 

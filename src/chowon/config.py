@@ -73,7 +73,7 @@ class ServerSection(_Section):
         le=4096,
         description="largest file brought to be imported, MiB; `chowon import` has no bound",
     )
-    max_connections: int = Field(200, ge=1, description="connections served at once")
+    max_connections: int = Field(500, ge=1, description="connections served at once")
     max_live_clients: int = Field(100, ge=1, description="WebSocket clients served at once")
 
 
@@ -100,6 +100,9 @@ class IngestSection(_Section):
         True, description="make unknown sites, meters and channels known by themselves"
     )
     max_channels: int = Field(100_000, ge=1, description="channels that may be known; more are refused")
+    max_channels_per_meter: int = Field(
+        500, ge=1, description="channels of one meter that become known by themselves; more are refused"
+    )
     queue_readings: int = Field(2_000_000, ge=1000, description="readings that may wait for the disk")
 
 

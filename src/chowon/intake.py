@@ -22,6 +22,7 @@ from chowon.ingest.ledger import Ledger
 from chowon.ingest.mqtt import MqttListener
 from chowon.ingest.mqtt_link import MqttSettings
 from chowon.ingest.naming import Naming, NamingPolicy
+from chowon.ingest.past_days import PastDays
 from chowon.ingest.pipeline import Pipeline
 from chowon.ingest.reception import MqttPlace
 from chowon.ingest.source_file import read_sources
@@ -141,15 +142,22 @@ async def _listening_by(heard: asyncio.Event, listener: MqttListener) -> None:
         _log.warning("mqtt: not listening yet: %s", listener.stats().connection_problem)
 
 
-def door_of(config: Config, store: Store, pipeline: Pipeline, hold_ms: int | None = None) -> Door:
-    """The one way in. hold_ms: for channels that become known by it."""
+def door_of(
+    config: Config,
+    store: Store,
+    pipeline: Pipeline,
+    hold_ms: int | None = None,
+    past_days: PastDays | None = None,
+) -> Door:
+    """The one way in. hold_ms: for channels that become known by it. past_days: as of Door."""
     policy = NamingPolicy(
         config.ingest.auto_register,
         config.ingest.max_channels,
+        config.ingest.max_channels_per_meter,
         hold_ms or round(config.defaults.hold_s * 1000),
     )
     naming = Naming(store.sites, policy, store.devices)
-    return Door(decoders.found(), naming, pipeline, Ledger(store.sites.holds))
+    return Door(decoders.found(), naming, pipeline, Ledger(store.sites.holds), past_days)
 
 
 def cables_of(config: Config, store: Store, door: Door, now_ms: Callable[[], int]) -> Cables:

@@ -91,7 +91,7 @@ def test_taking_all_announcements_back_leaves_nothing(messages: list[Any]) -> No
     for topic, _ in messages:
         known.learn(topic, b"")
     assert (known.topics(), known.sensors(), known._count) == (frozenset(), (), 0)
-    assert (known._configs_of, known._by_state) == ({}, {})
+    assert (known._configs_of, known._devices_of) == ({}, {})
 
 
 _names = st.text("abcxyz_", min_size=1, max_size=5).filter(lambda name: name not in ("get", "items", "keys"))

@@ -1,11 +1,5 @@
 """Counters through the store: however readings came and were sealed, the energy is the domain's own."""
 
-import contextlib
-import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -19,10 +13,8 @@ from chowon.domain.quantities import ABSENT_I32, ABSENT_I64, DAY_MS, HOUR_MS, MI
 from chowon.domain.readings import Readings, concat, latest
 from chowon.domain.rollups import ROLLUP_COLUMNS, Rollup, regroup, rollup
 from chowon.domain.settle import groups, settled
-from chowon.domain.sites import ChannelKey
 from chowon.jobs import compact
-from chowon.jobs.seal import Sealer
-from chowon.store.opening import Store, open_store
+from tests.store_runs import Run, new_run, run_actions
 
 KWH = 1_000_000
 HOLD_MS = 90_000
@@ -78,56 +70,7 @@ def steady(draw: st.DrawFn) -> list[Readings]:
     ]
 
 
-actions = st.lists(
-    st.one_of(
-        steady(),
-        st.lists(batches(), min_size=1, max_size=3),
-        st.sampled_from(["seal", "seal", "later", "reopen", "again", "silence"]),
-    ),
-    min_size=2,
-    max_size=12,
-)
-
-
-@dataclass
-class Run:
-    """A store and, beside it, simply everything that was appended."""
-
-    folder: Path
-    store: Store
-    now_ms: int = MONTH_END_MS
-    appended: list[Readings] = field(default_factory=list)
-
-    def do(self, action: object) -> None:
-        if isinstance(action, list):
-            self.store.journal.append(action)
-            self.appended += action
-        elif action == "again" and self.appended:
-            self.store.journal.append(self.appended[-2:])
-            self.appended += self.appended[-2:]
-        elif action == "silence" and self.appended:
-            keys = self.appended[-1]
-            self.appended.append(Readings(keys.channel, keys.time_ms))
-            self.store.journal.append(self.appended[-1:])
-        elif action in ("seal", "later"):
-            self.now_ms += 60_000 if action == "seal" else 50 * DAY_MS
-            Sealer(self.store, seal_rows=30, small_files=2).run(self.now_ms)
-        elif action == "reopen":
-            self.store.close()
-            self.store = open_store(self.folder, shards=2, now_ms=lambda: self.now_ms)
-
-
-@contextlib.contextmanager
-def new_run() -> Iterator[Run]:
-    with tempfile.TemporaryDirectory() as folder:
-        run = Run(Path(folder), None)  # type: ignore[arg-type]
-        run.store = open_store(run.folder, shards=2, now_ms=lambda: run.now_ms)
-        for channel in (1, 2, 3):
-            assert run.store.sites.register(ChannelKey("home", "m", f"c{channel}"), HOLD_MS).id == channel
-        try:
-            yield run
-        finally:
-            run.store.close()
+actions = run_actions(steady(), st.lists(batches(), min_size=1, max_size=3), min_size=2, max_size=12)
 
 
 def by_the_domain(appended: list[Readings]) -> Rollup:
@@ -176,7 +119,8 @@ UNIT_CHANGED_AFTER_A_SILENCE = Readings(
 @given(actions)
 @example([[UNIT_CHANGED_AFTER_A_SILENCE], "seal"])
 def test_settled_energy_is_the_domains_own_whatever_happened_to_the_stream(steps: list[object]) -> None:
-    with pytest.MonkeyPatch.context() as patch, new_run() as run:
+    holds_ms = dict.fromkeys((1, 2, 3), HOLD_MS)
+    with pytest.MonkeyPatch.context() as patch, new_run(holds_ms, check, now_ms=MONTH_END_MS) as run:
         patch.setattr(compact, "CHUNK_ROWS", 9)
         for step in steps:
             run.do(step)

@@ -44,9 +44,9 @@ def assert_equals_raw(states: ChannelStates, history: MemoryHistory, window: Win
         today = between(pieces, window.day_start_ms, window.day_end_ms)
         period = between(pieces, window.period_start_ms, window.period_end_ms)
         assert states.today_dwms[slot] == import_dwms(today).sum()
-        assert states.today_covered_ms[slot] == today.held_ms.sum()
+        assert states.today_known_ms[slot] == today.held_ms.sum()
         assert states.period_dwms[slot] == import_dwms(period).sum()
-        assert states.period_covered_ms[slot] == period.held_ms.sum()
+        assert states.period_known_ms[slot] == period.held_ms.sum()
         assert_quarters_equal(states, slot, rollup(period, QUARTER_MS), window)
         if len(pieces.time_ms):
             assert states.last_ms[slot] == pieces.time_ms[-1]

@@ -1,10 +1,6 @@
 """However a stream is cut, reordered, repeated, delayed, sealed and merged: the answers are the domain's."""
 
-import contextlib
-import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from contextlib import AbstractContextManager
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -17,10 +13,9 @@ from chowon.domain.energy import between, gaps, held, import_dwms
 from chowon.domain.quantities import ABSENT_I32, DAY_MS, HOUR_MS, MINUTE_MS, QUARTER_MS
 from chowon.domain.readings import QUANTITIES, Readings, absent_of, concat, latest
 from chowon.domain.rollups import ROLLUP_COLUMNS, Rollup, regroup, rollup
-from chowon.domain.sites import ChannelKey
 from chowon.jobs import compact
-from chowon.jobs.seal import Sealer
-from chowon.store.opening import Store, open_reader, open_store
+from chowon.store.opening import open_reader
+from tests.store_runs import Run, new_run, run_actions
 
 HOLDS_MS = {1: 10_000, 2: 90_000, 3: 1_800_000}
 MONTH_END_MS = 1_796_083_200_000  # 2026-12-01T00:00Z: a UTC midnight and the end of a month
@@ -61,63 +56,19 @@ def steady(draw: st.DrawFn) -> list[Readings]:
     ]
 
 
-actions = st.lists(
-    st.one_of(
-        steady(),
-        st.lists(batches(), min_size=1, max_size=3),
-        st.sampled_from(["seal", "seal", "later", "reopen", "ask", "again", "silence"]),
-    ),
+holds = st.tuples(st.sampled_from([1, 2, 3]), st.sampled_from([1_000, 10_000, 90_000, 1_800_000]))
+actions = run_actions(
+    steady(),
+    st.lists(batches(), min_size=1, max_size=3),
+    holds,
+    others=("ask",),
     min_size=3,
     max_size=16,
 )
 
 
-@dataclass
-class Run:
-    """A store and, beside it, simply everything that was appended."""
-
-    folder: Path
-    shards: int
-    store: Store
-    now_ms: int = MONTH_END_MS
-    appended: list[Readings] = field(default_factory=list)
-
-    def do(self, action: object) -> None:
-        if isinstance(action, list):
-            self.store.journal.append(action)
-            self.appended += action
-        elif action == "again" and self.appended:
-            self.store.journal.append(self.appended[-2:])
-            self.appended += self.appended[-2:]
-        elif action == "silence" and self.appended:
-            keys = self.appended[-1]
-            self.appended.append(Readings(keys.channel, keys.time_ms))
-            self.store.journal.append(self.appended[-1:])
-        elif action in ("seal", "later"):
-            self.now_ms += 60_000 if action == "seal" else 50 * DAY_MS
-            Sealer(self.store, seal_rows=7, small_files=2).run(self.now_ms)
-        elif action == "reopen":
-            self.store.close()
-            self.store = open_store(self.folder, shards=self.shards, now_ms=lambda: self.now_ms)
-        elif action == "ask":
-            check(self)
-
-
-@contextlib.contextmanager
-def new_run(shards: int) -> Iterator[Run]:
-    with tempfile.TemporaryDirectory() as folder:
-        run = Run(Path(folder), shards, None)  # type: ignore[arg-type]
-        run.store = open_store(run.folder, shards=shards, now_ms=lambda: run.now_ms)
-        for channel, hold_ms in HOLDS_MS.items():
-            assert run.store.sites.register(ChannelKey("home", "m", f"c{channel}"), hold_ms).id == channel
-        try:
-            yield run
-        finally:
-            run.store.close()
-
-
-def holds(readings: Readings) -> np.ndarray:
-    return np.array([HOLDS_MS[c] for c in readings.channel.tolist()], np.int64)
+def started(shards: int) -> AbstractContextManager[Run]:
+    return new_run(HOLDS_MS, check, now_ms=MONTH_END_MS, shards=shards, seal_rows=7)
 
 
 def assert_same_readings(found: Readings, expected: Readings) -> None:
@@ -147,7 +98,7 @@ def check(run: Run) -> None:
     start_ms, end_ms = MONTH_END_MS - 2 * MINUTE_MS - 3_000, MONTH_END_MS + 3 * MINUTE_MS + 1
     inside = (everything.time_ms >= start_ms) & (everything.time_ms < end_ms)
     assert_same_readings(history.readings(channels, start_ms, end_ms), everything.where(inside))
-    pieces = held(everything, holds(everything))
+    pieces = held(everything, run.holds(everything))
     for name, bucket_ms in (("1min", MINUTE_MS), ("15min", QUARTER_MS), ("1h", HOUR_MS)):
         expected = rollup(pieces, bucket_ms)
         assert_same_rows(history.rollup(channels, 0, 2**42, name, "UTC"), expected)
@@ -173,7 +124,7 @@ def check_energy(run: Run, everything: Readings) -> None:
     """Gaps are those between samples of power; energy of any span is that of its minutes."""
     with_power = [] if everything.power_dw is None else everything.power_dw != ABSENT_I32
     samples = everything.where(np.array(with_power, bool)) if len(with_power) else everything.where(slice(0))
-    pieces = held(samples, holds(samples))
+    pieces = held(samples, run.holds(samples))
     channel, start, stop = gaps(pieces)
     found = run.store.history.gaps(list(HOLDS_MS), 0, 2**42)
     between_samples = {
@@ -192,7 +143,7 @@ def check_energy(run: Run, everything: Readings) -> None:
 def test_answers_equal_the_domains_own_computation_whatever_happened_to_the_stream(
     steps: list[object], shards: int
 ) -> None:
-    with pytest.MonkeyPatch.context() as patch, new_run(shards) as run:
+    with pytest.MonkeyPatch.context() as patch, started(shards) as run:
         patch.setattr(compact, "CHUNK_ROWS", 9)
         for step in steps:
             run.do(step)
@@ -213,7 +164,7 @@ def test_the_order_of_batches_without_equal_keys_does_not_matter(
     everything = latest(concat(parts))
     order = list(range(len(everything)))
     random.shuffle(order)  # type: ignore[attr-defined]
-    with new_run(1) as run:
+    with started(1) as run:
         for rows in np.array_split(np.array(order, np.int64), 4):
             run.do([everything.where(rows)])
             run.do("seal")

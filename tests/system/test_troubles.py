@@ -63,3 +63,17 @@ def test_listing_tokens_of_a_folder_that_is_none_makes_no_folder(tmp_path):
     ended = run("token", "list", "--data", tmp_path / "typo")
     assert ended.code == 2
     assert not (tmp_path / "typo").exists()
+
+
+def test_a_meter_that_speaks_once_a_minute_is_billed_after_a_while_from_its_first_reading_on(tmp_path):
+    with serve(tmp_path / "data", CHOWON_DATA__SEAL_EVERY_S="0.1") as server:
+        server.ready()
+        begun = now_ms() - 3_600_000
+        for minute in range(31):
+            assert server.post(reading(begun + 60_000 * minute, 600))[0] == 200
+        eventually(lambda: server.get("/sites/1")["channels"][0]["hold_by"] == "learnt")
+        assert server.get("/sites/1")["channels"][0]["hold_ms"] == 180_000
+        asked = f"/sites/1/usage?from={begun - 120_000}&to={begun + 3_600_000}&resolution=1min"
+        assert round(sum(server.get(asked)["import_kwh"]), 6) == 0.3
+        assert server.stopped() == 0
+    assert "is not billed" not in run("doctor", "--data", tmp_path / "data", "--json").out

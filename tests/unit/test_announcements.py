@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chowon.errors import PayloadRejected
+from chowon.ingest import announcements
 from chowon.ingest.announcements import Announcements, read_by
 from chowon.meters.decoded import Envelope
 from chowon.meters.home_assistant import Announced, discovered
@@ -229,7 +230,7 @@ def test_an_announcement_that_moves_to_another_device_leaves_nothing_behind() ->
     known = _learned((CONFIG, POWER), (CONFIG, POWER | {"device": {"identifiers": "z"}}))
     assert [row["meter"] for row in _said(known, "x/power", "5")] == ["z"]
     known.learn(CONFIG, b"")
-    assert (known.topics(), known._configs_of, known._by_state, known._settled) == (frozenset(), {}, {}, {})
+    assert (known.topics(), known._configs_of, known._devices_of, known._settled) == (frozenset(), {}, {}, {})
 
 
 def test_two_sensors_of_the_same_quantity_and_channel_are_told_apart_in_any_order() -> None:
@@ -313,3 +314,40 @@ def test_the_subscriptions_bring_what_is_learned_from() -> None:
     known = Announcements(prefix="ha/x")
     known.learn("ha/x/sensor/y/config", json.dumps(POWER).encode())
     assert known.topics() == {"x/power"}
+
+
+def test_a_device_that_announces_thousands_of_sensors_one_by_one_costs_each_no_look_at_the_others(
+    monkeypatch,
+):
+    looked_at = 0
+    told_apart = announcements.told_apart
+
+    def counting(sensors):
+        nonlocal looked_at
+        looked_at += len(sensors)
+        return told_apart(sensors)
+
+    monkeypatch.setattr(announcements, "told_apart", counting)
+    known = Announcements()
+
+    def announce(n: int) -> None:
+        said = {
+            "name": f"Outlet {n} power",
+            "unique_id": f"o{n}",
+            "state_topic": f"pdu/{n}",
+            "unit_of_measurement": "W",
+            "device_class": "power",
+            "device": {"identifiers": ["pdu"]},
+        }
+        known.learn(f"homeassistant/sensor/pdu/o{n}/config", json.dumps(said).encode())
+
+    for _ in range(2):
+        for n in range(3000):
+            announce(n)
+            assert known.reads(f"pdu/{n}")
+            assert not known.reads(f"pdu/{n}/other")
+        for n in range(3000):
+            assert len(known.decode(f"pdu/{n}", b"5", Envelope(NOW_MS, topic=f"pdu/{n}"))) == 1
+    assert looked_at == 3000
+    assert known.topics() is known.topics()
+    assert len(known.topics()) == 3000

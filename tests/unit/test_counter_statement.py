@@ -61,7 +61,8 @@ def test_a_time_offline_that_a_counter_bridges_is_billed_and_not_estimated(prepa
     assert float(found.kwh) == pytest.approx(0.6 * 24 * 30, rel=1e-4)
     assert found.missing_ms == 0
     assert found.estimate is None
-    assert found.coverage == pytest.approx(23 / 30 if power else 0, abs=1e-3)
+    assert found.coverage == pytest.approx(1, abs=1e-4)
+    assert min(day.coverage for day in found.days) == pytest.approx(1, abs=1e-3)
     offline = [day.kwh for day in found.days[6:11]]
     assert all(float(kwh) == pytest.approx(14.4, rel=1e-3) for kwh in offline)
 

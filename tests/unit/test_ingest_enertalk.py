@@ -275,6 +275,33 @@ def test_more_connections_than_allowed_are_refused_and_counted(context):
     intake().run(scene)
 
 
+def test_one_more_meter_takes_the_place_of_who_is_silent_for_longest_and_of_no_other(context):
+    async def scene(to: Intake) -> None:
+        def forgotten(connection: Connection) -> bool:
+            connection.send(GOOD[:200])
+            return connection.ended()
+
+        to.journal.hold()
+        limits = EnerTalkLimits(connections=4, make_room_s=0)
+        async with listening(to, context, limits=limits) as door:
+            in_hand = asyncio.create_task(met(door, lambda connection: connection.asked(GOOD)))
+            await to.written()
+            bad = []
+            for n in range(3):
+                bad.append(asyncio.create_task(met(door, forgotten)))
+                await until(lambda n=n: door.stats().connections == n + 2)
+            late = asyncio.create_task(met(door, lambda connection: connection.asked(frame(NOW_MS - 1_000))))
+            assert await bad[0]
+            await until(lambda: door.stats().frames == 2)
+            assert [task.done() for task in bad] == [True, False, False]
+            to.journal.release()
+            assert (len(await in_hand), len(await late)) == (16, 16)
+            assert (door.stats().crowded_out, door.stats().refused_connections) == (1, 0)
+        assert all(await asyncio.gather(*bad))
+
+    intake().run(scene)
+
+
 @pytest.mark.parametrize(
     ("address", "allowed"),
     [

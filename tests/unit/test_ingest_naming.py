@@ -7,7 +7,7 @@ import numpy as np
 from chowon.domain.quantities import ABSENT_I32
 from chowon.domain.sites import ChannelKey, Placement
 from chowon.ingest import naming, talking
-from chowon.ingest.naming import Naming
+from chowon.ingest.naming import Naming, NamingPolicy
 from chowon.meters.decoded import Decoded
 from tests.ingest_fakes import NOW_MS, MemoryDevices, MemorySites
 
@@ -136,6 +136,51 @@ def _heard(*arrivals: tuple[int, list[int]]) -> talking.HeardChannel:
         asyncio.run(names.resolve(batch, NOW_MS + 1000 * second))
     (device,) = names.talking.devices()
     return device.channels["a"]
+
+
+def test_a_meter_that_invents_channels_leaves_the_room_of_the_others() -> None:
+    sites = MemorySites()
+    names = Naming(sites, NamingPolicy(max_channels=100, max_channels_per_meter=10))
+
+    async def scene() -> None:
+        for n in range(0, 1000, 50):
+            invented = [(ChannelKey("home", "liar", f"c{n + k}"), 5) for k in range(50)]
+            resolved = await names.resolve(_decoded(*invented), NOW_MS)
+        assert resolved.rejected == 50
+        assert "max_channels_per_meter" in resolved.problems[0].expected
+        good = [(ChannelKey("home", f"meter-{n}", "main"), 5) for n in range(89)]
+        assert (await names.resolve(_decoded(*good), NOW_MS)).rejected == 0
+        known = await names.resolve(_decoded((ChannelKey("home", "liar", "c3"), 5)), NOW_MS)
+        assert known.rejected == 0
+
+    asyncio.run(scene())
+    assert len(sites.channels) == 10 + 89
+
+
+def test_a_refused_name_costs_the_book_one_question_until_it_is_asked_for_again() -> None:
+    sites = MemorySites()
+    names = Naming(sites, NamingPolicy(auto_register=False))
+
+    async def scene() -> None:
+        for second in range(5):
+            assert (await names.resolve(_decoded((HOME, 5)), NOW_MS + 1000 * second)).rejected == 1
+        assert sites.questions == 1
+        sites.register(HOME, 10_000)
+        assert (await names.resolve(_decoded((HOME, 5)), NOW_MS + naming.REFUSED_MS)).rejected == 0
+
+    asyncio.run(scene())
+
+
+def test_refused_names_do_not_fill_memory(monkeypatch) -> None:
+    monkeypatch.setattr(naming, "MOST_UNPLACED", 50)
+    names = Naming(MemorySites(), NamingPolicy(max_channels=5))
+
+    async def scene() -> None:
+        for n in range(1000):
+            await names.resolve(_decoded((ChannelKey("home", f"m{n}", "main"), 5)), NOW_MS)
+
+    asyncio.run(scene())
+    assert len(names._ids) <= 55
 
 
 def test_how_often_a_device_speaks_is_the_usual_time_between_two_powers() -> None:

@@ -1,8 +1,10 @@
 """Meters that chowon listens to or asks by itself: pseudo-terminals, sockets and a real Modbus server."""
 
 import asyncio
+import contextlib
 import struct
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -16,11 +18,14 @@ from typer.testing import CliRunner, Result
 from chowon.cli.main import app
 from chowon.domain.sites import ChannelKey
 from chowon.errors import MeterMisconfigured
+from chowon.ingest import line
 from chowon.ingest.modbus_scan import scan
 from chowon.ingest.outbox import Outbox
 from chowon.ingest.source_file import Source, read_sources
 from chowon.ingest.sources import Pauses, Sources
+from chowon.meters import framing
 from chowon.meters.decoded import Decoded
+from chowon.meters.framing import Framer
 from chowon.meters.register_files import RegisterMaps
 from tests.brokers import free_port
 from tests.cables import (
@@ -124,6 +129,107 @@ def test_a_silent_line_says_what_to_look_at_and_costs_the_others_nothing(tmp_pat
 
                 await until(lambda: "nothing for 1 s; see whether the optical head" in said("quiet"))
                 await until(lambda: "see whether it exists" in said("gone"))
+
+    Intake().run(scene)
+
+
+@asynccontextmanager
+async def gateway(says: Callable[[asyncio.StreamWriter], Awaitable[None]]) -> AsyncIterator[int]:
+    """The port of a network device that does this with every connection until the end."""
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            await says(writer)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def _garbage(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(FILE[:9] + bytes(65_536))
+        await writer.drain()
+
+
+async def _telegrams(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(FILE * 100)
+        await writer.drain()
+
+
+async def _nothing(writer: asyncio.StreamWriter) -> None:
+    await writer.wait_closed()
+
+
+def test_a_line_is_read_no_faster_than_serial_meters_speak():
+    pace = line.Pace(1000, 50.0)
+    assert pace.wait_s(1000, 50.0) == pytest.approx(1.0)
+    assert pace.wait_s(500, 51.0) == pytest.approx(0.5)
+    assert pace.wait_s(100, 60.0) == 0.0
+    assert pace.wait_s(900, 60.0) == 0.0
+    assert pace.wait_s(500, 60.0) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("floods", [_garbage, _telegrams], ids=["garbage", "telegrams"])
+def test_a_line_that_sends_without_end_costs_its_neighbour_nothing(tmp_path, monkeypatch, floods):
+    taken = 0
+
+    class Counting(Framer):
+        def feed(self, data: bytes) -> list[bytes]:
+            nonlocal taken
+            taken += len(data)
+            return super().feed(data)
+
+    monkeypatch.setattr(framing, "Framer", Counting)
+
+    async def scene(intake: Intake) -> None:
+        begun_s = time.monotonic()
+        with terminal() as (meter, name):
+            async with gateway(floods) as port:
+                files = {
+                    "bad": f'kind = "sml"\nsite = "home"\nmeter = "a"\ntcp = "127.0.0.1:{port}"\n',
+                    "good": f'kind = "dsmr"\nsite = "home"\nmeter = "grid"\nserial = "{name}"\n',
+                }
+                async with running(intake, read(tmp_path, **files)) as asked, talking(meter, TELEGRAM):
+                    await until(lambda: len(power_of(intake)) >= 20)
+                    elapsed_s = time.monotonic() - begun_s
+                    assert {s.name: s.dropped for s in asked.states()} == {"bad": 0, "good": 0}
+        own = 60 * len(TELEGRAM) * 4
+        assert taken <= line.MOST_BYTES_S * (elapsed_s + 1.5) + own
+
+    Intake().run(scene)
+
+
+def test_devices_that_accept_and_never_answer_or_answer_slowly_cost_their_neighbour_nothing(tmp_path):
+    slow_port = free_port()
+    block = SimData(40_000, values=sunspec_registers(), datatype=DataType.REGISTERS)
+
+    async def scene(intake: Intake) -> None:
+        asking = 0
+
+        async def slowly(*_: object) -> None:
+            nonlocal asking
+            asking += 1
+            assert asking == 1, "a round begins only when the last one has ended"
+            await asyncio.sleep(0.05)  # several questions a round: each takes far longer than every_s
+            asking -= 1
+
+        async with gateway(_nothing) as port, modbus_server(slow_port, block, action=slowly):
+            with terminal() as (meter, name):
+                files = {
+                    "mute": modbus(port).replace('"grid"', '"a"').replace("answer_s = 1", "answer_s = 0.1"),
+                    "slow": modbus(slow_port).replace('"grid"', '"b"'),
+                    "good": f'kind = "dsmr"\nsite = "home"\nmeter = "grid"\nserial = "{name}"\n',
+                }
+                async with running(intake, read(tmp_path, **files)) as asked, talking(meter, TELEGRAM):
+                    await until(lambda: len(power_of(intake)) >= 20 and len(power_of(intake, meter="b")) >= 3)
+
+                    def said(name: str) -> str:
+                        return next(s.problem or "" for s in asked.states() if s.name == name)
+
+                    await until(lambda: "no SunSpec device answers" in said("mute"))
+                    assert (said("good"), said("slow")) == ("", "")
 
     Intake().run(scene)
 

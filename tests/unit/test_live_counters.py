@@ -128,3 +128,17 @@ def test_export_counters_close_quarters_too():
         given = minute(n)
         home.take(Readings(given.channel, given.time_ms, export_milliwh=given.import_milliwh))
     assert home.states.take_dirty() == [1]
+
+
+def test_the_time_whose_energy_a_counter_tells_is_known_with_each_quarter_that_is_over():
+    home = Home()
+    for n in range(62):
+        home.take(without_power(minute(n)))
+        home.reconcile()
+        over = n // 15 * 15
+        assert int(home.states.today_known_ms[0]) == max(over - 1, 0) * MINUTE_MS
+    home.take(minute(63))
+    home.take(minute(64))
+    home.states.mark_dirty([1])
+    home.reconcile()
+    assert int(home.states.today_known_ms[0]) == (59 + 1) * MINUTE_MS, "and in the open one by power"

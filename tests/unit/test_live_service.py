@@ -15,6 +15,7 @@ from chowon.domain.readings import Readings
 from chowon.domain.sites import Channel, ChannelKey, Site
 from chowon.domain.tariff import Tariff
 from chowon.errors import BadInput, Damaged, NotFound, UsageInvalid
+from chowon.live import service
 from chowon.live.hub import HEARTBEAT_MS, QUEUE_FRAMES
 from chowon.live.service import RETRY_MS, Live, Priced
 from chowon.registry import TariffBook
@@ -405,3 +406,32 @@ async def test_yesterday_is_compared_up_to_the_same_time_of_day(house):
     now = await house.now()
     minutes = 1_000_000 // 60_000
     assert now.today.yesterday_kwh == pytest.approx((minutes * 60 - 1) / 1000, abs=1e-3)
+
+
+async def test_a_meter_that_is_always_late_is_worked_in_now_and_then_and_in_the_end_is_right(
+    house, monkeypatch
+):
+    asked: list[int] = []
+    counted = service.sums_from_store
+    monkeypatch.setattr(service, "sums_from_store", lambda *a: asked.append(1) or counted(*a))
+    await house.live.start()
+    begun = house.now_ms
+    house.use(1000, 1)
+    for tenth in range(1, 1000):
+        house.measure(2000, at_ms=begun - 1_000_000 + tenth * 1000)
+        house.now_ms += 10
+        await house.live.tick()
+    assert len(asked) <= service.RECOUNTED_AT_ONCE + 10 * service.RECOUNTED_PER_S + 2
+    house.now_ms += 2000
+    assert (await house.now()).period.kwh == pytest.approx(2000 * 1000 / 3.6e6, abs=1e-6)
+
+
+async def test_a_meter_that_says_the_very_same_for_ever_costs_the_store_no_question(house, monkeypatch):
+    await house.live.start()
+    house.use(1000, 5)
+    before = await house.now()
+    monkeypatch.setattr(service, "sums_from_store", None)
+    for _ in range(100):
+        house.measure(1000)
+        assert (await house.now()).period.kwh == before.period.kwh
+    assert house.live.failed_rounds == 0

@@ -389,5 +389,5 @@ def test_the_command_shows_parts_rest_and_total(data) -> None:
     shown = CliRunner().invoke(command_line, [*words, "--rule", "marginal", "--lang", "en"])
     for text in ("kettle", "Everything else", "not caused by one part alone", "Total"):
         assert text in shown.stdout
-    assert "measured" in shown.stderr
+    assert "known for" in shown.stderr
     assert "나머지" in CliRunner().invoke(command_line, words).stdout

@@ -36,6 +36,8 @@ class HealthAnswer(BaseModel):
     rejected_payloads: int
     rejected_by_source: dict[str, int]
     recent_problems: list[RecentProblemAnswer]
+    http: dict[str, int]
+    """connections open, those whose request is not whole yet, and those closed for that"""
     mqtt: dict[str, Any] | None
     broker_running: bool | None
     enertalk: dict[str, Any] | None
@@ -70,6 +72,7 @@ async def health(request: Request) -> HealthAnswer:
         rejected_payloads=parts.door.ledger.rejected_payloads,
         rejected_by_source=parts.door.ledger.rejected_by_source(),
         recent_problems=recent_problems(parts, RECENT_PROBLEMS),
+        http=asdict(pulse.http),
         mqtt=None if pulse.mqtt is None else asdict(pulse.mqtt),
         broker_running=pulse.broker_running,
         enertalk=None if pulse.enertalk is None else asdict(pulse.enertalk),

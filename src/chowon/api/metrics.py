@@ -35,8 +35,12 @@ _FIGURES: Final[tuple[tuple[str, str, Figure], ...]] = (
     ("stale", "1: no reading lately", lambda now: int(now.stale)),
     ("today_kwh", "energy taken from the grid since local midnight", lambda now: now.today.kwh),
     ("period_kwh", "energy taken from the grid since the last reading day", lambda now: now.period.kwh),
-    ("today_coverage_ratio", "measured share of today", lambda now: now.today.coverage),
-    ("period_coverage_ratio", "measured share of the billing period", lambda now: now.period.coverage),
+    ("today_coverage_ratio", "share of today whose energy is known", lambda now: now.today.coverage),
+    (
+        "period_coverage_ratio",
+        "share of the billing period whose energy is known",
+        lambda now: now.period.coverage,
+    ),
     (
         "tier",
         "the tier that the period's use has reached, from 1",

@@ -10,6 +10,7 @@ from fastapi import Path as InPath
 from fastapi import Request, WebSocket
 
 from chowon.api.access import Access
+from chowon.api.connections import ConnectionStats
 from chowon.domain.tariff import Tariff
 from chowon.ingest.backfill import BackfillStats
 from chowon.ingest.cables import Cables
@@ -36,6 +37,7 @@ from chowon.ports import (
     RecordBook,
     SiteBook,
 )
+from chowon.store.catalog.files import HoldChange
 
 SiteId: TypeAlias = Annotated[int, InPath(ge=1, le=2**31 - 1)]
 
@@ -55,6 +57,7 @@ class Pulse:
     """Counts and states of the moving parts."""
 
     queue: QueueStats
+    http: ConnectionStats
     mqtt: MqttStats | None
     broker_running: bool | None
     enertalk: EnerTalkStats | None
@@ -105,6 +108,8 @@ class Parts:
     """reads what Prometheus writes, with the metrics that the configuration names"""
     mqtt: MqttPlace | None = None
     """where devices are to publish; None when MQTT is off"""
+    change_hold: Callable[[HoldChange], None] | None = None
+    """gives a channel another hold, with all that was counted of it; blocks; None where nothing is stored"""
     look: Callable[[], Awaitable[Sequence[Found]]] | None = None
     """looks for devices that announce themselves in the local network; None when that is off"""
     telling: Telling | None = None

@@ -7,8 +7,8 @@ from pydantic import BaseModel
 
 from chowon.api.parts import SiteId, parts_of
 from chowon.api.sites import Text
-from chowon.domain.quality import ChannelQuality, remarks
-from chowon.domain.sites import Role
+from chowon.domain.quality import ChannelQuality, Remark, remarks
+from chowon.domain.sites import Channel, Role
 
 router = APIRouter(prefix="/sites", tags=["sites"])
 
@@ -29,6 +29,9 @@ class QualityNumbers(BaseModel):
     unchanged_ms: int
     peak_w: float
     at_peak: int
+    near_peak: int
+    peak_levels: int
+    resolution_w: float | None
     below_zero: int
 
 
@@ -67,7 +70,7 @@ async def quality(request: Request, site_id: SiteId) -> QualityAnswer:
     answers = []
     for channel in site.channels:
         seen = parts.door.ledger.quality.of(channel.id)
-        said = () if seen is None else remarks(seen, channel.role, may_export=may_export)
+        said = () if seen is None else _said(seen, channel, may_export)
         answers.append(
             ChannelAnswer(
                 channel=channel.id,
@@ -79,6 +82,10 @@ async def quality(request: Request, site_id: SiteId) -> QualityAnswer:
             )
         )
     return QualityAnswer(site=site_id, channels=answers)
+
+
+def _said(seen: ChannelQuality, channel: Channel, may_export: bool) -> tuple[Remark, ...]:
+    return remarks(seen, channel.role, may_export=may_export, hold_ms=channel.hold_ms)
 
 
 def _numbers(seen: ChannelQuality) -> QualityNumbers:
@@ -96,5 +103,8 @@ def _numbers(seen: ChannelQuality) -> QualityNumbers:
         unchanged_ms=seen.unchanged_ms,
         peak_w=seen.peak_dw / 10,
         at_peak=seen.at_peak,
+        near_peak=seen.near_peak,
+        peak_levels=seen.peak_levels,
+        resolution_w=None if seen.resolution_dw is None else seen.resolution_dw / 10,
         below_zero=seen.below_zero,
     )

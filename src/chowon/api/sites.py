@@ -11,8 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chowon.api.parts import Parts, SiteId, parts_of
 from chowon.domain.clock import local_day, period_of
-from chowon.domain.sites import Role, Site
+from chowon.domain.quantities import DAY_MS
+from chowon.domain.sites import HoldBy, Role, Site
 from chowon.errors import BadInput, NotFound, TariffInvalid
+from chowon.store.catalog.files import HoldChange
 
 NO_CURRENCY = "XXX"
 """ISO 4217: no currency."""
@@ -41,6 +43,7 @@ class ChannelAnswer(BaseModel):
     key: str
     role: Role
     hold_ms: int
+    hold_by: HoldBy
 
 
 class SiteAnswer(BaseModel):
@@ -78,7 +81,8 @@ class ChannelChange(BaseModel):
     """What may be changed of a channel."""
 
     model_config = ConfigDict(extra="forbid")
-    role: Role
+    role: Role | None = None
+    hold_ms: Annotated[int, Field(ge=1000, le=DAY_MS)] | None = None
 
 
 @router.get("")
@@ -124,7 +128,10 @@ async def change_site(request: Request, site_id: SiteId, change: SiteChange) -> 
 async def change_channel(
     request: Request, site_id: SiteId, channel_id: int, change: ChannelChange
 ) -> SiteAnswer:
-    """Say what a channel is: main and phase add up to what the site uses, the others are parts of it."""
+    """Say what a channel is, and how long a reading of it stands; what was counted follows for all its past.
+
+    main and phase add up to what the site uses, the others are parts of it.
+    """
     parts = parts_of(request)
     parts.access.check(request.headers, "admin")
     async with parts.changing:
@@ -133,9 +140,15 @@ async def change_channel(
             raise NotFound(
                 f"site {site.key} has no channel {channel_id}; GET /api/v1/sites/{site_id} lists them"
             )
-        channels = tuple(replace(c, role=change.role) if c.id == channel_id else c for c in site.channels)
-        changed = replace(site, channels=channels)
-        await asyncio.to_thread(parts.sites.configure, changed)
+        if change.role is not None:
+            roles = {channel_id: change.role}
+            channels = tuple(replace(c, role=roles.get(c.id, c.role)) for c in site.channels)
+            await asyncio.to_thread(parts.sites.configure, replace(site, channels=channels))
+        if change.hold_ms is not None and parts.change_hold is not None:
+            hold = HoldChange(channel_id, change.hold_ms, "person")
+            await asyncio.to_thread(parts.change_hold, hold)
+            parts.door.ledger.quality.forget_gaps([channel_id])
+        changed = await asyncio.to_thread(parts.sites.site, site_id)
     await parts.live.reload()
     return answer(parts, changed)
 
@@ -153,7 +166,14 @@ def answer(parts: Parts, site: Site) -> SiteAnswer:
         tariff_options=site.tariff_options,
         reading_day=site.reading_day,
         channels=[
-            ChannelAnswer(id=c.id, meter=c.key.meter, key=c.key.channel, role=c.role, hold_ms=c.hold_ms)
+            ChannelAnswer(
+                id=c.id,
+                meter=c.key.meter,
+                key=c.key.channel,
+                role=c.role,
+                hold_ms=c.hold_ms,
+                hold_by=c.hold_by,
+            )
             for c in site.channels
         ],
     )

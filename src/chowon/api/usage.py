@@ -43,7 +43,7 @@ class UsageAnswer(BaseModel):
     min_w: list[float | None] | None
     max_w: list[float | None] | None
     coverage: list[float]
-    known: list[float]
+    measured: list[float]
     gaps: list[tuple[int, int]]
 
 
@@ -149,8 +149,8 @@ def _bucketed(parts: Parts, site: Site, from_ms: int, to_ms: int, resolution: Re
         mean_w=_means_w(used),
         min_w=_watts(used.min_dw),
         max_w=_watts(used.max_dw),
-        coverage=_shares(used.covered_ms, used, lengths, now_ms),
-        known=_shares(used.known_ms, used, lengths, now_ms),
+        coverage=_shares(used.known_ms, used, lengths, now_ms),
+        measured=_shares(used.covered_ms, used, lengths, now_ms),
         gaps=gaps_of(parts, site, from_ms, to_ms),
     )
 

@@ -84,7 +84,7 @@ def compare(
     count = "1 period" if len(told.periods) == 1 else f"{len(told.periods)} periods"
     note(
         f"{told.kwh:.1f} kWh in {count}, {told.periods[0].start} to "
-        f"{told.periods[-1].end}; measured {told.coverage:.1%} of the time gone by"
+        f"{told.periods[-1].end}; known for {told.coverage:.1%} of the time gone by"
     )
 
 

@@ -79,7 +79,7 @@ def _print(told: "Shares", lang: Literal["ko", "en"]) -> None:
     ko, en = ("부분", "kWh", told.currency, "측정"), ("part", "kWh", told.currency, "measured")
     emit(None, False, lambda: table(ko if lang == "ko" else en, rows))
     span = told.use.period
-    note(f"{span.start} to {span.end}; measured {told.use.coverage:.1%} of the time gone by")
+    note(f"{span.start} to {span.end}; known for {told.use.coverage:.1%} of the time gone by")
     if told.over_kwh:
         note(f"{told.over_kwh:.1f} kWh of parts are left out: beyond the main meter, or while it was silent")
 

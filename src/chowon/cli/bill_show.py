@@ -56,7 +56,7 @@ def show(
     for words in known_words(told.known):
         note(words)
     if told.missing_ms:
-        note(f"measured {told.coverage:.1%} of the time gone by; nothing is billed for the rest")
+        note(f"known for {told.coverage:.1%} of the time gone by; nothing is billed for the rest")
     if told.estimate:
         kwh, total = told.estimate.missing_kwh, told.estimate.total
         note(f"as usual, the rest would have been {kwh:.1f} kWh: {total:,} {told.bill.currency} in all")

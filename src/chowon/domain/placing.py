@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from chowon.domain.quantities import DAY_MS
+from chowon.domain.rhythm import hold_of_step
 from chowon.domain.sites import Channel, Role, Site
 from chowon.errors import BadInput
 
@@ -41,8 +42,6 @@ ReasonId = Literal[
 
 FIRST_SITE: Final = "home"
 PHASES: Final = ("a", "b", "c")
-INTERVALS_HELD: Final = 3
-"""A reading stands for so many intervals at least: one lost message is no gap."""
 NOISE_DW: Final = 50
 """±5 W around 0 says nothing about a direction."""
 LIKENESS: Final = 4
@@ -215,8 +214,7 @@ def alike(powers_dw: Sequence[int], others_dw: Sequence[int]) -> bool:
 def hold_for(device: Device, interval_ms: int | None) -> int:
     """The hold to suggest, ms: what suits the family, or a slower rhythm if it was heard; whole seconds, at
     most a day."""
-    wanted = max(device.hold_ms, INTERVALS_HELD * (interval_ms or 0))
-    return min(math.ceil(wanted / 1000) * 1000, DAY_MS)
+    return min(max(math.ceil(device.hold_ms / 1000) * 1000, hold_of_step(interval_ms or 0)), DAY_MS)
 
 
 def _site_for(device: Device, standing: Standing) -> tuple[Site | None, list[Reason]]:

@@ -9,6 +9,7 @@ from chowon.domain.tariff.terms import Text
 
 _ENOUGH: Final = 60
 """Below so many readings nothing is said."""
+_LEAST_GAPS: Final = 20
 _CLOCK_MS: Final = 2000
 _LATE_SHARE: Final = 0.02
 _REPEATED_SHARE: Final = 0.2
@@ -17,6 +18,11 @@ _STUCK_DW: Final = 50
 """A home that uses next to nothing may show the same number for hours."""
 _AT_PEAK: Final = 30
 _PEAK_DW: Final = 10_000
+NEAR_PEAK: Final = 0.03
+"""Of the greatest power: what is nearer to it differs by no more than noise and voltage."""
+_PEAK_LEVELS: Final = 5
+_STEPS_NEAR_PEAK: Final = 10
+"""So many steps of the meter must fit in there."""
 _JITTER_SHARE: Final = 0.5
 _BELOW_ZERO_SHARE: Final = 0.02
 """Fewer are noise around 0."""
@@ -45,8 +51,9 @@ class ChannelQuality:
     gap_ms: int
     """How long they were together"""
     clock_offset_ms: int | None
-    """Stamp less receive time, of the quickest message of the last hour: above 0 the meter's clock is ahead.
-    Below 0 it is behind, or all its messages are held back for as long."""
+    """Stamp less receive time, of the quickest live message of the last hour: above 0 the meter's clock is
+    ahead. Below 0 it is behind, or all its messages are held back for as long. None of one that sends
+    reports of the past."""
     unchanged_ms: int
     """How long the power has been the very same number"""
     power_dw: int | None
@@ -55,6 +62,12 @@ class ChannelQuality:
     """The greatest power, either way, 0.1 W"""
     at_peak: int
     """Readings with exactly that power"""
+    near_peak: int
+    """Readings within 3 % below it, roughly"""
+    peak_levels: int
+    """How often it was reached from another level than the time before, by more than 5 % of it"""
+    resolution_dw: int | None
+    """The smallest change of power, 0.1 W; None while it has not changed"""
     below_zero: int
     """Readings with power below 0"""
 
@@ -67,11 +80,31 @@ class Remark:
     text: Text
 
 
-def remarks(quality: ChannelQuality, role: Role, *, may_export: bool) -> tuple[Remark, ...]:
-    """What stands out. may_export: the site has something that gives, such as solar."""
+def remarks(
+    quality: ChannelQuality, role: Role, *, may_export: bool, hold_ms: int | None = None
+) -> tuple[Remark, ...]:
+    """What stands out. may_export: the site has something that gives, such as solar.
+
+    hold_ms: the channel's; without it nothing is said of whether it suits.
+    """
+    if quality.gaps >= _LEAST_GAPS and hold_ms is not None and 2 * quality.gaps > quality.readings:
+        return (_too_slow(quality.gap_ms / quality.gaps, hold_ms),)
     if quality.readings < _ENOUGH:
         return ()
     return (*_about_time(quality), *_about_power(quality, role, may_export))
+
+
+def _too_slow(step_ms: float, hold_ms: int) -> Remark:
+    every, stands = f"{step_ms / 1000:.0f}", f"{hold_ms / 1000:g}"
+    return Remark(
+        "hold",
+        Text(
+            f"값이 약 {every}초마다 오는데 한 값은 길어야 {stands}초 동안만 유효합니다. 쓴 전기의 대부분이 "
+            "요금에 들어가지 않으니 허용 간격(hold)을 늘리세요.",
+            f"It sends about every {every} s, but a reading stands for {stands} s at most: most of its use "
+            "is not billed. Give it a longer hold.",
+        ),
+    )
 
 
 def _about_time(quality: ChannelQuality) -> Iterator[Remark]:
@@ -114,6 +147,24 @@ def _about_time(quality: ChannelQuality) -> Iterator[Remark]:
         )
 
 
+def _cut_off(quality: ChannelQuality) -> bool:
+    """Whether the greatest power is a bound of the meter's and not of what it measures.
+
+    An appliance that always takes the same reaches that from the same level, off. Appliances together hardly
+    ever reach twice the same, and nearly the same far more often. Only a bound is reached exactly, again and
+    again, from levels that differ. A meter that tells powers in large steps cannot show the difference, and
+    an inverter gives no more than it can.
+    """
+    return (
+        quality.peak_dw >= _PEAK_DW
+        and quality.at_peak >= _AT_PEAK
+        and quality.at_peak > quality.near_peak
+        and quality.peak_levels >= _PEAK_LEVELS
+        and quality.resolution_dw is not None
+        and quality.resolution_dw * _STEPS_NEAR_PEAK <= NEAR_PEAK * quality.peak_dw
+    )
+
+
 def _about_power(quality: ChannelQuality, role: Role, may_export: bool) -> Iterator[Remark]:
     power_dw = quality.power_dw
     if power_dw is not None and abs(power_dw) >= _STUCK_DW and quality.unchanged_ms >= _STUCK_MS:
@@ -125,7 +176,7 @@ def _about_power(quality: ChannelQuality, role: Role, may_export: bool) -> Itera
                 f"It has shown exactly {watts} for {hours} h. The meter may hang; start it again.",
             ),
         )
-    if quality.at_peak >= _AT_PEAK and quality.peak_dw >= _PEAK_DW:
+    if role != "solar" and _cut_off(quality):
         watts = f"{quality.peak_dw / 10:.0f} W"
         yield Remark(
             "saturated",

@@ -10,6 +10,8 @@ Role = Literal["main", "phase", "circuit", "plug", "solar", "aside"]
 it; aside is measured and shown, and counts for nothing, as the phases of a meter that tells their sum too."""
 
 
+HoldBy = Literal["default", "learnt", "person"]
+"""Who decided a channel's hold: whoever made it known, its own rhythm, or a person, which is final."""
 UNPLACED: Final = "~"
 """Begins the "site" of a device that nobody has given a place yet: "~shelly"."""
 
@@ -45,6 +47,7 @@ class Channel:
     role: Role = "main"
     hold_ms: int = DEFAULT_HOLD_MS
     """The longest silence, ms, that one sample bridges."""
+    hold_by: HoldBy = "default"
 
 
 @dataclass(frozen=True, slots=True)

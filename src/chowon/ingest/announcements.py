@@ -4,7 +4,8 @@ Holds no connection: whoever has one hands discovery messages to `learn`, subscr
 have changed, and hands the messages that come there to `decode`.
 """
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from chowon.errors import NotFound, PayloadRejected, Problem
@@ -38,10 +39,12 @@ class Announcements:
         self._by_config: dict[str, tuple[Announced, ...]] = {}
         self._configs_of: dict[str, set[str]] = {}
         """Device → the discovery topics that speak of it."""
-        self._settled: dict[str, tuple[Announced, ...]] = {}
-        """Device → its sensors, told apart."""
-        self._by_state: dict[str, dict[str, tuple[Announced, ...]]] = {}
-        """State topic → device → the sensors whose state stands there."""
+        self._settled: dict[str, dict[str, tuple[Announced, ...]]] = {}
+        """Device → state topic → its sensors whose state stands there, told apart. Made when it is asked for:
+        a device with thousands of sensors announces them one by one."""
+        self._devices_of: dict[str, Counter[str]] = {}
+        """State topic → device → how many of its sensors say their state there"""
+        self._topics: frozenset[str] | None = frozenset()
         self._count = 0
         self.refused = 0
         """Discovery messages that were too long, or one too many."""
@@ -80,43 +83,66 @@ class Announcements:
         self._by_config[topic] = sensors
         if not sensors:
             del self._by_config[topic]
-        for device in {s.device for s in (*before, *sensors)}:
-            self._configs_of.setdefault(device, set()).add(topic)
-            self._settle(device)
+        if sensors != before:
+            self._exchange(topic, before, sensors)
         return found.problems
 
     def topics(self) -> frozenset[str]:
-        """The topics on which the announced sensors say their state."""
-        return frozenset(self._by_state)
+        """The topics on which the announced sensors say their state; the same object until that changes."""
+        if self._topics is None:
+            self._topics = frozenset(self._devices_of)
+        return self._topics
+
+    def reads(self, topic: str) -> bool:
+        """Whether an announced sensor says its state on this topic."""
+        return topic in self._devices_of
 
     def sensors(self) -> tuple[Announced, ...]:
         """All of them, as they are told apart, by device."""
-        return tuple(sensor for device in sorted(self._settled) for sensor in self._settled[device])
+        return tuple(sensor for device in sorted(self._configs_of) for sensor in self._told_apart(device))
 
     def decode(self, topic: str, payload: bytes, envelope: Envelope) -> Decoded:
         """The readings that a message on this topic holds; none for a topic that nobody announced."""
-        by_device = self._by_state.get(topic, {})
-        return announced.decode([s for sensors in by_device.values() for s in sensors], payload, envelope)
+        devices = self._devices_of.get(topic, ())
+        sensors = [sensor for device in devices for sensor in self._of_device(device).get(topic, ())]
+        return announced.decode(sensors, payload, envelope)
 
-    def _settle(self, device: str) -> None:
-        """Bring the sensors of one device, and the topics of their state, up to date."""
-        for sensor in self._settled.pop(device, ()):
-            self._by_state.get(sensor.state_topic, {}).pop(device, None)
-            if not self._by_state.get(sensor.state_topic):
-                self._by_state.pop(sensor.state_topic, None)
-        by_config = {
-            config: [s for s in self._by_config.get(config, ()) if s.device == device]
-            for config in self._configs_of.pop(device)
-        }
-        sensors = told_apart([sensor for own in by_config.values() for sensor in own])
-        if sensors:
-            self._configs_of[device] = {config for config, own in by_config.items() if own}
-            self._settled[device] = sensors
-        by_state: dict[str, list[Announced]] = {}
-        for sensor in sensors:
-            by_state.setdefault(sensor.state_topic, []).append(sensor)
-        for topic, there in by_state.items():
-            self._by_state.setdefault(topic, {})[device] = tuple(there)
+    def _exchange(self, config: str, before: Sequence[Announced], after: Sequence[Announced]) -> None:
+        """What a discovery topic announces has changed."""
+        for sensor in before:
+            there = self._devices_of[sensor.state_topic]
+            there[sensor.device] -= 1
+            if not there[sensor.device]:
+                del there[sensor.device]
+            if not there:
+                del self._devices_of[sensor.state_topic]
+                self._topics = None
+        for sensor in after:
+            if sensor.state_topic not in self._devices_of:
+                self._devices_of[sensor.state_topic] = Counter()
+                self._topics = None
+            self._devices_of[sensor.state_topic][sensor.device] += 1
+        for device in {sensor.device for sensor in (*before, *after)}:
+            self._settled.pop(device, None)
+            configs = self._configs_of.setdefault(device, set())
+            configs.discard(config)
+            if any(sensor.device == device for sensor in after):
+                configs.add(config)
+            if not configs:
+                del self._configs_of[device]
+
+    def _told_apart(self, device: str) -> tuple[Announced, ...]:
+        configs = self._configs_of[device]
+        return told_apart([s for config in configs for s in self._by_config[config] if s.device == device])
+
+    def _of_device(self, device: str) -> dict[str, tuple[Announced, ...]]:
+        """The sensors of one device by the topic of their state."""
+        if device not in self._settled:
+            by_state: dict[str, list[Announced]] = {}
+            for sensor in self._told_apart(device):
+                by_state.setdefault(sensor.state_topic, []).append(sensor)
+            self._settled[device] = {topic: tuple(there) for topic, there in by_state.items()}
+        return self._settled[device]
 
     def _too_much(self, topic: str, found: str, expected: str) -> PayloadRejected:
         self.refused += 1

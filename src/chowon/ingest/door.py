@@ -5,9 +5,12 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from chowon.errors import NotFound, PayloadRejected, Problem
 from chowon.ingest.ledger import Ledger
-from chowon.ingest.naming import Naming
+from chowon.ingest.naming import Naming, Resolved
+from chowon.ingest.past_days import EXPECTED, PastDays
 from chowon.meters.decoded import Decoded, Decoder, Envelope
 from chowon.meters.registry import Registry
 from chowon.ports import Sink
@@ -47,7 +50,16 @@ def decoded(decoder: Decoder, payload: bytes, envelope: Envelope) -> Decoded:
 class Door:
     """Takes payloads of any known format."""
 
-    def __init__(self, registry: Registry, naming: Naming, sink: Sink, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        naming: Naming,
+        sink: Sink,
+        ledger: Ledger,
+        past_days: PastDays | None = None,
+    ) -> None:
+        """past_days: None where whoever sends is trusted with any stamps."""
+        self._past_days = past_days
         self.registry = registry
         self.naming = naming
         self._sink = sink
@@ -91,6 +103,8 @@ class Door:
         hold_ms: as in an Envelope.
         """
         resolved = await self.naming.resolve(readings, received_ms, hold_ms)
+        if self._past_days is not None and not past:
+            resolved = self._bounded(resolved, self._past_days, received_ms)
         problems = (*readings.problems, *resolved.problems)
         rejected = readings.rejected + resolved.rejected
         if len(resolved.readings) == 0 and rejected:
@@ -102,6 +116,16 @@ class Door:
         if rejected:
             self.ledger.rejected(source, problems, rejected, received_ms)
         return Outcome(len(resolved.readings), rejected, problems)
+
+    def _bounded(self, resolved: Resolved, past_days: PastDays, received_ms: int) -> Resolved:
+        keep = past_days.within(resolved.readings, received_ms)
+        if keep is None:
+            return resolved
+        lost = int(np.count_nonzero(~keep))
+        problem = Problem("time", f"{lost} readings of too many days long ago", EXPECTED)
+        return Resolved(
+            resolved.readings.where(keep), (*resolved.problems, problem), resolved.rejected + lost
+        )
 
     def refused(
         self, error: PayloadRejected | NotFound, source: str, received_ms: int, readings: int = 0

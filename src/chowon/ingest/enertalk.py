@@ -2,8 +2,9 @@
 
 A frame is acknowledged when its readings are durable, or noted as unusable. Of each connection one frame is
 in hand at a time; while the store does not take it, nothing more is read from that meter. A connection that
-sends what is no frame is dropped, with its reason in the ledger. Connections are bounded: more are refused
-and counted.
+sends what is no frame is dropped, with its reason in the ledger. Connections are bounded: one more takes the
+place of the one that has been silent for longest, such as one that a meter forgot when it connected anew; is
+none silent, it is refused. Both are counted.
 """
 
 import asyncio
@@ -46,6 +47,8 @@ class EnerTalkLimits:
     longest_pause_s: float = 10.0
     keep_trying_s: float = 60.0
     """So long the store is asked to take one frame; then the meter may try anew"""
+    make_room_s: float = 10.0
+    """A connection without a whole frame for so long may have to go when all are taken"""
     closing_s: float = 2.0
     accept_again_s: float = 1.0
     """Wait after the system had no more room for a connection"""
@@ -72,6 +75,8 @@ class EnerTalkStats:
     refused_connections: int
     """Of addresses that are not allowed, or too many at once"""
     failed_handshakes: int
+    crowded_out: int
+    """Silent ones that had to make room when all connections were taken"""
     dropped_connections: int
     """For what was no frame, or came too slowly"""
     frames: int
@@ -96,6 +101,7 @@ class _Lies(Exception):
 class _Counts:
     accepted: int = 0
     refused: int = 0
+    crowded_out: int = 0
     failed_handshakes: int = 0
     dropped: int = 0
     frames: int = 0
@@ -123,7 +129,8 @@ class EnerTalkListener:
         self._door, self._listener, self._context = door, listener, context
         self._networks, self._decoder = networks, EnerTalk(samples)
         self._limits, self._now_ms = limits or EnerTalkLimits(), now_ms
-        self._serving: set[asyncio.Task[None]] = set()
+        self._serving: dict[asyncio.Task[None], float] = {}
+        """Since when each has been silent, monotonic; never, while a frame of it is in hand"""
         self._stopping = asyncio.Event()
         self._listening = False
         self._counts = _Counts()
@@ -159,6 +166,7 @@ class EnerTalkListener:
             connections=len(self._serving),
             accepted_connections=counts.accepted,
             refused_connections=counts.refused,
+            crowded_out=counts.crowded_out,
             failed_handshakes=counts.failed_handshakes,
             dropped_connections=counts.dropped,
             frames=counts.frames,
@@ -185,18 +193,30 @@ class EnerTalkListener:
                 continue
             self._counts.accepted += 1
             task = group.create_task(self._served(connection, address))
-            self._serving.add(task)
-            task.add_done_callback(self._serving.discard)
+            self._serving[task] = loop.time()
+            task.add_done_callback(lambda done: self._serving.pop(done, None))
+
+    def _make_room(self, now_s: float) -> bool:
+        """Whether there is room for one more connection; the longest silence may have to end for it."""
+        if len(self._serving) < self._limits.connections:
+            return True
+        longest = min(self._serving, key=self._serving.__getitem__)
+        if now_s - self._serving[longest] < self._limits.make_room_s:
+            return False
+        del self._serving[longest]
+        longest.cancel()
+        self._counts.crowded_out += 1
+        return True
 
     def _refused(self, address: str) -> str | None:
         """Why this address gets no connection; None when it does."""
-        if len(self._serving) >= self._limits.connections:
-            return f"{address} was refused: {len(self._serving)} connections are open; raise max_connections"
         came_from = ip_address(address.partition("%")[0])
         came_from = getattr(came_from, "ipv4_mapped", None) or came_from
-        if came_from.is_loopback or any(came_from in network for network in self._networks):
-            return None
-        return f"{address} was refused: it lies in none of [enertalk] networks"
+        if not (came_from.is_loopback or any(came_from in network for network in self._networks)):
+            return f"{address} was refused: it lies in none of [enertalk] networks"
+        if not self._make_room(asyncio.get_running_loop().time()):
+            return f"{address} was refused: {len(self._serving)} connections are open; raise max_connections"
+        return None
 
     async def _served(self, connection: socket.socket, address: str) -> None:
         """One connection from handshake to end; nothing of it leaves this function."""
@@ -249,6 +269,7 @@ class EnerTalkListener:
             kind = frame[1]
             if kind == frames.ACKNOWLEDGEMENT:
                 continue  # nothing of ours asks for one
+            self._speaks(until_s=float("inf"))
             if kind == frames.TELEMETRY:
                 await self._take(frame, address, writer)
             told_ms = self._now_ms() if first and kind == frames.TELEMETRY else None
@@ -257,6 +278,13 @@ class EnerTalkListener:
             async with asyncio.timeout(self._limits.frame_s):
                 await writer.drain()
             self._counts.acknowledged += 1
+            self._speaks(until_s=asyncio.get_running_loop().time())
+
+    def _speaks(self, until_s: float) -> None:
+        """The connection of this task is not silent before then."""
+        task = asyncio.current_task()
+        if task is not None and task in self._serving:
+            self._serving[task] = until_s
 
     async def _frame(self, reader: asyncio.StreamReader) -> bytes | None:
         """The next whole frame, None when the meter has left between two."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -16,6 +17,8 @@ from chowon.meters.framing import Framer, dsmr_framer, sml_framer
 from chowon.meters.sml import DECODER as SML
 
 READ_BYTES: Final = 4096
+MOST_BYTES_S: Final = 16_384
+"""More than 115,200 baud carry; what comes faster is not read, so a network gateway has to wait with it."""
 CONNECT_S: Final = 10.0
 _SEVEN_BITS: Final = bytes(byte & 0x7F for byte in range(256))
 """Meters before DSMR 4 send 7 bits and a parity (7E1): read as 8 bits, the parity is the highest one."""
@@ -43,9 +46,10 @@ async def payloads(source: StreamSource) -> AsyncIterator[bytes]:
     Errors: SourceTrouble when it does, or when nothing whole comes for `silence_s`; ExtraMissing.
     """
     framer = dsmr_framer() if source.kind == "dsmr" else sml_framer()
+    pace = Pace(max(MOST_BYTES_S, source.speed // 8), time.monotonic())
     async with _opened(source) as reader:
         while True:
-            for payload in await _next(reader, framer, source):
+            for payload in await _next(reader, framer, source, pace):
                 yield payload
 
 
@@ -71,7 +75,21 @@ async def listened(source: StreamSource, within_s: float) -> Heard:
     return Heard(None, b"", heard)
 
 
-async def _next(reader: asyncio.StreamReader, framer: Framer, source: StreamSource) -> list[bytes]:
+class Pace:
+    """How long to wait so that no more than `per_s` bytes a second are read; one second's worth at once."""
+
+    def __init__(self, per_s: int, now_s: float) -> None:
+        self._per_s, self._paid_s = per_s, now_s
+
+    def wait_s(self, n_bytes: int, now_s: float) -> float:
+        """The pause after so many bytes more. now_s: on a clock that never goes back."""
+        self._paid_s = max(self._paid_s, now_s - 1.0) + n_bytes / self._per_s
+        return max(0.0, self._paid_s - now_s)
+
+
+async def _next(
+    reader: asyncio.StreamReader, framer: Framer, source: StreamSource, pace: Pace
+) -> list[bytes]:
     """The next whole payloads."""
     heard = 0
     try:
@@ -79,6 +97,7 @@ async def _next(reader: asyncio.StreamReader, framer: Framer, source: StreamSour
             while True:
                 data = await _read(reader, source)
                 heard += len(data)
+                await asyncio.sleep(pace.wait_s(len(data), time.monotonic()))
                 if found := framer.feed(_plain(data, source.kind, source)):
                     return found
     except TimeoutError:

@@ -16,8 +16,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from chowon.domain.allowance import Allowance
 from chowon.errors import MeterMisconfigured, MeterUnavailable
-from chowon.ingest.allowance import Allowance
 from chowon.ingest.back_off import BackOff
 from chowon.ingest.mqtt_inbox import Arrived, Inbox
 
@@ -87,7 +87,7 @@ class Link:
         self, settings: MqttSettings, filters: Sequence[str], inbox: Inbox, now_ms: Callable[[], int]
     ) -> None:
         self._settings = settings
-        self._filters = list(dict.fromkeys(filters))
+        self._filters = dict.fromkeys(filters)
         self._asked: dict[int, Sequence[str]] = {}
         """The filters of each subscription that the broker has not answered yet, by message id"""
         self._refused: list[str] = []
@@ -123,7 +123,7 @@ class Link:
             if wished:
                 self._wished.update(filters)
             fresh = [topic for topic in dict.fromkeys(filters) if topic not in self._filters]
-            self._filters += fresh
+            self._filters |= dict.fromkeys(fresh)
             if fresh and self._accepted:
                 self._subscribe(self._client, fresh)
 
@@ -131,7 +131,8 @@ class Link:
         """Listens to these topics no more."""
         with self._lock:
             gone = [topic for topic in filters if topic in self._filters]
-            self._filters = [topic for topic in self._filters if topic not in gone]
+            for topic in gone:
+                self._filters.pop(topic, None)
             self._wished.difference_update(gone)
             if gone and self._accepted:
                 self._client.unsubscribe(gone)
@@ -212,7 +213,7 @@ class Link:
         with self._lock:
             self._asked.clear()
             self._refused = []
-            self._subscribe(client, self._filters)
+            self._subscribe(client, list(self._filters))
 
     def _on_connect_fail(self, _client: Client, _u: object) -> None:
         self.problem = "the broker cannot be reached; check its address and that it runs"

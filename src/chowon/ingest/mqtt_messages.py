@@ -38,6 +38,8 @@ class Messages:
     def changed(self) -> tuple[list[str], list[str]]:
         """(topics to be watched from now on, topics to be left), since the last call."""
         now = self._announcements.topics()
+        if now is self._watched:
+            return [], []
         fresh, gone = now - self._watched, self._watched - now
         self._watched = now
         return sorted(fresh), sorted(gone)
@@ -47,7 +49,7 @@ class Messages:
         try:
             if announced.announces(message.topic):
                 return replace(nothing(), problems=announced.learn(message.topic, payload))
-            if message.topic in announced.topics():
+            if announced.reads(message.topic):
                 envelope = Envelope(message.received_ms, topic=message.topic, retained=message.retained)
                 return announced.decode(message.topic, payload, envelope)
             decoder, envelope = self._registry.of_message(

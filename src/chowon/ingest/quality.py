@@ -10,19 +10,31 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from chowon.domain.quality import ChannelQuality
+from chowon.domain.quality import NEAR_PEAK, ChannelQuality
 from chowon.domain.quantities import ABSENT_I32, I64, U32, Bools
 from chowon.domain.readings import Readings, concat
 
 NEVER: Final = np.int64(-(2**62))
 CLOCK_WINDOW_MS: Final = 1_800_000
 """The quickest message of this window and the one before tells the clock's offset."""
+PACE_MS: Final = 5_000
+"""By so much messages may be held up on the way, ..."""
+PACE_PART: Final = 10
+"""... and by this part of the time that passed."""
+PACE_KEPT_MS: Final = 30_000
+"""For so long the stamps must have gone at the pace of the clock here before they tell an offset."""
+LIVE_MS: Final = 60_000
+"""A message with readings from a longer time is a report of the past."""
+MOSTLY_LEAST: Final = 20
+"""Of fewer gaps nothing is said."""
 STEPS_REMEMBERED: Final = 3600
 """Interval and jitter are those of the last so many steps, roughly: past it both sums are halved."""
 MOST_WATCHED: Final = 20_000
 """A larger batch is a past that is being filled in, not a meter that talks; it says nothing about one."""
 MOST_WAITING: Final = 5_000
 """Readings; with more they are counted."""
+LEVELS_APART: Final = 0.05
+"""Of the greatest power: levels that differ by more were those of other loads."""
 _FAR: Final = np.int64(2**62)
 _APART: Final = np.int64(2**43)
 """More than any two stamps lie apart."""
@@ -85,10 +97,31 @@ class QualityWatch:
         before = _newest_before(channel, time_ms, newest[channel])
         self._count(channel, time_ms, before, seen.received_ms)
         self._steps(channel, time_ms - before, seen.holds_ms, before != NEVER)
-        self._clock(channel, time_ms, seen.received_ms)
         if seen.readings.power_dw is not None:
             self._power(seen.where(seen.readings.power_dw != ABSENT_I32))
         np.maximum.at(newest, channel, time_ms)
+        for readings, _, received_ms in waiting:
+            self._clock(readings, received_ms)
+
+    def mostly_silent(self) -> list[int]:
+        """Channels whose readings mostly come after a silence longer than their hold, lately heard enough.
+
+        Each is told once, and again when as many more gaps were seen.
+        """
+        self._count_waiting()
+        gaps, told = self._columns["gaps"], self._columns["told_gaps"]
+        found = np.flatnonzero(
+            (gaps >= MOSTLY_LEAST) & (gaps >= 2 * told) & (2 * gaps > self._columns["readings"])
+        )
+        told[found] = gaps[found]
+        return [int(channel) for channel in found]
+
+    def forget_gaps(self, channels: list[int]) -> None:
+        """Their holds were changed: what was a gap may be none."""
+        self._count_waiting()
+        seen = [channel for channel in channels if channel < self._size]
+        for name in ("gaps", "gap_ms", "told_gaps"):
+            self._columns[name][seen] = 0
 
     def of(self, channel: int) -> ChannelQuality | None:
         """What was seen of a channel; None if nothing was."""
@@ -118,6 +151,9 @@ class QualityWatch:
             power_dw=None if at["power_dw"] == ABSENT_I32 else at["power_dw"],
             peak_dw=at["peak_dw"],
             at_peak=at["at_peak"],
+            near_peak=at["near_peak"],
+            peak_levels=at["levels"],
+            resolution_dw=None if at["resolution_dw"] == _FAR else at["resolution_dw"],
             below_zero=at["below_zero"],
         )
 
@@ -144,16 +180,43 @@ class QualityWatch:
             for name in ("steps", "step_sum", "step_squares"):
                 columns[name][many] /= 2
 
-    def _clock(self, channel: U32, time_ms: I64, received_ms: I64) -> None:
-        """All of them received in one window."""
+    def _clock(self, readings: Readings, received_ms: int) -> None:
+        """What is sent late, or as history, tells nothing.
+
+        A meter that talks stamps its messages a second apart when they come a second apart: only of such the
+        offset is told, once that has been so for a while.
+        """
         columns = self._columns
-        window = received_ms[0] // CLOCK_WINDOW_MS
+        channel, where = np.unique(readings.channel, return_inverse=True)
+        oldest_ms, newest_ms = np.full(len(channel), _FAR), np.full(len(channel), NEVER)
+        np.minimum.at(oldest_ms, where, readings.time_ms)
+        np.maximum.at(newest_ms, where, readings.time_ms)
+        in_order = newest_ms >= columns["clock_newest_ms"][channel]
+        channel, oldest_ms, newest_ms = channel[in_order], oldest_ms[in_order], newest_ms[in_order]
+        columns["clock_newest_ms"][channel] = newest_ms
+        passed_ms = received_ms - columns["pace_received_ms"][channel]
+        stamped_ms = newest_ms - columns["pace_stamp_ms"][channel]
+        drift_ms = np.abs(stamped_ms - passed_ms)
+        steady = (passed_ms >= 0) & (drift_ms <= PACE_MS + passed_ms // PACE_PART)
+        anew = channel[~steady]
+        columns["pace_received_ms"][anew], columns["pace_stamp_ms"][anew] = received_ms, newest_ms[~steady]
+        for name in ("clock_ms", "clock_before_ms"):
+            columns[name][anew] = -_FAR
+        live = steady & (passed_ms >= PACE_KEPT_MS) & (newest_ms - oldest_ms <= LIVE_MS)
+        self._offset(channel[live], newest_ms[live], received_ms)
+
+    def _offset(self, channel: U32, newest_ms: I64, received_ms: int) -> None:
+        """channel: each once, with the newest stamp of a live message."""
+        columns = self._columns
+        window = received_ms // CLOCK_WINDOW_MS
         late = columns["clock_window"][channel]
         moved = late != window
         kept = np.where(late == window - 1, columns["clock_ms"][channel], -_FAR)
         columns["clock_before_ms"][channel] = np.where(moved, kept, columns["clock_before_ms"][channel])
-        columns["clock_ms"][channel[moved]] = -_FAR
-        np.maximum.at(columns["clock_ms"], channel, time_ms - received_ms)
+        ahead_ms = newest_ms - received_ms
+        columns["clock_ms"][channel] = np.where(
+            moved, ahead_ms, np.maximum(columns["clock_ms"][channel], ahead_ms)
+        )
         columns["clock_window"][channel] = window
 
     def _power(self, seen: _Seen) -> None:
@@ -176,11 +239,53 @@ class QualityWatch:
         columns["power_dw"][channel[ends]] = power[ends]
         columns["power_ms"][channel[ends]] = told.time_ms[ends]
         np.add.at(columns["below_zero"], channel[power < 0], 1)
-        size, old = np.abs(power), columns["peak_dw"][channel[ends]]
+        self._peaks(channel, np.abs(power), first, ends)
+
+    def _peaks(self, channel: U32, size: I64, first: Bools, ends: Bools) -> None:
+        """How often the greatest power came exactly, how often nearly, and from which levels it was reached.
+
+        channel, size: sorted by (channel, time); first, ends: where a channel's rows begin and end.
+        """
+        columns = self._columns
+        mine = channel[ends]
+        old = columns["peak_dw"][mine]
         np.maximum.at(columns["peak_dw"], channel, size)
-        higher = columns["peak_dw"][channel[ends]] > old
-        columns["at_peak"][channel[ends][higher]] = 0
-        np.add.at(columns["at_peak"], channel[size == columns["peak_dw"][channel]], 1)
+        peak = columns["peak_dw"][channel]
+        new_peak = peak[ends]
+        higher = new_peak > old
+        was_near = old >= new_peak * (1 - NEAR_PEAK)
+        near = np.where(was_near, columns["near_peak"][mine] + columns["at_peak"][mine], 0)
+        columns["near_peak"][mine] = np.where(higher, near, columns["near_peak"][mine])
+        for name in ("at_peak", "levels"):
+            columns[name][mine[higher]] = 0
+        columns["before_episode_dw"][mine[higher]] = -1
+        at_peak = size == peak
+        np.add.at(columns["at_peak"], channel[at_peak], 1)
+        np.add.at(columns["near_peak"], channel[~at_peak & (size >= peak * (1 - NEAR_PEAK))], 1)
+        second = np.append(False, first[:-1]) & ~first
+        last, last_but_one = columns["last_dw"][channel], columns["last_but_one_dw"][channel]
+        before = np.where(first, last, np.append(0, size[:-1]))
+        step = np.abs(size - before)
+        moved = (step > 0) & (before >= 0)
+        np.minimum.at(columns["resolution_dw"], channel[moved], step[moved])
+        earlier = np.where(
+            first, last_but_one, np.where(second, last, np.append([0, 0], size[:-2])[: len(size)])
+        )
+        begins = np.flatnonzero(at_peak & (before != peak) & (before >= 0) & (earlier >= 0))
+        self._episodes(channel[begins], np.minimum(before, earlier)[begins], peak[begins])
+        columns["last_but_one_dw"][mine], columns["last_dw"][mine] = before[ends], size[ends]
+
+    def _episodes(self, channel: U32, level: I64, peak: I64) -> None:
+        """Times at which the greatest power was reached, each from a level: the lower of the two before."""
+        columns = self._columns
+        if not len(channel):
+            return
+        first = np.append(True, channel[1:] != channel[:-1])
+        before = np.where(first, columns["before_episode_dw"][channel], np.append(0, level[:-1]))
+        apart = (before >= 0) & (np.abs(level - before) > peak * LEVELS_APART)
+        np.add.at(columns["levels"], channel[apart], 1)
+        ends = np.append(first[1:], True)
+        columns["before_episode_dw"][channel[ends]] = level[ends]
 
     def _grow(self, size: int) -> None:
         if size <= self._size:
@@ -213,6 +318,10 @@ _COLUMNS: Final[dict[str, tuple[type, object]]] = {
     "step_squares": (np.float64, 0.0),
     "gaps": (np.int64, 0),
     "gap_ms": (np.int64, 0),
+    "told_gaps": (np.int64, 0),
+    "pace_received_ms": (np.int64, NEVER),
+    "pace_stamp_ms": (np.int64, 0),
+    "clock_newest_ms": (np.int64, NEVER),
     "clock_window": (np.int64, -1),
     "clock_ms": (np.int64, -_FAR),
     "clock_before_ms": (np.int64, -_FAR),
@@ -221,5 +330,11 @@ _COLUMNS: Final[dict[str, tuple[type, object]]] = {
     "unchanged_since_ms": (np.int64, NEVER),
     "peak_dw": (np.int64, 0),
     "at_peak": (np.int64, 0),
+    "near_peak": (np.int64, 0),
+    "last_dw": (np.int64, -1),
+    "last_but_one_dw": (np.int64, -1),
+    "before_episode_dw": (np.int64, -1),
+    "resolution_dw": (np.int64, _FAR),
+    "levels": (np.int64, 0),
     "below_zero": (np.int64, 0),
 }

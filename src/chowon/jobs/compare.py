@@ -25,7 +25,7 @@ class Comparison:
     periods: tuple[Period, ...]
     kwh: Decimal
     coverage: float
-    """The measured share of the time gone by, 0-1; for what is missing no tariff bills anything"""
+    """Share of the time gone by whose energy is known, 0-1; for what is missing no tariff bills anything"""
     currency: str
     compared: Compared
 
@@ -67,7 +67,7 @@ def comparison(
     return Comparison(
         tuple(use.period for use in uses),
         sum((use.kwh for use in uses), ZERO),
-        round(min(1.0, sum(int(use.covered_ms.sum()) for use in uses) / gone), 4),
+        round(min(1.0, sum(int(use.known_ms.sum()) for use in uses) / gone), 4),
         in_force.currency,
         Compared(found.rows, (*found.left_out, *unreadable)),
     )

@@ -25,7 +25,6 @@ class Measured:
     import_dwms: I64
     """(days,)"""
     export_dwms: I64
-    covered_ms: I64
     known_ms: I64
 
     @property
@@ -71,7 +70,7 @@ def _by_day(history: History, site: Site, starts_ms: I64) -> Measured:
     days = site_usage(rows, channels)
     place = np.searchsorted(starts_ms, days.start_ms)
     found = []
-    for column in (days.import_dwms, days.export_dwms, days.covered_ms, days.known_ms):
+    for column in (days.import_dwms, days.export_dwms, days.known_ms):
         by_day = np.zeros(len(starts_ms) - 1, np.int64)
         by_day[place] = column
         found.append(by_day)
@@ -81,6 +80,6 @@ def _by_day(history: History, site: Site, starts_ms: I64) -> Measured:
 def _by_quarter(history: History, site: Site, starts_ms: I64) -> Measured:
     read = site_profile(history, site, int(starts_ms[0]), int(starts_ms[-1]))
     edges = read.profile.places(starts_ms, "a day begins")
-    columns = (*read.flows, read.covered_ms, read.known_ms)
+    columns = (*read.flows, read.known_ms)
     sums = (np.concatenate([np.zeros(1, np.int64), np.cumsum(column)]) for column in columns)
     return Measured(read, starts_ms, *(np.diff(sum_[edges]) for sum_ in sums))

@@ -24,8 +24,6 @@ class PeriodUse:
     """Now, or the period's end"""
     profile: Profile
     """From the period's start to `until_ms`; 0 where nothing was measured"""
-    covered_ms: I64
-    """(n,) ms of each quarter that were measured"""
     known_ms: I64
     """(n,) ms of each quarter whose energy is known, also by a counter alone"""
 
@@ -46,9 +44,9 @@ class PeriodUse:
 
     @property
     def coverage(self) -> float:
-        """The measured share of the time gone by, 0-1."""
+        """The share of the time gone by whose energy is known, by power or by a counter, 0-1."""
         start, end = int(self.day_starts_ms[0]), int(self.day_starts_ms[-1])
-        return coverage(int(self.covered_ms.sum()), start, end, self.until_ms)
+        return coverage(int(self.known_ms.sum()), start, end, self.until_ms)
 
     @property
     def days_gone(self) -> int:
@@ -74,7 +72,7 @@ def period_use(history: History, site: Site, period: Period, now_ms: int) -> Per
     until_ms = max(from_ms, min(now_ms, to_ms))
     end_ms = -(-until_ms // QUARTER_MS) * QUARTER_MS
     found = site_profile(history, site, from_ms, end_ms)
-    return PeriodUse(period, starts, until_ms, found.profile, found.covered_ms, found.known_ms)
+    return PeriodUse(period, starts, until_ms, found.profile, found.known_ms)
 
 
 def energy_kwh(profile: Profile) -> tuple[Decimal, Decimal]:

@@ -21,8 +21,6 @@ class ChannelQuarters:
     """(n,)"""
     export_dwms: I64
     """(n,)"""
-    covered_ms: I64
-    """(n,) ms of each quarter for which a sample stands"""
     known_ms: I64
     """(n,) ms of each quarter whose energy is known, also by the meter's counter alone"""
 
@@ -33,8 +31,6 @@ class SiteProfile:
 
     profile: Profile
     """Quarters of an hour, energy in deciwatt-milliseconds; 0 where nothing was measured"""
-    covered_ms: I64
-    """(n,) ms of each quarter for which a sample of every main channel stands"""
     known_ms: I64
     """(n,) ms of each quarter for which the energy of every main channel is known"""
     channels: tuple[ChannelQuarters, ...]
@@ -53,13 +49,11 @@ def site_profile(history: History, site: Site, from_ms: int, to_ms: int) -> Site
     found = channel_quarters(history, site, site.main_channels, from_ms, to_ms)
     n = (to_ms - from_ms) // QUARTER_MS
     none = np.zeros(n, np.int64)
-    covered = np.min([c.covered_ms for c in found], axis=0) if found else none
     known = np.min([c.known_ms for c in found], axis=0) if found else none
     return SiteProfile(
         profile_of(
             from_ms, sum((c.import_dwms for c in found), none), sum((c.export_dwms for c in found), none)
         ),
-        covered,
         known,
         found,
     )
@@ -78,7 +72,7 @@ def channel_quarters(
         mine = rows.channel == channel
         place = (rows.start_ms[mine] - from_ms) // QUARTER_MS
         columns = []
-        for column in (rows.import_dwms, rows.export_dwms, rows.covered_ms, rows.known_ms):
+        for column in (rows.import_dwms, rows.export_dwms, rows.known_ms):
             by_quarter = np.zeros(n, np.int64)
             by_quarter[place] = column[mine]
             columns.append(by_quarter)

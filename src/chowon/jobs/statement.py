@@ -51,7 +51,7 @@ class Statement:
     """measured, to the last digit"""
     export_kwh: Decimal
     coverage: float
-    """measured share of the time gone by, 0–1"""
+    """share of the time gone by whose energy is known, by power or by a counter, 0–1"""
     missing_ms: int
     """time gone by whose energy neither power nor a counter tells; nothing is billed for it"""
     bill: Bill
@@ -82,8 +82,8 @@ def statement(history: History, site: Site, prepared: Prepared, now_ms: int) -> 
     closed, until_ms = now_ms >= to_ms, min(now_ms, to_ms)
     used = usage(found, period.days)
     billed = prepared.as_read(used) if closed else used
-    covered_ms = int(found.covered_ms.sum())
-    missing_ms = max(0, until_ms - from_ms - int(found.known_ms.sum()))
+    known_ms = int(found.known_ms.sum())
+    missing_ms = max(0, until_ms - from_ms - known_ms)
     here = prepared.by_interval and from_ms <= now_ms < to_ms
     return Statement(
         period=period,
@@ -93,7 +93,7 @@ def statement(history: History, site: Site, prepared: Prepared, now_ms: int) -> 
         closed=closed,
         kwh=Decimal(int(found.import_dwms.sum())) / DWMS_PER_KWH,
         export_kwh=Decimal(int(found.export_dwms.sum())) / DWMS_PER_KWH,
-        coverage=coverage(covered_ms, from_ms, to_ms, now_ms),
+        coverage=coverage(known_ms, from_ms, to_ms, now_ms),
         missing_ms=missing_ms,
         bill=prepared.bill(billed),
         known=prepared.known,
@@ -107,10 +107,10 @@ def statement(history: History, site: Site, prepared: Prepared, now_ms: int) -> 
     )
 
 
-def coverage(covered_ms: int, start_ms: int, end_ms: int, now_ms: int) -> float:
-    """The measured share, 0–1, of the part of [start, end) that has gone by."""
+def coverage(known_ms: int, start_ms: int, end_ms: int, now_ms: int) -> float:
+    """The share, 0–1, that these times make up of the part of [start, end) that has gone by."""
     gone = min(end_ms, max(now_ms, start_ms)) - start_ms
-    return round(min(covered_ms / gone, 1.0), 4) if gone > 0 else 0.0
+    return round(min(known_ms / gone, 1.0), 4) if gone > 0 else 0.0
 
 
 def _days(prepared: Prepared, found: Measured, now_ms: int, billed: Usage) -> tuple[Day, ...]:
@@ -129,7 +129,7 @@ def _days(prepared: Prepared, found: Measured, now_ms: int, billed: Usage) -> tu
                 kwh=Decimal(int(found.import_dwms[n])) / DWMS_PER_KWH,
                 total_kwh=Decimal(totals[n]) / DWMS_PER_KWH,
                 total=prepared.total(by_then),
-                coverage=coverage(int(found.covered_ms[n]), starts[n], starts[n + 1], now_ms),
+                coverage=coverage(int(found.known_ms[n]), starts[n], starts[n + 1], now_ms),
             )
         )
     return tuple(days)

@@ -13,12 +13,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
+from chowon.domain.allowance import Allowance
 from chowon.domain.bill import Prepared
 from chowon.domain.clock import Period, local_day, midnight_ms, period_of
 from chowon.domain.quantities import DAY_MS, DWMS_PER_WH, I64, MINUTE_MS, QUARTER_MS
 from chowon.domain.readings import Readings, concat, of_channels
 from chowon.domain.sites import Site
 from chowon.errors import BadInput, ChowonError, Damaged, NotFound, StoreUnavailable
+from chowon.live.ahead import Ahead
 from chowon.live.costs import needs_quarters
 from chowon.live.hub import Hub, Subscription, snapshot_frame
 from chowon.live.known import Billing, KnownBilling
@@ -35,9 +37,12 @@ IDLE_S = 0.5
 """The longest time between two rounds: silence and midnight are noticed without a reading."""
 AHEAD_MS = 5000
 """A reading stamped further ahead than this is not of now: the meter's clock is fast."""
-NOT_AHEAD = 2**62
 MOST_WAITING = 10_000
 """So many readings wait for the next look at most."""
+RECOUNTED_PER_S = 0.5
+"""So often a channel is set from the store for ever, however often its readings come late ..."""
+RECOUNTED_AT_ONCE = 60
+"""... and so often at once: a meter that always repeats itself must not keep the others waiting."""
 AT_ONCE = 20
 """So many sites are looked at before others get their turn."""
 RETRY_MS = 5000
@@ -89,8 +94,8 @@ class Live:
         self._settling = asyncio.Lock()
         self._new_names = False
         self._in_flight: list[Readings] | None = None
-        self._ahead: list[Readings] = []
-        self._ahead_from_ms = NOT_AHEAD
+        self._ahead = Ahead()
+        self._pace = Allowance(RECOUNTED_PER_S, RECOUNTED_AT_ONCE)
         self._retry_ms = 0
         self._fresh: list[Readings] = []
         self._waiting: list[Readings] = []
@@ -138,9 +143,8 @@ class Live:
             return
         readings, self._waiting, self._waiting_rows = concat(self._waiting), [], 0
         ahead = readings.time_ms > self._now() + AHEAD_MS
-        if ahead.any():  # of a meter whose clock is fast: they count when their time has come
-            self._ahead.append(readings.where(ahead))
-            self._ahead_from_ms = min(self._ahead_from_ms, int(readings.time_ms[ahead].min()))
+        if ahead.any():
+            self._ahead.add(readings.where(ahead))
             readings = readings.where(~ahead)
         self._states.apply(readings)
         if self._in_flight is not None:
@@ -325,20 +329,17 @@ class Live:
 
     def _catch_up_ahead(self) -> None:
         """Take in readings that came before their time and whose time has come."""
-        until_ms = self._now() + AHEAD_MS
-        if self._ahead_from_ms <= until_ms:
-            ahead = concat(self._ahead)
-            due = ahead.time_ms <= until_ms
-            self.states.apply(ahead.where(due))
-            self._ahead = [] if due.all() else [ahead.where(~due)]
-            self._ahead_from_ms = int(ahead.time_ms[~due].min(initial=NOT_AHEAD))
+        readings, channels = self._ahead.due(self._now() + AHEAD_MS)
+        if readings is not None:
+            self.states.apply(readings)
+        self.states.mark_dirty([c for c in channels if self.states.knows(c)])
 
     async def _reconcile(self) -> None:
         """Set channels with late data, and new ones, from the store; go on from there without a loss."""
         if 0 < self._retry_ms - self._now() <= RETRY_MS:  # not longer, should the clock be set back
             return
         self._take_in()
-        dirty = self.states.take_dirty()
+        dirty = self._due(self.states.take_dirty())
         if not dirty:
             return
         self._in_flight = []
@@ -346,9 +347,7 @@ class Live:
         windows = {c: self.states.window_of(slot) for c, slot in slots.items()}
         by_quarter = {c for c, slot in slots.items() if self.states.quarters.follows(slot)}
         before_ms = {c: int(self.states.last_ms[slot]) for c, slot in slots.items()}
-        before_ms |= dict.fromkeys(
-            concat(self._ahead).channel.tolist(), int(NEVER)
-        )  # stored, but not applied
+        before_ms |= dict.fromkeys(self._ahead.channels(), int(NEVER))  # stored, but not applied
         try:
             until_ms = self._now() + AHEAD_MS
             sums = await asyncio.to_thread(
@@ -372,6 +371,14 @@ class Live:
         self.states.mark_dirty(meanwhile.again)
         moved = [c for c in dirty if self.states.window_of(slots[c]) != windows[c]]
         self.states.mark_dirty(moved)
+
+    def _due(self, dirty: list[int]) -> list[int]:
+        """Those of them that were not set from the store too often lately; the others wait."""
+        now_s = self._now() / 1000
+        due = [c for c in dirty if self._pace.takes(c, now_s)]
+        if len(due) < len(dirty):
+            self.states.mark_dirty(list(set(dirty).difference(due)))
+        return due
 
     def _hold_ms(self, channels: Iterable[int]) -> dict[int, int]:
         return {c: int(self.states.hold_ms[self.states.slots([c])[0]]) for c in channels}

@@ -42,9 +42,9 @@ class Sums:
     """Its power, 0.1 W."""
     last_voltage_dv: int | None
     today_dwms: int
-    today_covered_ms: int
+    today_known_ms: int
     period_dwms: int
-    period_covered_ms: int
+    period_known_ms: int
     gap_end_ms: int | None
     """Where the channel's newest gap ended, ms UTC; None when it had none lately."""
     open_ms: int
@@ -77,9 +77,9 @@ class ChannelStates:
     step_dw: I32
     """mean power over that step"""
     today_dwms: I64
-    today_covered_ms: I64
+    today_known_ms: I64
     period_dwms: I64
-    period_covered_ms: I64
+    period_known_ms: I64
     day_start_ms: I64
     day_end_ms: I64
     period_start_ms: I64
@@ -99,8 +99,10 @@ class ChannelStates:
         return self._count
 
     def add(self, channel: int, hold_ms: int, window: Window) -> None:
-        """Make room for a channel, or change a known one's settings; its sums must come from the store."""
+        """Make room for a channel, or set a known one; new or changed, its sums must come from the store."""
         slot = self._slot_of.get(channel)
+        if slot is not None and self.hold_ms[slot] == hold_ms and self.window_of(slot) == window:
+            return  # of a site with a thousand channels one more must not cost a thousand questions
         if slot is None:
             slot = self._new_slot(channel)
         self.hold_ms[slot] = hold_ms
@@ -116,6 +118,10 @@ class ChannelStates:
     def knows_all(self, channel: U32) -> bool:
         """Whether each of these channels (n,) has a slot."""
         return bool((self._slots_of_array(channel) >= 0).all())
+
+    def knows(self, channel: int) -> bool:
+        """Whether this channel has a slot."""
+        return channel in self._slot_of
 
     def follow_quarters(self, slot: int, wanted: bool) -> None:
         """Whether energy by quarter of an hour is kept for this slot; a new one is set from the store."""
@@ -136,7 +142,8 @@ class ChannelStates:
             return
         slot = self._slots_of_array(fresh.channel)
         in_order = fresh.time_ms > self.last_ms[slot]
-        self._dirty[slot[~in_order]] = True
+        same = (fresh.time_ms == self.last_ms[slot]) & (fresh.power_dw == self.last_dw[slot])
+        self._dirty[slot[~(in_order | same)]] = True  # the very same once more changes nothing
         fresh, slot = fresh.where(in_order), slot[in_order]
         if len(fresh):
             self._extend(fresh, slot)
@@ -146,9 +153,9 @@ class ChannelStates:
         backwards = slots[self.day_start_ms[slots] > window.day_start_ms]
         new_period = slots[self.period_start_ms[slots] != window.period_start_ms]
         self._set_window(slots, window)
-        for sums in (self.today_dwms, self.today_covered_ms):
+        for sums in (self.today_dwms, self.today_known_ms):
             sums[slots] = 0
-        for sums in (self.period_dwms, self.period_covered_ms):
+        for sums in (self.period_dwms, self.period_known_ms):
             sums[new_period] = 0
         for slot in new_period[[self.quarters.follows(s) for s in new_period.tolist()]].tolist():
             self.quarters.follow(slot, window.period_start_ms, window.period_end_ms)
@@ -171,9 +178,9 @@ class ChannelStates:
         self.last_dw[slot] = sums.last_dw
         self.voltage_dv[slot] = ABSENT_I32 if sums.last_voltage_dv is None else sums.last_voltage_dv
         self.today_dwms[slot] = sums.today_dwms
-        self.today_covered_ms[slot] = sums.today_covered_ms
+        self.today_known_ms[slot] = sums.today_known_ms
         self.period_dwms[slot] = sums.period_dwms
-        self.period_covered_ms[slot] = sums.period_covered_ms
+        self.period_known_ms[slot] = sums.period_known_ms
         self.gap_end_ms[slot] = NEVER if sums.gap_end_ms is None else sums.gap_end_ms
         step = sums.step or LastStep(int(NEVER), 0, 0, 0)
         self.counted_ms[slot], self.counted_milliwh[slot] = step.end_ms, step.milliwh
@@ -247,8 +254,8 @@ class ChannelStates:
 
     def _add_energy(self, pieces: Held, slot: I64) -> None:
         for energy, covered, start, end in (
-            (self.today_dwms, self.today_covered_ms, self.day_start_ms, self.day_end_ms),
-            (self.period_dwms, self.period_covered_ms, self.period_start_ms, self.period_end_ms),
+            (self.today_dwms, self.today_known_ms, self.day_start_ms, self.day_end_ms),
+            (self.period_dwms, self.period_known_ms, self.period_start_ms, self.period_end_ms),
         ):
             begin = np.clip(pieces.time_ms, start[slot], end[slot])
             stop = np.clip(pieces.time_ms + pieces.held_ms, start[slot], end[slot])
@@ -308,9 +315,9 @@ _COLUMNS: dict[str, tuple[type[np.generic], object]] = {
     "step_ms": (np.int64, 0),
     "step_dw": (np.int32, 0),
     "today_dwms": (np.int64, 0),
-    "today_covered_ms": (np.int64, 0),
+    "today_known_ms": (np.int64, 0),
     "period_dwms": (np.int64, 0),
-    "period_covered_ms": (np.int64, 0),
+    "period_known_ms": (np.int64, 0),
     "day_start_ms": (np.int64, 0),
     "day_end_ms": (np.int64, 0),
     "period_start_ms": (np.int64, 0),

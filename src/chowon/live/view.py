@@ -25,7 +25,7 @@ class Today:
     cost: Decimal | None
     """what today has added to the bill so far"""
     coverage: float
-    """measured share of the time gone by, 0–1"""
+    """share of the time gone by whose energy is known, by power or by a counter, 0–1"""
     yesterday_kwh: float | None
     """yesterday's use up to the same time of day; None if it was not measured"""
 
@@ -134,7 +134,7 @@ def view(frame: Frame, states: ChannelStates, slots: I64, now_ms: int, yesterday
             from_ms=window.day_start_ms,
             kwh=_kwh(today_dwms),
             cost=None if cost is None else _whole(cost.today),
-            coverage=_coverage(states.today_covered_ms[slots], window.day_start_ms, now_ms),
+            coverage=_coverage(states.today_known_ms[slots], window.day_start_ms, now_ms),
             yesterday_kwh=yesterday_kwh,
         ),
         period=PeriodSoFar(
@@ -144,7 +144,7 @@ def view(frame: Frame, states: ChannelStates, slots: I64, now_ms: int, yesterday
             to_ms=window.period_end_ms,
             kwh=_kwh(period_dwms),
             cost=None if cost is None else plain(cost.period),
-            coverage=_coverage(states.period_covered_ms[slots], window.period_start_ms, now_ms),
+            coverage=_coverage(states.period_known_ms[slots], window.period_start_ms, now_ms),
         ),
         tier=None if cost is None else tier_now(cost.standing),
         no_cost=why_not,
@@ -199,12 +199,12 @@ def _voltage(states: ChannelStates, slots: I64, stale: bool) -> float | None:
     return None if stale or not len(told) else round(float(told.mean()) / 10, 1)
 
 
-def _coverage(covered_ms: I64, start_ms: int, now_ms: int) -> float:
-    """The least covered channel decides: a missing phase is missing energy."""
+def _coverage(known_ms: I64, start_ms: int, now_ms: int) -> float:
+    """The channel of which least is known decides: a missing phase is missing energy."""
     gone = now_ms - start_ms
-    if gone <= 0 or not len(covered_ms):
+    if gone <= 0 or not len(known_ms):
         return 0.0
-    return round(min(int(covered_ms.min()) / gone, 1.0), 4)
+    return round(min(int(known_ms.min()) / gone, 1.0), 4)
 
 
 def _kwh(dwms: int) -> float:

@@ -10,11 +10,13 @@ from sqlalchemy import Connection, Select, delete, insert, select, update
 
 from chowon.domain.counters import Flow
 from chowon.domain.quantities import I64, U32
+from chowon.domain.sites import HoldBy
 from chowon.errors import Misconfigured
 from chowon.store.catalog.chunks import chunks
 from chowon.store.catalog.counter_times import CounterSpan, counter_spans, widen_counter_spans
 from chowon.store.catalog.engine import Catalog
 from chowon.store.catalog.tables import channel_times, lake_files, lake_state
+from chowon.store.catalog.tables import channels as channel_rows
 
 Kind = Literal["raw", "minute", "import", "export"]
 """Readings; their power by the minute; what the counters of each flow showed by the minute."""
@@ -81,6 +83,15 @@ class Heard:
     last_ms: I64
 
 
+@dataclass(frozen=True, slots=True)
+class HoldChange:
+    """A channel's hold from now on, for all of its past."""
+
+    channel: int
+    hold_ms: int
+    by: HoldBy
+
+
 class FileList:
     """The list of one journal's lake files."""
 
@@ -121,9 +132,11 @@ class FileList:
         sealed_through: int | None = None,
         heard: Heard | None = None,
         counters: Mapping[Flow, Mapping[int, CounterSpan]] | None = None,
+        hold: HoldChange | None = None,
     ) -> None:
         """List and unlist files and move the watermark, all or nothing; `before` is what this follows from.
 
+        hold: with which the rows of the added files were made.
         Errors: Misconfigured if another process has changed the list meanwhile: nothing was changed.
         """
         through = before.sealed_through if sealed_through is None else sealed_through
@@ -142,6 +155,11 @@ class FileList:
             if add:
                 added_ms = self._now_ms()
                 connection.execute(insert(lake_files), [_values(f) | {"added_ms": added_ms} for f in add])
+            if hold is not None:
+                values = {"hold_ms": hold.hold_ms, "hold_by": hold.by}
+                connection.execute(
+                    update(channel_rows).where(channel_rows.c.id == hold.channel).values(values)
+                )
             if heard is not None and len(heard.channel):
                 _widen(connection, heard)
             for flow, news in (counters or {}).items():

@@ -39,7 +39,7 @@ class SiteDefaults:
 
 
 class CatalogSites:
-    """The site book. Known channels are remembered: their id, role and hold never change."""
+    """The site book. Known channels are remembered; only this process changes them."""
 
     def __init__(self, catalog: Catalog, defaults: SiteDefaults) -> None:
         self._catalog = catalog
@@ -140,6 +140,11 @@ class CatalogSites:
             found = _looked_up(self._holds_ms, ids)
         return np.where(found < 0, DEFAULT_HOLD_MS, found)
 
+    def look_again(self) -> None:
+        """Holds were changed."""
+        with self._catalog.reading() as connection:
+            self._remember(_channel(row) for row in connection.execute(_channels()))
+
     def _insert(self, connection: Connection, keys: Sequence[ChannelKey], hold_ms: int) -> None:
         """keys: each once."""
         known_sites = self._site_ids(connection, {key.site for key in keys})
@@ -237,7 +242,9 @@ def _channels() -> Select[Any]:
 
 
 def _channel(row: Row[Any]) -> Channel:
-    return Channel(row.id, ChannelKey(row.site_key, row.meter_key, row.key), row.role, row.hold_ms)
+    return Channel(
+        row.id, ChannelKey(row.site_key, row.meter_key, row.key), row.role, row.hold_ms, row.hold_by
+    )
 
 
 def _site(row: Row[Any], found: Iterable[Channel]) -> Site:

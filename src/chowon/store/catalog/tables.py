@@ -60,6 +60,7 @@ channels = Table(
     Column("key", String(64), nullable=False),
     Column("role", String(16), nullable=False),
     Column("hold_ms", BIG, nullable=False),
+    Column("hold_by", String(8), nullable=False, server_default="default"),  # default, learnt, person
     UniqueConstraint("meter_id", "key"),
 )
 

@@ -1,7 +1,7 @@
 """A topic may send so many messages; others are not touched by what one sends."""
 
-from chowon.ingest import allowance
-from chowon.ingest.allowance import Allowance
+from chowon.domain import allowance
+from chowon.domain.allowance import Allowance
 
 
 def _taken(allowed: Allowance, topic: str, times_s: list[float]) -> int:
@@ -27,7 +27,22 @@ def test_whoever_was_quiet_has_no_more_than_a_burst() -> None:
 
 
 def test_invented_topics_do_not_fill_memory(monkeypatch) -> None:
-    monkeypatch.setattr(allowance, "MOST_TOPICS", 10)
+    monkeypatch.setattr(allowance, "MOST_TOLD_APART", 10)
     allowed = Allowance(per_s=1, burst=1)
     assert all(allowed.takes(f"topic/{n}", 0.0) for n in range(1000))
     assert len(allowed._left) <= 10
+
+
+def test_a_clock_that_is_set_back_takes_nothing_away_for_ever() -> None:
+    allowed = Allowance(per_s=1, burst=2)
+    assert allowed.takes("meter", 1_000_000.0)
+    assert allowed.takes("meter", 0.0)
+    assert not allowed.takes("meter", 0.0)
+    assert allowed.takes("meter", 1.0)
+
+
+def test_several_at_once_are_taken_together_or_not_at_all() -> None:
+    allowed = Allowance(per_s=1, burst=5)
+    assert not allowed.takes("meter", 0.0, times=6)
+    assert allowed.takes("meter", 0.0, times=5)
+    assert not allowed.takes("meter", 0.0)

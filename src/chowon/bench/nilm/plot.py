@@ -18,9 +18,11 @@ def matched_energy_svg(results: Results) -> str:
     models = list(dict.fromkeys(row.model for row in shown))
     colours = {model: _COLOURS[n % len(_COLOURS)] for n, model in enumerate(models)}
     parts, y = [*_scale(), *_legend(colours)], _TOP
+    several = len({row.home for row in shown}) > 1
     for kind in dict.fromkeys((row.home, row.kind) for row in shown):
         rows = [row for row in shown if (row.home, row.kind) == kind]
-        parts.append(_text(_LEFT - 8, y + len(rows) * _BAR / 2 + 4, kind[1].replace("_", " "), "end"))
+        named = kind[1].replace("_", " ") + (f", {kind[0]}" if several else "")
+        parts.append(_text(_LEFT - 8, y + len(rows) * _BAR / 2 + 4, named, "end"))
         for row in rows:
             parts.append(_bar(y, row, colours[row.model]))
             y += _BAR

@@ -13,6 +13,7 @@ from chowon.domain.tariff import Text
 from chowon.jobs.appliances import Telling
 from chowon.jobs.period_use import period_use
 from chowon.jobs.shares import metered_parts
+from chowon.models.nilm.network.kinds import Lesson
 from tests.e2e.homes import SEOUL
 from tests.memory import MemoryHistory
 
@@ -20,7 +21,7 @@ OCTOBER = Period(date(2026, 10, 1), date(2026, 11, 1))
 START_MS = midnight_ms(OCTOBER.start, SEOUL)
 NOW_MS = START_MS + 2 * DAY_MS
 MINUTES = 2 * 1440
-NAMES = {"kettle": Text("전기 주전자", "Kettle")}
+KINDS = {"kettle": Lesson("전기 주전자", "Kettle", 2000, per_day=5)}
 
 
 class TellsBoiling:
@@ -59,7 +60,7 @@ def home(*meters: tuple[Role, np.ndarray], every: int = 1) -> tuple[MemoryHistor
 
 
 def told(history: MemoryHistory, site: Site, telling: Telling | None = None, now_ms: int = NOW_MS):
-    telling = telling or Telling(lambda: (TellsBoiling(), NAMES))
+    telling = telling or Telling(lambda: (TellsBoiling(), KINDS))
     use = period_use(history, site, OCTOBER, now_ms)
     return telling.parts(history, site, use, metered_parts(history, site, use))
 
@@ -67,7 +68,11 @@ def told(history: MemoryHistory, site: Site, telling: Telling | None = None, now
 def test_an_appliance_is_a_part_with_its_energy_and_runs():
     found = told(*home(("main", boils(12))))
     [kettle] = found.parts
-    assert (kettle.name, kettle.label, kettle.source) == ("/kettle", NAMES["kettle"], "detected")
+    assert (kettle.name, kettle.label, kettle.source) == (
+        "/kettle",
+        Text("전기 주전자", "Kettle"),
+        "detected",
+    )
     assert kettle.taken.sum() == 12 * 2 * 2000 * 10 * MINUTE_MS
     assert len(found.runs["/kettle"]) == 12
     assert found.runs["/kettle"].start_ms[0] == START_MS + 30 * MINUTE_MS
@@ -103,7 +108,7 @@ def test_a_meter_that_is_silent_is_said_to_be():
 def test_the_same_question_is_worked_out_once_until_what_was_measured_changes():
     history, site = home(("main", boils(12)))
     model = TellsBoiling()
-    telling = Telling(lambda: (model, NAMES))
+    telling = Telling(lambda: (model, KINDS))
     first = told(history, site, telling=telling)
     assert len(told(history, site, telling=telling).runs["/kettle"]) == len(first.runs["/kettle"])
     assert len(model.asked) == 1
@@ -118,7 +123,7 @@ def test_the_model_is_not_loaded_before_it_is_needed():
 
     def load():
         loaded.append(1)
-        return TellsBoiling(), NAMES
+        return TellsBoiling(), KINDS
 
     telling = Telling(load)
     assert not loaded
@@ -132,10 +137,18 @@ def test_the_quarter_that_runs_is_not_told_yet():
     """So that an answer holds until it is over, however often a page asks."""
     history, site = home(("main", boils(12)))
     model = TellsBoiling()
-    telling = Telling(lambda: (model, NAMES))
+    telling = Telling(lambda: (model, KINDS))
     in_a_quarter = START_MS + 31 * MINUTE_MS  # the first kettle boils since half past
     assert told(history, site, telling, in_a_quarter).why == "silent"
     later = [told(history, site, telling, START_MS + minute * MINUTE_MS) for minute in (91, 95, 104)]
     assert [len(one.runs["/kettle"]) for one in later] == [1, 1, 1]
     assert len(model.asked) == 1
     assert all(len(one.parts[0].taken) == 7 for one in later)
+
+
+def test_what_runs_day_and_night_has_no_runs():
+    history, site = home(("main", boils(12)))
+    fridge = {"kettle": Lesson("냉장고", "Fridge", 80, standing=True)}
+    found = told(history, site, Telling(lambda: (TellsBoiling(), fridge)))
+    assert [part.label.en for part in found.parts] == ["Fridge"]
+    assert found.runs == {}

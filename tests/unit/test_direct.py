@@ -20,7 +20,17 @@ LIMIT = 100_000
 def application(intake: Intake, token: str | None):
     parts = Parts(
         **dict.fromkeys(
-            ("live", "history", "sites", "devices", "corrections", "doubts", "tariff", "tariff_ids"),
+            (
+                "live",
+                "history",
+                "sites",
+                "devices",
+                "corrections",
+                "doubts",
+                "tariff",
+                "tariff_ids",
+                "cables",
+            ),
             SimpleNamespace(),
         ),
         **dict.fromkeys(("billing", "prices", "records", "pulse"), SimpleNamespace()),

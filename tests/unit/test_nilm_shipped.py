@@ -72,7 +72,7 @@ def test_people_are_told_only_of_kinds_that_are_told_well():
     assert "kettle" in names
     assert names.keys() < set(card.kinds)
     assert all(card.figures[kind]["f1"] >= TRUSTED_F1 for kind in names)
-    assert names["kettle"].ko == "전기 주전자"
+    assert names["kettle"].label.ko == "전기 주전자"
 
 
 def test_a_meter_of_a_quarter_of_an_hour_is_refused():

@@ -17,6 +17,7 @@ from chowon.domain.rollups import Rollup
 from chowon.domain.sites import Channel, Site
 from chowon.domain.tariff import Text
 from chowon.jobs.period_use import PeriodUse
+from chowon.models.nilm.network.kinds import Lesson
 from chowon.ports import History
 
 CONTEXT_MS: Final = DAY_MS // 2
@@ -65,7 +66,7 @@ class TellingParts:
 
     parts: tuple[Part, ...]
     runs: Mapping[str, RunTimes]
-    """When each ran, by the part's name"""
+    """When each ran, by the part's name; not of what runs day and night"""
     why: Why | None
 
 
@@ -75,10 +76,10 @@ TOLD_NOTHING: Final = TellingParts((), {}, None)
 class Telling:
     """Tells the appliances of sites; keeps the last answers as long as what was measured stays the same."""
 
-    def __init__(self, model: Callable[[], tuple[Told, Mapping[str, Text]]]) -> None:
+    def __init__(self, model: Callable[[], tuple[Told, Mapping[str, Lesson]]]) -> None:
         """model: called once, when it is first needed: the model, and the kinds it is trusted with."""
         self._model = model
-        self._loaded: tuple[Told, Mapping[str, Text]] | None = None
+        self._loaded: tuple[Told, Mapping[str, Lesson]] | None = None
         self._kept: OrderedDict[tuple[int, ...], Appliances] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -90,9 +91,14 @@ class Telling:
         grid = use.profile.grid
         over = (use.until_ms - grid.start_ms) // QUARTER_MS
         told = self._appliances(history, site, grid.start_ms, grid.start_ms + over * QUARTER_MS, use, metered)
+        kinds = self._kinds()
         return TellingParts(
-            tuple(_part(one, self._names()[one.kind], over, len(use.profile)) for one in told.found),
-            {_part_name(one.kind): run_times(one.power, one.runs) for one in told.found},
+            tuple(_part(one, kinds[one.kind].label, over, len(use.profile)) for one in told.found),
+            {
+                _part_name(one.kind): run_times(one.power, one.runs)
+                for one in told.found
+                if not kinds[one.kind].standing
+            },
             told.why,
         )
 
@@ -119,13 +125,13 @@ class Telling:
             self._kept.move_to_end(key)
             return self._kept[key]
 
-    def _names(self) -> Mapping[str, Text]:
+    def _kinds(self) -> Mapping[str, Lesson]:
         if self._loaded is None:
             self._loaded = self._model()
         return self._loaded[1]
 
     def _tell(self, mains: Power, from_ms: int, to_ms: int) -> Appliances:
-        kinds = list(self._names())
+        kinds = list(self._kinds())
         assert self._loaded is not None
         told = self._loaded[0].disaggregate(mains, kinds)
         within = slice((from_ms - mains.start_ms) // MINUTE_MS, (to_ms - mains.start_ms) // MINUTE_MS)

@@ -8,11 +8,10 @@ from typing import Final
 from chowon.domain.nilm.fitted import Fitted
 from chowon.domain.nilm.power import Home
 from chowon.domain.nilm.runs import OnRule
-from chowon.domain.tariff import Text
 from chowon.errors import BadInput
 from chowon.models.nilm.interface import Disaggregator, Model
 from chowon.models.nilm.network.fitting import fit
-from chowon.models.nilm.network.kinds import lessons
+from chowon.models.nilm.network.kinds import Lesson, lessons
 from chowon.models.nilm.network.shipped import shipped
 from chowon.models.nilm.network.telling import Teller
 
@@ -54,8 +53,8 @@ TRUSTED_F1: Final = 0.5
 """On homes that it had never seen, a kind must be told this well before people are told of it"""
 
 
-def trusted() -> tuple[Disaggregator, Mapping[str, Text]]:
-    """(the shipped network, the kinds that people may be told of, with their names). Errors: NotFound."""
+def trusted() -> tuple[Disaggregator, Mapping[str, Lesson]]:
+    """(the shipped network, the kinds that people may be told of). Errors: NotFound."""
     teller, card = shipped(())
     kinds = [kind for kind in card.kinds if card.figures.get(kind, {}).get("f1", 0.0) >= TRUSTED_F1]
-    return teller, {kind: Text(lessons()[kind].ko, lessons()[kind].en) for kind in kinds}
+    return teller, {kind: lessons()[kind] for kind in kinds}

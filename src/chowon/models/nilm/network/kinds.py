@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+from chowon.domain.tariff import Text
+
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
@@ -19,6 +21,11 @@ class Lesson:
     """In the home day and night: its whole trace is laid, not single runs"""
     bends: bool = False
     """Its runs may be stretched in time"""
+
+    @property
+    def label(self) -> Text:
+        """What people call it."""
+        return Text(self.ko, self.en)
 
 
 @cache

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from chowon.domain.bill import Usage, prepare
 from chowon.domain.clock import local_day, midnight_ms, period_of
 from chowon.domain.energy import between, held, import_dwms
-from chowon.domain.quantities import DWMS_PER_WH, HOUR_MS
+from chowon.domain.quantities import DAY_MS, DWMS_PER_WH, HOUR_MS
 from chowon.domain.readings import Readings
 from chowon.domain.sites import ChannelKey
 from chowon.registry import TariffBook
@@ -88,3 +88,19 @@ def recorded_week(path: Path) -> None:
     start_ms = 1_788_739_200_000  # 2026-09-07, a Monday
     times = pa.array(start_ms + 1000 * np.arange(n, dtype=np.int64)).cast(pa.timestamp("ms", "UTC"))
     pq.write_table(pa.table({"timestamp": times, "mains": pa.array(watts)}), path)
+
+
+def boil(folder: Path, until_ms: int) -> None:
+    """The period before the present one, and it: a home at about 150 W, and a kettle three times a day."""
+    start_ms = midnight_ms(period_of(local_day(until_ms - 32 * DAY_MS, SEOUL), 1).start, SEOUL)
+    time_ms = np.arange(start_ms, until_ms, STEP_MS, dtype=np.int64)
+    power_w = np.random.default_rng(7).normal(150, 4, len(time_ms))
+    into_day_ms = (time_ms - start_ms) % DAY_MS
+    for hour in (3, 9, 15):
+        boiling = (into_day_ms >= hour * HOUR_MS) & (into_day_ms < hour * HOUR_MS + 170_000)
+        power_w[boiling] += 2400
+    store = open_store(folder)
+    channel = store.sites.register(ChannelKey("home", "main", "main"), 10_000)
+    power_dw = np.round(power_w * 10).astype(np.int32)
+    store.journal.append([Readings(np.full(len(time_ms), channel.id, np.uint32), time_ms, power_dw)])
+    store.close()

@@ -3,14 +3,16 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from chowon.domain.clock import local_day
 from chowon.store.opening import open_store
-from tests.e2e.homes import fill, measure, now_ms, plug_in
-from tests.e2e.pages import AXE, DESK, PHONE, SHOWN_MS, page_of
+from tests.e2e.homes import SEOUL, boil, fill, measure, now_ms, plug_in
+from tests.e2e.pages import AXE, DESK, PHONE, SHOWN_MS, page_of, well_made
 from tests.hourly import MARKET, write
 from tests.system.programs import Server, serve
 
@@ -112,3 +114,38 @@ def test_now_says_why_there_are_no_costs_and_what_to_do(browser, without_prices,
         expect(page.locator(".hero")).to_contain_text("day_ahead")
         expect(page.locator(".hero")).to_contain_text(words)
         expect(page.get_by_text(re.compile("Next kWh|다음 1 kWh"))).to_have_count(0)
+
+
+@pytest.fixture(scope="module")
+def boiling(tmp_path_factory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("boiling")
+    boil(folder, now_ms() - 60_000)
+    with serve(folder) as running:
+        yield running.ready()
+
+
+@pytest.mark.parametrize(
+    ("locale", "name", "runs", "when"),
+    [
+        ("ko-KR", "전기 주전자", "{count}번, 한 번에", "언제 돌았나요"),
+        ("en-GB", "Kettle", "{count} runs, ", "When they ran"),
+    ],
+)
+def test_an_appliance_without_a_meter_of_its_own_is_told_with_its_runs(
+    browser, boiling, locale, name, runs, when
+):
+    last = local_day(now_ms(), SEOUL).replace(day=1) - timedelta(days=1)
+    with page_of(browser, locale=locale) as page:
+        page.goto(f"{boiling.http}/#/bill?date={last}")
+        part = page.get_by_role("region", name=TITLE)
+        row = part.get_by_role("listitem").filter(has_text=name)
+        expect(row).to_contain_text(runs.format(count=3 * last.day), timeout=SHOWN_MS)
+        part.get_by_role("button", name=when).press("Enter")
+        table = part.get_by_role("table", name=name)
+        expect(table.get_by_role("row")).to_have_count(8 + 1)
+        told = boiling.get(f"/sites/1/bill/shares?date={last}")
+        [kettle] = [one for one in told["parts"] if one["label"]["ko"] == "전기 주전자"]
+        newest = kettle["runs"]["newest"][0]
+        expect(table.get_by_role("row").nth(1)).to_contain_text(f"{round(newest['kwh'] * 1000)}\u00a0Wh")
+        assert abs(kettle["kwh"] / (3 * last.day) - 2.4 * 170 / 3600) < 0.01
+        well_made(page)

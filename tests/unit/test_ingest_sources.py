@@ -228,7 +228,7 @@ def test_devices_that_accept_and_never_answer_or_answer_slowly_cost_their_neighb
                     def said(name: str) -> str:
                         return next(s.problem or "" for s in asked.states() if s.name == name)
 
-                    await until(lambda: "no SunSpec device answers" in said("mute"))
+                    await until(lambda: "no answer of unit 7" in said("mute"))
                     assert (said("good"), said("slow")) == ("", "")
 
     Intake().run(scene)

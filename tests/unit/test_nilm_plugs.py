@@ -17,7 +17,7 @@ from chowon.domain.nilm.fitted import fitted
 from chowon.domain.nilm.levels import facts_of, means_of
 from chowon.domain.nilm.power import coarser
 from chowon.errors import BadInput, DataSetInvalid, HomeSeen, NotFound, ProtocolInvalid, RecordingInvalid
-from chowon.models.nilm.registry import model, models
+from chowon.models.nilm.registry import model, quick_models
 from tests.nilm_homes import RULES, home, power
 from tests.unit.test_nilm_bench import BILL, recorded
 from tests.unit.test_nilm_protocols import GOOD
@@ -206,7 +206,7 @@ def home_of_a_plug(kettle, home_id="tracebase/D33E1F/kettle"):
     return type(made)(home_id, nowhere, {"kettle": kettle})
 
 
-@pytest.mark.parametrize("name", sorted(models()))
+@pytest.mark.parametrize("name", sorted(quick_models()))
 def test_every_model_can_be_taught_by_plugs_alone_or_beside_homes(name):
     plugged = home_of_a_plug(power(KETTLE_W[::30]))
     mains = home("made/9", seed=9).mains

@@ -1,9 +1,10 @@
 """`chowon bench nilm`: how well a model tells appliances apart, on a recording or by a protocol."""
 
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group
@@ -11,6 +12,9 @@ from rich.console import Group
 from chowon.cli.exits import clear_errors
 from chowon.cli.output import AsJson, emit, note, table
 from chowon.errors import BadInput
+
+if TYPE_CHECKING:
+    from chowon.bench.nilm.protocol import Protocol
 
 _SHOWN = {
     "mae_w": "MAE W",
@@ -28,7 +32,8 @@ _MUCH_ZERO = 0.02
 def nilm(
     paths: Annotated[list[Path] | None, typer.Argument(help="labelled recordings, scored zero-shot")] = None,
     model: Annotated[
-        list[str] | None, typer.Option(help="model; repeat for a protocol (all if left out)")
+        list[str] | None,
+        typer.Option(help="model; repeat for a protocol (the quick ones if left out)"),
     ] = None,
     protocol: Annotated[
         list[str] | None, typer.Option(help="protocol by name or TOML file; repeat; `all` for each")
@@ -118,15 +123,21 @@ def _protocols(
     from chowon.bench.nilm import protocol
     from chowon.bench.nilm.results import write
     from chowon.bench.nilm.run import run
-    from chowon.models.nilm.registry import models as all_models
 
     chosen = protocol.names() if asked == ["all"] else asked
     loaded = [protocol.load(name) for name in chosen]
-    found = [run(one, data, models or sorted(all_models()), note, kept) for one in loaded]
+    found = [run(one, data, models or sorted(_usual(one)), note, kept) for one in loaded]
     if results is not None:
         for one in found:
             note(f"wrote {write(one, results)}")
     emit([asdict(one) for one in found], as_json, lambda: _tables(found))
+
+
+def _usual(protocol: "Protocol") -> Collection[str]:
+    """The models to run where none is named: one that learns for hours only where it comes taught."""
+    from chowon.models.nilm.registry import models, quick_models
+
+    return quick_models() if protocol.train else models()
 
 
 def _tables(found: list[Any]) -> Group:

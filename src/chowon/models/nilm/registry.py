@@ -8,7 +8,7 @@ from typing import Final
 
 from chowon.errors import NotFound, shortened
 from chowon.models import nilm
-from chowon.models.nilm.interface import Model
+from chowon.models.nilm.interface import KeepsTraining, Model
 
 ENTRY_POINTS: Final = "chowon.nilm"
 """Entry point group by which other packages offer models."""
@@ -28,6 +28,11 @@ def models() -> dict[str, Model]:
     for model in (*ours, *theirs):
         found.setdefault(model.name, model)
     return found
+
+
+def quick_models() -> dict[str, Model]:
+    """Those that learn within minutes, by name."""
+    return {name: one for name, one in models().items() if not isinstance(one, KeepsTraining)}
 
 
 def model(name: str) -> Model:

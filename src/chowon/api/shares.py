@@ -87,7 +87,7 @@ class SharesAnswer(BaseModel):
     over_kwh: float
     parts: list[PartAnswer]
     rest: RestAnswer
-    untold: Literal["slow", "silent"] | None
+    untold: Literal["off", "slow", "silent"] | None
     """Why no appliance could be told from the main meter"""
 
 

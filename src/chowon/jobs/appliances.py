@@ -29,7 +29,7 @@ _STANDS_STILL: Final = 0.75
 _LEAST_MINUTES: Final = 60
 _DW_PER_W: Final = 10
 
-Why = Literal["slow", "silent"]
+Why = Literal["off", "slow", "silent"]
 
 
 class Told(Protocol):
@@ -57,7 +57,7 @@ class Appliances:
     found: tuple[Appliance, ...]
     """Those that took anything"""
     why: Why | None = None
-    """Why nothing can be told: the meter is too slow, or it was silent"""
+    """Why nothing can be told: the meter is too slow, it was silent, or nobody asked"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class TellingParts:
     why: Why | None
 
 
-TOLD_NOTHING: Final = TellingParts((), {}, None)
+TOLD_NOTHING: Final = TellingParts((), {}, "off")
 
 
 class Telling:

@@ -78,7 +78,7 @@ class Shares:
     over_kwh: Decimal
     """What the parts took beyond what the main meter bears, or while it was silent: left out"""
     untold: Why | None
-    """Why no appliance is told from the main meter, where that was asked for"""
+    """Why no appliance is told from the main meter"""
 
 
 def shares(

@@ -218,5 +218,5 @@ export type SharedBill = {
   parts: PartShare[];
   rest: Share;
   /** Why no appliance could be told from the main meter. */
-  untold: "slow" | "silent" | null;
+  untold: "off" | "slow" | "silent" | null;
 };

@@ -47,6 +47,8 @@ class Answers:
         elif "/compare" in route.request.url:
             self.compared.append(route.request.url)
             self.compare(route)
+        elif "/shares" in route.request.url:
+            route.fulfill(json={"parts": [], "untold": "off"})
         else:
             route.fulfill(json=self.bill)
 

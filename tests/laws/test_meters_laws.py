@@ -268,6 +268,13 @@ def test_damaged_lines_as_columns_mean_what_they_mean_one_by_one(batch: Decoded,
     lines_agree(bytes(payload), Envelope(NOW_MS))
 
 
+@pytest.mark.parametrize("at", range(1, 19))
+def test_a_comma_in_a_stamp_is_no_second_line(at: int) -> None:
+    stamp = f"{NOW_MS}000000"
+    lines = f"meter,site=home voltage_v=0.0 {stamp[:at]},{stamp[at:]}\nmeter,site=home voltage_v=1 {stamp}\n"
+    lines_agree(lines.encode(), Envelope(NOW_MS))
+
+
 def test_many_plain_lines_are_read_as_columns() -> None:
     line = "meter,site=home,channel=c{} power_w={}.5,power={}i,voltage_v=-1,x=3 {}000000\n"
     payload = "".join(line.format(n % 3, n, n, NOW_MS + n) for n in range(100)).encode()

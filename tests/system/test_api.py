@@ -77,16 +77,15 @@ def test_a_channel_that_is_no_main_after_all_is_taken_out_of_the_sum(server):
     assert patch(server, {"role": "nonsense"}, f"/channels/{channels[1]['id']}")[0] == 422
 
 
-def test_a_clock_that_runs_ahead_is_pointed_out(server):
+def test_one_upload_says_nothing_of_the_clock_that_stamped_it(server):
+    """A clock that runs ahead is pointed out when it talks live: tests/unit/test_quality.py."""
     ahead_ms = time.time_ns() // 1_000_000 + 30_000
     rows = [{"site": "home", "time": ahead_ms + 1000 * n, "power_w": n} for n in range(60)]
     assert server.post(json.dumps({"readings": rows}).encode())[0] == 200
     (channel,) = server.get("/sites/1/quality")["channels"]
     assert channel["quality"]["readings"] == 61
     assert channel["quality"]["interval_ms"] == pytest.approx(1000)
-    (remark,) = channel["remarks"]
-    assert remark["id"] == "clock"
-    assert "s ahead" in remark["text"]["en"]
+    assert channel["remarks"] == []
 
 
 @pytest.mark.parametrize("headers", [{"Host": "[abc"}, {"Origin": "http://[abc"}])

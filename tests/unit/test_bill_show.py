@@ -96,7 +96,7 @@ def test_the_command_shows_the_bill_of_a_closed_period(data):
     assert sum(Decimal(line["amount"]) for line in told["lines"]) == Decimal(told["total"])
     shown = CliRunner().invoke(app, words).output
     assert "기본요금" in shown
-    assert "measured" in shown
+    assert "known for" in shown
 
 
 @pytest.mark.parametrize(

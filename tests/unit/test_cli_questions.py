@@ -207,7 +207,7 @@ def test_a_site_is_compared_and_asked_what_if(data) -> None:
     assert {row["tariff"]["id"] for row in told["rows"]} >= {LOW, HIGH}
     shown = RUN.invoke(app, ["bill", "compare", *here, "--tariff", HIGH, "--lang", "en"])
     assert HIGH in shown.stdout
-    assert "measured" in shown.stderr
+    assert "known for" in shown.stderr
     what = ["bill", "what-if", *here, "--without-kwh", "4", "--ev-kwh", "2", "--solar-kwp", "1"]
     told = json.loads(RUN.invoke(app, [*what, "--json"]).stdout)
     assert told["then"]["kwh"] > told["now"]["kwh"]

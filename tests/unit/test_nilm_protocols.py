@@ -99,7 +99,7 @@ def test_a_protocol_of_ones_own_is_a_file(tmp_path):
 @pytest.mark.parametrize("name", protocol.names())
 def test_shipped_protocols_are_fair(name):
     found = protocol.load(name)
-    assert len(found.seeds) >= 3
+    assert len(found.seeds) >= (3 if found.train else 1)  # what comes taught was taught once
     assert {home.id for home in found.train}.isdisjoint(home.id for home in found.test)
     assert not Path(found.test[0].path).is_absolute()
 

@@ -122,7 +122,7 @@ def _time_ms(stamps: Sequence[bytes], factor: int, divisor: int) -> I64 | None:
         return None
     found = np.fromstring(text, np.int64, sep=",")  # what is too large becomes the largest
     far = 2**62 // factor
-    if found.max() > far or found.min() < -far:
+    if len(found) != len(stamps) or found.max() > far or found.min() < -far:  # a stamp may hold a comma
         return None
     return found * factor // divisor
 

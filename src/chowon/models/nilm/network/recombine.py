@@ -52,7 +52,6 @@ class Lessons:
     def next(self) -> Lesson:
         """One more."""
         of, rng = self._library, self._rng
-        shape = (len(of.kinds), of.window)
         chance = rng.random()
         if of.backgrounds and chance < _REST:
             background = of.backgrounds[rng.integers(len(of.backgrounds))]
@@ -66,7 +65,6 @@ class Lessons:
         self._put_others(page)
         mains_w, known = self._metered(page)
         power_w = np.where(known, page.power_w, 0.0).astype(np.float32)
-        assert power_w.shape == shape
         return Lesson(mains_w, known, power_w, page.on, page.sure & known)
 
     def _real(self, background: Background) -> "_Page":
@@ -91,14 +89,14 @@ class Lessons:
             measured &= second.measured
         page = self._blank(mains_w, background.known[at].copy())
         page.sure[~measured] = False
-        self._lay(page, [kind for kind in of.traces if measured[self._index.get(kind, 0)]], kinds_only=True)
+        self._lay(page, [name for name in of.traces if self._is_measured(name, measured)])
         return page
 
     def _traces(self) -> "_Page":
         of = self._library
         base = np.full(of.window, self._rng.uniform(0, 200), np.float32)
         page = self._blank(base, np.ones(of.window, np.bool_))
-        self._lay(page, list(of.traces), kinds_only=False)
+        self._lay(page, list(of.traces))
         return page
 
     def _blank(self, mains_w: F32, known: Bools) -> "_Page":
@@ -114,13 +112,15 @@ class Lessons:
         start = int(self._rng.choice(background.starts)) + int(self._rng.integers(64))
         return slice(start, start + self._library.window)
 
-    def _lay(self, page: "_Page", names: list[str], kinds_only: bool) -> None:
+    def _is_measured(self, name: str, measured: Bools) -> bool:
+        """Is it a kind, and one that is taught in this home?"""
+        return name in self._index and bool(measured[self._index[name]])
+
+    def _lay(self, page: "_Page", names: list[str]) -> None:
         """Whole traces under the window: fridges and televisions, and what runs beside them."""
         rng, of = self._rng, self._library
         for name in names:
             kind = self._index.get(name)
-            if kind is None and kinds_only:
-                continue
             likely = 0.25 if kind is None else 0.6
             for _ in range(1 + int(kind is not None and rng.random() < 0.2)):
                 if rng.random() < likely:

@@ -80,12 +80,12 @@ def test_a_decision_is_told_taken_back_and_holds_again(browser, server):
         assert _told(server, end_ms) == (["spike"], [])
 
 
-def test_a_home_that_is_measured_well_shows_nothing(browser, server):
-    _counters(server, range(0))
-    with page_of(browser) as page:
-        with page.expect_response("**/quality"), page.expect_response("**/corrections?*"):
-            page.goto(f"{server.http}/#/meters")
-        expect(page.get_by_role("heading", name="Bring a device")).to_be_visible()
+def test_a_home_that_is_measured_well_shows_nothing(browser, tmp_path):
+    by_the_minute = serve(tmp_path / "data", CHOWON_DEFAULTS__HOLD_S="150")
+    with by_the_minute as server, page_of(browser) as page:
+        _counters(server.ready(), range(0))
+        page.goto(f"{server.http}/#/meters")
+        expect(page.get_by_role("button", name="Correct what was measured")).to_be_visible()
         expect(page.get_by_role("heading", name="How well it is measured")).to_have_count(0)
 
 

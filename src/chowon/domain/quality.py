@@ -99,10 +99,10 @@ def _too_slow(step_ms: float, hold_ms: int) -> Remark:
     return Remark(
         "hold",
         Text(
-            f"값이 약 {every}초마다 오는데 한 값은 길어야 {stands}초 동안만 유효합니다. 쓴 전기의 대부분이 "
-            "요금에 들어가지 않으니 허용 간격(hold)을 늘리세요.",
-            f"It sends about every {every} s, but a reading stands for {stands} s at most: most of its use "
-            "is not billed. Give it a longer hold.",
+            f"값이 약 {every}초마다 오는데 한 값은 길어야 {stands}초 동안만 유효합니다. 누적값을 보내지 않는 "
+            "계량기라면 쓴 전기의 대부분이 요금에 들어가지 않으니 허용 간격(hold)을 늘리세요.",
+            f"It sends about every {every} s, but a reading stands for {stands} s at most: unless it sends "
+            "its counter too, most of its use is not billed. Give it a longer hold.",
         ),
     )
 

@@ -270,6 +270,17 @@ def test_what_shipped_models_were_taught_by_virtual_homes_is_left_out(data):
     assert zero_shot([data / "2.parquet"], model("co"), 60_000, BILL, GapRules())
 
 
+def test_a_home_composed_of_what_taught_the_network_is_scored_and_its_sources_are_named(data):
+    """No weights leave out this water boiler, which taught the network by itself."""
+    sources = {"water_boiler": {"device": "-55151A"}, "kettle": {"device": "unheard-of"}}
+    recorded(data / "2.parquet", home("made/2", 10, 2), dataset="made", home="2", sources=json.dumps(sources))
+    [found] = zero_shot([data / "2.parquet"], model("network"), 60_000, BILL, GapRules())
+    assert found.seen_sources == ("tracebase/-55151A/water_boiler",)
+    assert found.appliances["kettle"].f1 is not None
+    with pytest.raises(HomeSeen, match="tracebase/-55151A/water_boiler"):
+        model("network").shipped().for_home(recording.read(data / "2.parquet"))
+
+
 def test_what_a_composed_home_taught_is_not_used_on_another_of_the_same_sources():
     def made(home_id, *sources):
         plain = home(home_id)

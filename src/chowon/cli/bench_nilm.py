@@ -99,6 +99,11 @@ def _recordings(
                 f"{home.path}: mains are exactly 0 W for {home.zero_mains_share:.0%} of the time; if these "
                 "are gaps, --zero-mains-is-gap leaves them out"
             )
+        if home.seen_sources:
+            note(
+                f"{home.path}: composed of recordings that taught this model, so its figures are too good: "
+                f"{', '.join(home.seen_sources)}"
+            )
         if not home.appliances:
             note(f"{home.path}: no column is of a kind that is scored; there are {', '.join(kinds())}")
     lookahead_ms = used.lookahead_ms(step_s * 1000)

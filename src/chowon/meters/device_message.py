@@ -34,7 +34,7 @@ _NO_VALUE: Final = frozenset({"", "nan", "null", "none", "unknown", "unavailable
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FAR_MS: Final = 2**62
-_NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
+_NUMBER: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
 _LONGEST_NUMBER: Final = 64
 
 

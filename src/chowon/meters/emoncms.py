@@ -43,7 +43,7 @@ NO_NODE: Final = "0"
 
 _FAR_S: Final = 1e12
 _NOT_IN_JSON: Final = re.compile(r"[^\w\s.:,+-]")
-_NUMBER: Final = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?\s*", re.ASCII)
+_NUMBER: Final = re.compile(r"\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?\s*", re.ASCII)
 _DATA_RULE: Final = "a JSON list of [time, node, value, …]"
 _WHOLE_FIELDS: Final = tuple(BY_NAME)
 

@@ -18,7 +18,7 @@ _LONGEST: Final = 500
 _DEEPEST: Final = 8
 _WHOLE: Final = re.compile(r"\s*\{\{-?(.*?)-?\}\}\s*", re.DOTALL)
 _TOKEN: Final = re.compile(
-    r"""\s*(?:(?P<number>\d+\.?\d*(?:[eE][+-]?\d{1,3})?|\.\d+)|(?P<name>[A-Za-z_]\w*)"""
+    r"""\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d{1,3})?|\.\d+)|(?P<name>[A-Za-z_]\w*)"""
     r"""|(?P<text>'[^'\\]*'|"[^"\\]*")|(?P<mark>[()\[\]|.,*/=-]))""",
     re.ASCII,
 )

@@ -4,18 +4,16 @@ Each interval by itself, so nothing stops an appliance from being on for one min
 night. What the home always uses is taken off first; a set is never above what is left.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
 from chowon.domain.nilm.always_on import always_on_w
-from chowon.domain.nilm.fitted import Fitted
-from chowon.domain.nilm.levels import KindFacts, choices_within, facts_of
-from chowon.domain.nilm.power import F64, Home, Power
-from chowon.domain.nilm.runs import OnRule
-from chowon.models.nilm.interface import Disaggregator, Model
-from chowon.models.nilm.learnt import learnt
+from chowon.domain.nilm.levels import KindFacts, choices_within
+from chowon.domain.nilm.power import F64, Power
+from chowon.models.nilm.interface import Model
+from chowon.models.nilm.of_facts import OfFacts
 
 MOST_SETS: Final = 2**18
 """Of more, kinds with the most levels lose their lowest one, again and again."""
@@ -38,26 +36,7 @@ class _Told:
         }
 
 
-class Combinatorial:
-    """Combinatorial optimisation."""
-
-    name = "co"
-    within_mains = True
-
-    def lookahead_ms(self, step_ms: int) -> int | None:  # noqa: ARG002
-        """None needed."""
-        return 0
-
-    def fit(self, homes: Sequence[Home], rules: Mapping[str, OnRule], seed: int) -> Disaggregator:  # noqa: ARG002
-        """Each kind's levels."""
-        return _Told(facts_of(homes, rules))
-
-    def shipped(self, without: Collection[str] = ()) -> Fitted[Disaggregator]:
-        """Levels of the homes in learnt.json."""
-        return learnt(without).further([], lambda facts, _: _Told(facts))
-
-
-MODEL: Final[Model] = Combinatorial()
+MODEL: Final[Model] = OfFacts("co", within_mains=True, told=_Told, looks_ahead=False)
 
 
 def _sets(levels_w: Sequence[tuple[float, ...]]) -> F64:

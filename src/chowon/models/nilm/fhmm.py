@@ -6,7 +6,7 @@ are the sum of all chains and noise; what is told is the likeliest course of all
 exactly (Viterbi), by the minute, in windows of a day that overlap.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,13 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chowon.domain.nilm.always_on import always_on_w
-from chowon.domain.nilm.fitted import Fitted
-from chowon.domain.nilm.levels import KindFacts, choices_within, facts_of
-from chowon.domain.nilm.power import F64, Home, Power, coarser, within
-from chowon.domain.nilm.runs import OnRule
+from chowon.domain.nilm.levels import KindFacts, choices_within
+from chowon.domain.nilm.power import F64, Power, coarser, within
 from chowon.domain.quantities import DAY_MS, I64
-from chowon.models.nilm.interface import Disaggregator, Model
-from chowon.models.nilm.learnt import learnt
+from chowon.models.nilm.interface import Model
+from chowon.models.nilm.of_facts import OfFacts
 
 STEP_MS: Final = 60_000
 """A finer grid is made this coarse first: it bounds what a day costs"""
@@ -110,26 +108,7 @@ class _Told:
         return within(mains, told_w)
 
 
-class Fhmm:
-    """A factorial hidden Markov model."""
-
-    name = "fhmm"
-    within_mains = True
-
-    def lookahead_ms(self, step_ms: int) -> int | None:  # noqa: ARG002
-        """To the end of a day and beyond."""
-        return None
-
-    def fit(self, homes: Sequence[Home], rules: Mapping[str, OnRule], seed: int) -> Disaggregator:  # noqa: ARG002
-        """Each kind's levels, mean and long runs; no chance in it."""
-        return _Told(facts_of(homes, rules))
-
-    def shipped(self, without: Collection[str] = ()) -> Fitted[Disaggregator]:
-        """Facts of the homes in learnt.json."""
-        return learnt(without).further([], lambda facts, _: _Told(facts))
-
-
-MODEL: Final[Model] = Fhmm()
+MODEL: Final[Model] = OfFacts("fhmm", within_mains=True, told=_Told, looks_ahead=True)
 
 
 def _coarse(mains: Power) -> tuple[Power, int]:

@@ -4,19 +4,17 @@ An edge is one step of the mains, or two of the same direction, as a switch insi
 whose fall is not seen is forgotten, so a run is known only when it is over.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from chowon.domain.nilm.fitted import Fitted
-from chowon.domain.nilm.levels import KindFacts, facts_of
-from chowon.domain.nilm.power import F64, Home, Power, within
-from chowon.domain.nilm.runs import OnRule
+from chowon.domain.nilm.levels import KindFacts
+from chowon.domain.nilm.power import F64, Power, within
 from chowon.domain.quantities import I64, Bools
-from chowon.models.nilm.interface import Disaggregator, Model
-from chowon.models.nilm.learnt import learnt
+from chowon.models.nilm.interface import Model
+from chowon.models.nilm.of_facts import OfFacts
 
 LEAST_EDGE_W: Final = 25.0
 FITS: Final = 0.2
@@ -85,26 +83,7 @@ class _Told:
         return within(mains, told)
 
 
-class Hart:
-    """Edges of the mains."""
-
-    name = "hart"
-    within_mains = True
-
-    def lookahead_ms(self, step_ms: int) -> int | None:  # noqa: ARG002
-        """To the end of a run, however long."""
-        return None
-
-    def fit(self, homes: Sequence[Home], rules: Mapping[str, OnRule], seed: int) -> Disaggregator:  # noqa: ARG002
-        """Each kind's levels and longest runs."""
-        return _Told(facts_of(homes, rules))
-
-    def shipped(self, without: Collection[str] = ()) -> Fitted[Disaggregator]:
-        """Levels and runs of the homes in learnt.json."""
-        return learnt(without).further([], lambda facts, _: _Told(facts))
-
-
-MODEL: Final[Model] = Hart()
+MODEL: Final[Model] = OfFacts("hart", within_mains=True, told=_Told, looks_ahead=True)  # to a run's end
 
 
 def _kind_of(size_w: float, known: Mapping[str, KindFacts], running: Mapping[str, _Run]) -> str | None:

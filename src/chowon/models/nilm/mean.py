@@ -1,16 +1,14 @@
 """Says that each appliance always takes what it took on average in the homes it learnt from."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
-from chowon.domain.nilm.fitted import Fitted
-from chowon.domain.nilm.levels import facts_of, means_of
-from chowon.domain.nilm.power import Home, Power
-from chowon.domain.nilm.runs import OnRule
-from chowon.models.nilm.interface import Disaggregator, Model
-from chowon.models.nilm.learnt import learnt
+from chowon.domain.nilm.levels import means_of
+from chowon.domain.nilm.power import Power
+from chowon.models.nilm.interface import Model
+from chowon.models.nilm.of_facts import OfFacts
 
 
 class _Told:
@@ -31,23 +29,6 @@ class _Told:
         }
 
 
-class Mean:
-    """The mean predictor."""
-
-    name = "mean"
-    within_mains = False
-
-    def lookahead_ms(self, step_ms: int) -> int | None:  # noqa: ARG002
-        """None needed."""
-        return 0
-
-    def fit(self, homes: Sequence[Home], rules: Mapping[str, OnRule], seed: int) -> Disaggregator:  # noqa: ARG002
-        """Each kind's mean, in the homes whose mains are known."""
-        return _Told(means_of(facts_of(homes, rules)))
-
-    def shipped(self, without: Collection[str] = ()) -> Fitted[Disaggregator]:
-        """Means of the homes in learnt.json."""
-        return learnt(without).further([], lambda facts, _: _Told(means_of(facts)))
-
-
-MODEL: Final[Model] = Mean()
+MODEL: Final[Model] = OfFacts(
+    "mean", within_mains=False, told=lambda facts: _Told(means_of(facts)), looks_ahead=False
+)

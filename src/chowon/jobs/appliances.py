@@ -57,7 +57,7 @@ class Appliances:
     found: tuple[Appliance, ...]
     """Those that took anything"""
     why: Why | None = None
-    """Why nothing can be told: the meter is too slow, it was silent, or nobody asked"""
+    """Why nothing can be told: the meter is too slow, or it was silent"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What is told from a main meter, as parts of a site's use."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -152,3 +153,23 @@ def test_what_runs_day_and_night_has_no_runs():
     found = told(history, site, Telling(lambda: (TellsBoiling(), fridge)))
     assert [part.label.en for part in found.parts] == ["Fridge"]
     assert found.runs == {}
+
+
+def test_what_a_site_has_not_is_not_told_and_costs_no_question():
+    history, site = home(("main", boils(12)))
+    model = TellsBoiling()
+    telling = Telling(lambda: (model, KINDS))
+    found = told(history, replace(site, without=frozenset({"kettle"})), telling)
+    assert (found.parts, found.why) == ((), None)
+    assert telling.by_minute(history, replace(site, without=frozenset({"kettle"})), START_MS, NOW_MS) == {}
+    assert model.asked == []
+    assert len(told(history, site, telling).parts) == 1
+
+
+def test_the_last_day_is_told_by_minute_where_the_meter_is_fast_enough():
+    history, site = home(("main", boils(12)))
+    telling = Telling(lambda: (TellsBoiling(), KINDS))
+    by_minute = telling.by_minute(history, site, START_MS, START_MS + DAY_MS)
+    assert by_minute["kettle"].power_w.sum() == 12 * 2 * 2000
+    slow, site = home(("main", boils(12)), every=15)
+    assert telling.by_minute(slow, site, START_MS, START_MS + DAY_MS) == {}

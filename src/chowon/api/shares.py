@@ -9,12 +9,14 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
+from chowon.api.appliances import label_of
 from chowon.api.bill import BillDay
 from chowon.api.bill_answer import Number
 from chowon.api.parts import SiteId, parts_of
 from chowon.domain.clock import local_day, period_of
 from chowon.domain.part_runs import RunCosts
 from chowon.domain.parts import Source
+from chowon.domain.sites import Site
 from chowon.domain.tariff import Text
 from chowon.jobs.shares import PartShare, Rule, Shares, shares
 
@@ -70,6 +72,13 @@ class PartAnswer(RestAnswer):
     runs: RunsAnswer | None
 
 
+class NamedKind(BaseModel):
+    """A kind of appliance."""
+
+    kind: str
+    label: Text
+
+
 class SharesAnswer(BaseModel):
     """A bill by its parts. The amounts and `difference` add up to the total."""
 
@@ -89,6 +98,8 @@ class SharesAnswer(BaseModel):
     rest: RestAnswer
     untold: Literal["off", "slow", "silent"] | None
     """Why no appliance could be told from the main meter"""
+    without: list[NamedKind]
+    """Kinds that the site has not, as its people said"""
 
 
 @router.get("/{site_id}/bill/shares")
@@ -106,14 +117,14 @@ async def of_parts(
         prepared = parts.billing.prepared(site, period, now_ms)
         return shares(parts.history, site, prepared, rule, now_ms, parts.telling)
 
-    return answer(site.id, await asyncio.to_thread(shared))
+    return answer(site, await asyncio.to_thread(shared))
 
 
-def answer(site_id: int, found: Shares) -> SharesAnswer:
+def answer(site: Site, found: Shares) -> SharesAnswer:
     """Shares as the API writes them."""
     use, shared = found.use, found.shared
     return SharesAnswer(
-        site=site_id,
+        site=site.id,
         currency=found.currency,
         rule=shared.rule,
         method=shared.method,
@@ -135,6 +146,7 @@ def answer(site_id: int, found: Shares) -> SharesAnswer:
             error=found.rest.error,
         ),
         untold=found.untold,
+        without=[NamedKind(kind=kind, label=label_of(kind)) for kind in sorted(site.without)],
     )
 
 

@@ -107,9 +107,9 @@ class Telling:
 
         Errors: StoreUnavailable.
         """
-        kinds = list(self._kinds())
+        kinds = self._kinds_of(site)
         mains = _unmeasured_mains(history, site, from_ms, to_ms)
-        if _why_not(mains) is not None or self._loaded is None:
+        if not kinds or _why_not(mains) is not None or self._loaded is None:
             return {}
         with self._lock:
             return self._loaded[0].disaggregate(mains, kinds)
@@ -126,12 +126,14 @@ class Telling:
         quarters = (to_ms - from_ms) // QUARTER_MS
         measured = [use.profile.import_energy, use.known_ms, *(part.taken for part in metered)]
         seen = b"".join(column[:quarters].tobytes() for column in measured)
-        key = (site.id, from_ms, to_ms, hash(seen))
+        key = (site.id, from_ms, to_ms, hash(seen), hash(site.without))
         with self._lock:  # one at a time: each takes a core
             if key not in self._kept:
                 mains = _unmeasured_mains(history, site, from_ms - CONTEXT_MS, to_ms)
                 why = _why_not(mains)
-                self._kept[key] = Appliances((), why) if why else self._tell(mains, from_ms, to_ms)
+                self._kept[key] = (
+                    Appliances((), why) if why else self._tell(mains, self._kinds_of(site), from_ms, to_ms)
+                )
                 if len(self._kept) > KEPT:
                     self._kept.popitem(last=False)
             self._kept.move_to_end(key)
@@ -142,10 +144,13 @@ class Telling:
             self._loaded = self._model()
         return self._loaded[1]
 
-    def _tell(self, mains: Power, from_ms: int, to_ms: int) -> Appliances:
-        kinds = list(self._kinds())
+    def _kinds_of(self, site: Site) -> list[str]:
+        """Those that the site may have."""
+        return [kind for kind in self._kinds() if kind not in site.without]
+
+    def _tell(self, mains: Power, kinds: list[str], from_ms: int, to_ms: int) -> Appliances:
         assert self._loaded is not None
-        told = self._loaded[0].disaggregate(mains, kinds)
+        told = self._loaded[0].disaggregate(mains, kinds) if kinds else {}
         within = slice((from_ms - mains.start_ms) // MINUTE_MS, (to_ms - mains.start_ms) // MINUTE_MS)
         found = []
         for kind, power in told.items():

@@ -219,4 +219,6 @@ export type SharedBill = {
   rest: Share;
   /** Why no appliance could be told from the main meter. */
   untold: "off" | "slow" | "silent" | null;
+  /** Kinds that the site has not, as its people said. */
+  without: { kind: string; label: Text }[];
 };

@@ -14,7 +14,7 @@ from chowon.domain.tariff import Text
 from chowon.jobs.appliances import Telling
 from chowon.jobs.period_use import period_use
 from chowon.jobs.shares import metered_parts
-from chowon.models.nilm.network.kinds import Lesson
+from chowon.models.nilm.nightly import Trusted
 from tests.e2e.homes import SEOUL
 from tests.memory import MemoryHistory
 
@@ -22,7 +22,7 @@ OCTOBER = Period(date(2026, 10, 1), date(2026, 11, 1))
 START_MS = midnight_ms(OCTOBER.start, SEOUL)
 NOW_MS = START_MS + 2 * DAY_MS
 MINUTES = 2 * 1440
-KINDS = {"kettle": Lesson("전기 주전자", "Kettle", 2000, per_day=5)}
+KINDS = {"kettle": Trusted(Text("전기 주전자", "Kettle"), standing=False, f1=0.8)}
 
 
 class TellsBoiling:
@@ -149,9 +149,10 @@ def test_the_quarter_that_runs_is_not_told_yet():
 
 def test_what_runs_day_and_night_has_no_runs():
     history, site = home(("main", boils(12)))
-    fridge = {"kettle": Lesson("냉장고", "Fridge", 80, standing=True)}
+    fridge = {"kettle": Trusted(Text("냉장고", "Fridge"), standing=True, f1=0.8)}
     found = told(history, site, Telling(lambda: (TellsBoiling(), fridge)))
     assert [part.label.en for part in found.parts] == ["Fridge"]
+    assert found.f1 == {"/kettle": 0.8}
     assert found.runs == {}
 
 

@@ -16,6 +16,7 @@ from chowon.api.parts import SiteId, parts_of
 from chowon.domain.clock import local_day, period_of
 from chowon.domain.part_runs import RunCosts
 from chowon.domain.parts import Source
+from chowon.domain.quantities import DAY_MS
 from chowon.domain.sites import Site
 from chowon.domain.tariff import Text
 from chowon.jobs.shares import PartShare, Rule, Shares, shares
@@ -33,6 +34,8 @@ class SharedPeriod(BaseModel):
     end: date
     closed: bool
     until_ms: int
+    days: float
+    """That are over"""
 
 
 class RestAnswer(BaseModel):
@@ -69,6 +72,8 @@ class PartAnswer(RestAnswer):
     part: str
     source: Source
     coverage: float
+    f1: float | None
+    """How well such an appliance is told in homes that the model never saw; null of a metered one"""
     runs: RunsAnswer | None
 
 
@@ -129,7 +134,11 @@ def answer(site: Site, found: Shares) -> SharesAnswer:
         rule=shared.rule,
         method=shared.method,
         period=SharedPeriod(
-            start=use.period.start, end=use.period.end, closed=use.closed, until_ms=use.until_ms
+            start=use.period.start,
+            end=use.period.end,
+            closed=use.closed,
+            until_ms=use.until_ms,
+            days=round((use.until_ms - use.profile.grid.start_ms) / DAY_MS, 3),
         ),
         kwh=_kwh(use.kwh),
         export_kwh=_kwh(use.export_kwh),
@@ -159,6 +168,7 @@ def _part(part: PartShare) -> PartAnswer:
         amount=part.amount,
         error=part.error,
         coverage=part.coverage,
+        f1=part.f1,
         runs=None if part.runs is None else _runs(part.runs),
     )
 

@@ -17,7 +17,7 @@ from chowon.domain.rollups import Rollup
 from chowon.domain.sites import Channel, Site
 from chowon.domain.tariff import Text
 from chowon.jobs.period_use import PeriodUse
-from chowon.models.nilm.network.kinds import Lesson
+from chowon.models.nilm.nightly import Trusted
 from chowon.ports import History
 
 CONTEXT_MS: Final = DAY_MS // 2
@@ -67,19 +67,21 @@ class TellingParts:
     parts: tuple[Part, ...]
     runs: Mapping[str, RunTimes]
     """When each ran, by the part's name; not of what runs day and night"""
+    f1: Mapping[str, float]
+    """How well each is told in homes that the model never saw, by the part's name"""
     why: Why | None
 
 
-TOLD_NOTHING: Final = TellingParts((), {}, "off")
+TOLD_NOTHING: Final = TellingParts((), {}, {}, "off")
 
 
 class Telling:
     """Tells the appliances of sites; keeps the last answers as long as what was measured stays the same."""
 
-    def __init__(self, model: Callable[[], tuple[Told, Mapping[str, Lesson]]]) -> None:
+    def __init__(self, model: Callable[[], tuple[Told, Mapping[str, Trusted]]]) -> None:
         """model: called once, when it is first needed: the model, and the kinds it is trusted with."""
         self._model = model
-        self._loaded: tuple[Told, Mapping[str, Lesson]] | None = None
+        self._loaded: tuple[Told, Mapping[str, Trusted]] | None = None
         self._kept: OrderedDict[tuple[int, ...], Appliances] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -99,6 +101,7 @@ class Telling:
                 for one in told.found
                 if not kinds[one.kind].standing
             },
+            {_part_name(one.kind): kinds[one.kind].f1 for one in told.found},
             told.why,
         )
 
@@ -139,7 +142,7 @@ class Telling:
             self._kept.move_to_end(key)
             return self._kept[key]
 
-    def _kinds(self) -> Mapping[str, Lesson]:
+    def _kinds(self) -> Mapping[str, Trusted]:
         if self._loaded is None:
             self._loaded = self._model()
         return self._loaded[1]

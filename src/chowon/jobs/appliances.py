@@ -22,6 +22,8 @@ from chowon.ports import History
 
 CONTEXT_MS: Final = DAY_MS // 2
 """Seen before the span, so that its beginning is told as well as the rest"""
+KNOWN_BY_MS: Final = 31 * DAY_MS
+"""So much is looked at at least, so that the first days of a month are told by what the home has"""
 KEPT: Final = 64
 """Answers kept in memory: a page asks for the same one by three rules"""
 _STANDS_STILL: Final = 0.75
@@ -132,7 +134,8 @@ class Telling:
         key = (site.id, from_ms, to_ms, hash(seen), hash(site.without))
         with self._lock:  # one at a time: each takes a core
             if key not in self._kept:
-                mains = _unmeasured_mains(history, site, from_ms - CONTEXT_MS, to_ms)
+                begin_ms = min(from_ms - CONTEXT_MS, to_ms - KNOWN_BY_MS)
+                mains = _unmeasured_mains(history, site, begin_ms, to_ms)
                 why = _why_not(mains)
                 self._kept[key] = (
                     Appliances((), why) if why else self._tell(mains, self._kinds_of(site), from_ms, to_ms)

@@ -21,6 +21,8 @@ class Lesson:
     """In the home day and night: its whole trace is laid, not single runs"""
     bends: bool = False
     """Its runs may be stretched in time"""
+    one_power: bool = False
+    """A home's always takes the same power"""
 
     @property
     def label(self) -> Text:

@@ -7,10 +7,12 @@ import numpy as np
 import onnxruntime
 
 from chowon.domain.nilm.power import F64, Power, coarser, within
-from chowon.domain.nilm.runs import runs_by_rule, states
+from chowon.domain.nilm.runs import OnRule, Runs, runs_by_rule, states
 from chowon.domain.quantities import Bools
 from chowon.errors import BadInput
 from chowon.models.nilm.network.card import Card
+from chowon.models.nilm.network.kinds import lessons
+from chowon.models.nilm.network.owning import one_power
 
 CHUNK: Final = 4096
 """Intervals told at once"""
@@ -72,14 +74,16 @@ class Teller:
         """(n,) W: what it takes in the runs that the kind's rule makes of being on."""
         card = self._card
         sure = grid.known & (likely >= card.thresholds.get(kind, USUAL_THRESHOLD))
-        on = _runs(grid, kind, sure, card)
-        return np.where(on, power_w, 0.0)
+        runs = _runs(grid, sure, card.rules[kind])
+        lesson = lessons().get(kind)
+        if lesson is not None and lesson.one_power and not one_power(grid, runs):
+            return np.zeros(len(grid))
+        return np.where(states(len(grid), runs) & grid.known, power_w, 0.0)
 
 
-def _runs(grid: Power, kind: str, sure: Bools, card: Card) -> Bools:
-    rule = card.rules[kind]
+def _runs(grid: Power, sure: Bools, rule: OnRule) -> Runs:
     as_power = Power(grid.start_ms, grid.step_ms, np.where(sure, rule.on_w, 0.0), grid.known)
-    return states(len(grid), runs_by_rule(as_power, rule)) & grid.known
+    return runs_by_rule(as_power, rule)
 
 
 def _filled_up(mains: Power, ratio: int) -> Power:

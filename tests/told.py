@@ -19,6 +19,7 @@ from chowon.domain.sites import ChannelKey
 from chowon.ingest.ledger import Ledger
 from chowon.jobs.billing import Billing, Books
 from chowon.jobs.seal import Sealer
+from chowon.live.appliances.service import Appliances
 from chowon.live.service import Live, Priced
 from chowon.registry import TariffBook
 from chowon.store.catalog.sites import SiteDefaults
@@ -30,7 +31,7 @@ TARIFFS = TariffBook()
 class Served:
     """A data folder with one site, asked over HTTP."""
 
-    def __init__(self, store: Store, now_ms: int) -> None:
+    def __init__(self, store: Store, now_ms: int, appliances: Appliances | None = None) -> None:
         self.store, self.now_ms = store, now_ms
         self.billing = Billing(store.history, TARIFFS.load, Books(store.prices, store.records))
         self.live = Live(
@@ -39,6 +40,7 @@ class Served:
             lambda s, p: Priced(TARIFFS.load(s.tariff).currency, self.billing.bare(s, p)),
             lambda: self.now_ms,
             self.billing,
+            appliances,
         )
         self.parts = Parts(
             live=self.live,
@@ -59,6 +61,7 @@ class Served:
             pulse=SimpleNamespace(),  # type: ignore[arg-type]
             limits=Limits(32 * 2**20, 10),
             dashboard=None,
+            appliances=appliances,
             change_hold=lambda change: Sealer(store).change_hold(change, self.now_ms),
         )
         transport = httpx.ASGITransport(create_app(self.parts))

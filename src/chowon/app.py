@@ -11,6 +11,7 @@ from pathlib import Path
 import uvicorn
 
 from chowon.api.access import Access, RememberedTokens
+from chowon.api.appliances import label_of
 from chowon.api.connections import Connections
 from chowon.api.parts import Limits, Parts, Pulse
 from chowon.api.server import create_app
@@ -42,6 +43,7 @@ from chowon.jobs.appliances import Telling
 from chowon.jobs.billing import Billing, Books
 from chowon.jobs.learn_holds import HoldLearner, Learnt
 from chowon.jobs.seal import Sealer
+from chowon.live.appliances.service import Appliances
 from chowon.live.service import Live, Priced
 from chowon.meters.decoded import Envelope
 from chowon.meters.prometheus_write import ForeignMetric, PrometheusWrite
@@ -108,6 +110,7 @@ async def _serve(
         async with (
             background(core.pipeline.run(), core.pipeline.close),
             background(core.live.run()),
+            background(core.appliances.run(), core.appliances.close),
             background(core.imports.run()),
             background(core.sealing.run(core.door.ledger.quality)),
             background(core.cables.run()),
@@ -130,6 +133,7 @@ class _Core:
     tariffs: TariffBook
     billing: Billing
     live: Live
+    appliances: Appliances
     pipeline: Pipeline
     door: Door
     outward: Outward
@@ -152,7 +156,12 @@ def _core(config: Config, store: Store, now_ms: Callable[[], int]) -> _Core:
     """Errors: Misconfigured, MeterMisconfigured (files of meters that are asked)."""
     tariffs = TariffBook.beside(config.data.folder)
     billing = Billing(store.history, tariffs.load, Books(store.prices, store.records))
-    live = Live(store.history, store.sites, lambda s, p: _priced(billing.bare(s, p)), now_ms, billing)
+    told = config.appliances
+    most = told.live_sites if told.tell else 0
+    appliances = Appliances(store.history, store.appliances, label_of, now_ms, most)
+    live = Live(
+        store.history, store.sites, lambda s, p: _priced(billing.bare(s, p)), now_ms, billing, appliances
+    )
     limits = QueueLimits(max_readings=config.ingest.queue_readings)
     pipeline = Pipeline(store.journal, live.on_durable, limits)
     door = door_of(config, store, pipeline, past_days=PastDays())
@@ -161,6 +170,7 @@ def _core(config: Config, store: Store, now_ms: Callable[[], int]) -> _Core:
         tariffs,
         billing,
         live,
+        appliances,
         pipeline,
         door,
         Outward(config, live, store.history, door.naming.talking, billing.prepared, now_ms),
@@ -217,6 +227,7 @@ def _parts(config: Config, store: Store, now_ms: Callable[[], int], core: _Core,
         change_hold=core.sealing.change_hold,
         look=look_around if config.discovery.mdns else None,
         telling=Telling(trusted) if config.appliances.tell else None,
+        appliances=core.appliances if config.appliances.tell else None,
         imports=core.imports,
         changing=core.changing,
     )

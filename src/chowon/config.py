@@ -174,6 +174,9 @@ class AppliancesSection(_Section):
     """What is told from a home's main meter."""
 
     tell: bool = Field(True, description="tell appliances from the main meter, with the won of each")
+    live_sites: int = Field(
+        1000, ge=0, description="sites in which it is followed second by second what switches; the first ones"
+    )
 
 
 class CablesSection(_Section):

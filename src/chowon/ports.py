@@ -1,11 +1,13 @@
 """The seams: small protocols between the parts. app.py decides what stands behind each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from chowon.domain.corrections import Correction
 from chowon.domain.counters import Decision, Flow
+from chowon.domain.nilm.events.kept import KeptHome, Tapped
+from chowon.domain.nilm.events.known import Tap
 from chowon.domain.quantities import I64, U32
 from chowon.domain.readings import Readings
 from chowon.domain.records import KeptSeries, PriceRow, Records, RecordsChange
@@ -181,6 +183,22 @@ class RecordBook(Protocol):
 
     def revision(self) -> int:
         """Grows with every change."""
+
+
+class ApplianceBook(Protocol):
+    """What was learnt of the appliances of sites, and what people said of them."""
+
+    def homes(self) -> dict[int, KeptHome]:
+        """Of all sites of which something is kept."""
+
+    def keep(self, homes: Mapping[int, KeptHome]) -> None:
+        """In place of what was kept of these sites."""
+
+    def tapped(self, site_id: int, home: KeptHome, tap: Tap, by: str) -> None:
+        """Keep what a person said, and what is known after it; both or none."""
+
+    def taps(self, site_id: int) -> list[Tapped]:
+        """All that was said of a site, in its order."""
 
 
 class TokenBook(Protocol):

@@ -84,11 +84,11 @@ class Watch:
         if said is not None:
             return Finding(*said, data)
         self.longest_s = max(self.longest_s, took_s)
+        more = _memory() - before
+        if more > MOST_MIB * _MIB + MOST_TIMES * len(data):  # which takes long too
+            return Finding("too much memory", f"{more / _MIB:.0f} MiB for {len(data)} bytes", data)
         if took_s > _most_s(data) and (again_s := self._quickest_s(data)) > _most_s(data):
             return Finding("too long", f"{again_s:.2f} s for {len(data)} bytes", data)
-        more = _memory() - before
-        if more > MOST_MIB * _MIB + MOST_TIMES * len(data):
-            return Finding("too much memory", f"{more / _MIB:.0f} MiB for {len(data)} bytes", data)
         return None
 
     def growth(self, inputs: Sequence[bytes], most_s: float) -> Finding | None:

@@ -24,6 +24,7 @@ from chowon.ingest.reception import MqttPlace
 from chowon.ingest.sources import SourceState
 from chowon.jobs.appliances import Telling
 from chowon.jobs.billing import Billing
+from chowon.live.appliances.service import Appliances
 from chowon.live.service import Live
 from chowon.meters import prometheus_write
 from chowon.meters.decoded import Decoder
@@ -114,6 +115,8 @@ class Parts:
     """looks for devices that announce themselves in the local network; None when that is off"""
     telling: Telling | None = None
     """tells appliances from main meters; None when that is off"""
+    appliances: Appliances | None = None
+    """follows what switches in the sites; None when that is off"""
     imports: Imports | None = None
     """files that are brought to be imported; None where none are taken"""
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from chowon import __version__
 from chowon.api import (
     answers,
+    appliances,
     bill,
     compare,
     corrections,
@@ -66,6 +67,7 @@ def create_app(parts: Parts) -> FastAPI:
         outlook.router,
         quality.router,
         shares.router,
+        appliances.router,
         records.router,
         prices.router,
         devices.router,

@@ -1,4 +1,4 @@
-"""Texts for people that the server says itself: "devices" in ko.json and en.json."""
+"""Texts for people that the server says itself: "devices" and "appliances" in ko.json and en.json."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,8 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
-_SECTION: Final = "devices"
+_DEVICES: Final = "devices"
+_APPLIANCES: Final = "appliances"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +21,27 @@ class Said:
 
 def said(key: str, places: Mapping[str, object] | None = None) -> Said:
     """The text of this key with its {places} filled in. Errors: KeyError for a key that has no text."""
-    ko, en = (_texts(language)[key].format_map(places or {}) for language in ("ko", "en"))
+    ko, en = (_texts(language, _DEVICES)[key].format_map(places or {}) for language in ("ko", "en"))
     return Said(ko, en)
 
 
 def known(key: str) -> bool:
     """Whether there is a text of this key."""
-    return key in _texts("en")
+    return key in _texts("en", _DEVICES)
+
+
+def appliance(name: str) -> Said:
+    """What people call an appliance of this name: of one that is not in the list, the name itself."""
+    return Said(*(_texts(language, _APPLIANCES).get(name, name) for language in ("ko", "en")))
+
+
+def appliances() -> list[str]:
+    """The names of common appliances."""
+    return list(_texts("en", _APPLIANCES))
 
 
 @cache
-def _texts(language: str) -> Mapping[str, str]:
+def _texts(language: str, section: str) -> Mapping[str, str]:
     text = (resources.files(__name__) / f"{language}.json").read_text("utf-8")
-    section: dict[str, str] = json.loads(text)[_SECTION]
-    return section
+    found: dict[str, str] = json.loads(text)[section]
+    return found

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -21,6 +21,8 @@ from chowon.domain.readings import Readings, concat, of_channels
 from chowon.domain.sites import Site
 from chowon.errors import BadInput, ChowonError, Damaged, NotFound, StoreUnavailable
 from chowon.live.ahead import Ahead
+from chowon.live.appliances.service import Appliances
+from chowon.live.appliances.view import Price
 from chowon.live.costs import needs_quarters
 from chowon.live.hub import Hub, Subscription, snapshot_frame
 from chowon.live.known import Billing, KnownBilling
@@ -67,7 +69,8 @@ class Live:
     """The live state of all sites.
 
     pricing: a tariff made ready at once. billing: with all that is known, asked for sites that somebody
-    looks at, and again when it has changed; without it prices and records count nothing.
+    looks at, and again when it has changed; without it prices and records count nothing. appliances: what
+    runs in the sites; without it no parts are told.
     """
 
     def __init__(
@@ -77,9 +80,11 @@ class Live:
         pricing: Pricing,
         now: Callable[[], int],
         billing: Billing | None = None,
+        appliances: Appliances | None = None,
     ) -> None:
         self._history, self._book, self._pricing, self._now = history, sites, pricing, now
         self._known = None if billing is None else KnownBilling(billing, now)
+        self._appliances = appliances
         self.hub = Hub()
         self._states = ChannelStates()
         self._sites: dict[int, Site] = {}
@@ -147,6 +152,8 @@ class Live:
             self._ahead.add(readings.where(ahead))
             readings = readings.where(~ahead)
         self._states.apply(readings)
+        if self._appliances is not None:
+            self._appliances.take(readings)
         if self._in_flight is not None:
             self._in_flight.append(readings)
         if self.hub.clients():
@@ -186,6 +193,8 @@ class Live:
         """What the store says of these channels has changed."""
         await self.reload()
         self.states.mark_dirty(channels)
+        if self._appliances is not None:
+            self._appliances.read_again(channels)
         self._news.set()
 
     async def now(self, site_id: int) -> Now:
@@ -202,7 +211,11 @@ class Live:
             raise NotFound(f"no site {site_id}; GET /api/v1/sites lists the known ones")
         now_ms = self._now()
         yesterday = await self._yesterday_kwh(site_id, now_ms)
-        return view(frame, self.states, self._slots[site_id], now_ms, yesterday)
+        now = view(frame, self.states, self._slots[site_id], now_ms, yesterday)
+        if self._appliances is None:
+            return now
+        price = None if now.marginal_price is None else Price(now.marginal_price, now.currency)
+        return replace(now, parts=self._appliances.now(site_id, now_ms, price))
 
     def look_again(self) -> None:
         """Prices or records have changed: what is shown follows with the next look at a site."""
@@ -251,6 +264,8 @@ class Live:
                 self.states.add(channel.id, channel.hold_ms, window)
             self._slots[site.id] = self.states.slots([c.id for c in site.main_channels])
             self._follow_quarters(site)
+        if self._appliances is not None and known != self._sites:
+            self._appliances.follow(self._sites.values())
 
     async def _snapshot(self, subscription: Subscription) -> bytes:
         sequence, now = self.hub.catch_up(subscription)
@@ -332,6 +347,8 @@ class Live:
         readings, channels = self._ahead.due(self._now() + AHEAD_MS)
         if readings is not None:
             self.states.apply(readings)
+            if self._appliances is not None:
+                self._appliances.take(readings)
         self.states.mark_dirty([c for c in channels if self.states.knows(c)])
 
     async def _reconcile(self) -> None:

@@ -1,7 +1,7 @@
 """What one site looks like now: the answer of GET /now and of the live socket (docs/reference/api.md)."""
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 import numpy as np
 
@@ -10,7 +10,9 @@ from chowon.domain.clock import Period
 from chowon.domain.quantities import ABSENT_I32, DWMS_PER_WH, I32, I64
 from chowon.domain.tariff import Text
 from chowon.errors import BadInput, ChowonError
+from chowon.live.appliances.view import PartsOfNow
 from chowon.live.costs import CostsNow, costs
+from chowon.live.money import payable, price_of
 from chowon.live.no_cost import no_cost
 from chowon.live.state import GAP_SHOWN_MS, NEVER, ChannelStates, Window
 
@@ -87,6 +89,8 @@ class Now:
     tier: TierNow | None
     no_cost: Text | None = None
     """why there are no costs and what to do; None where there are"""
+    parts: PartsOfNow | None = None
+    """what the power is made of; None where nobody follows what switches"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +130,14 @@ def view(frame: Frame, states: ChannelStates, slots: I64, now_ms: int, yesterday
         gap=bool((now_ms - gap_end < GAP_SHOWN_MS).any()),
         cost_per_hour=None
         if power_w is None or marginal_price is None
-        else _tenth(Decimal(str(max(power_w, 0))) / 1000 * marginal_price),
+        else price_of(max(power_w, 0), marginal_price, frame.currency),
         marginal_price=marginal_price,
         energy_price=None if cost is None else plain(cost.next_kwh.energy_price),
         today=Today(
             day=frame.day,
             from_ms=window.day_start_ms,
             kwh=_kwh(today_dwms),
-            cost=None if cost is None else _whole(cost.today),
+            cost=None if cost is None else payable(cost.today, frame.currency),
             coverage=_coverage(states.today_known_ms[slots], window.day_start_ms, now_ms),
             yesterday_kwh=yesterday_kwh,
         ),
@@ -213,11 +217,3 @@ def _kwh(dwms: int) -> float:
 
 def _number(value: Decimal | None) -> float | None:
     return None if value is None else round(float(value), 6)
-
-
-def _tenth(value: Decimal) -> Decimal:
-    return value.quantize(Decimal("0.1"), ROUND_HALF_UP)
-
-
-def _whole(value: Decimal) -> Decimal:
-    return value.quantize(Decimal(1), ROUND_HALF_UP)

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from chowon.errors import Damaged, Misconfigured, NotFound
+from chowon.store.catalog.appliances import CatalogAppliances
 from chowon.store.catalog.backfills import CatalogBackfills
 from chowon.store.catalog.corrections import CatalogCorrections
 from chowon.store.catalog.engine import Catalog, open_catalog
@@ -38,6 +39,7 @@ class Store:
     sources: CatalogSources
     prices: CatalogPrices
     records: CatalogRecords
+    appliances: CatalogAppliances
     tokens: CatalogTokens
     corrections: CatalogCorrections
     lake: Lake
@@ -122,6 +124,7 @@ def open_store(
         sources=CatalogSources(catalog, now_ms),
         prices=CatalogPrices(catalog, now_ms),
         records=CatalogRecords(catalog, now_ms),
+        appliances=CatalogAppliances(catalog, now_ms),
         corrections=corrections,
         tokens=CatalogTokens(catalog, now_ms),
         lake=lake,

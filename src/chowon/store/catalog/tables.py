@@ -203,3 +203,22 @@ corrections = Table(
     Index(None, "channel"),
     sqlite_autoincrement=True,  # an id is never given twice: corrections count in their order
 )
+
+appliance_homes = Table(
+    "appliance_homes",
+    metadata,
+    Column("site_id", BIG, ForeignKey("sites.id"), primary_key=True),
+    Column("known", Text, nullable=False),  # JSON, domain/nilm/events/kept.py
+    Column("written_ms", BigInteger, nullable=False),
+)
+
+appliance_taps = Table(
+    "appliance_taps",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("site_id", BIG, ForeignKey("sites.id"), nullable=False),
+    Column("tap", Text, nullable=False),  # JSON, as above
+    Column("made_by", String(128), nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    Index(None, "site_id"),
+)

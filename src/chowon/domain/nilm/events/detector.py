@@ -61,17 +61,22 @@ class Detector:
             more = Detector(rows - len(self), self.rules).arrays()
             self._take({name: np.concatenate([old, more[name]]) for name, old in self.arrays().items()})
 
-    def hold(self, rows: I64, hold_ms: int) -> None:
+    def hold(self, rows: I64, hold_ms: int | I64) -> None:
         """The longest silence of these rows that is no gap; 10 s unless told."""
         self._kept["hold_ms"][rows] = hold_ms
 
     def forget(self, rows: I64) -> None:
         """Begin anew: the readings of a day or more, given again in order, make the state right after
         readings that came late."""
-        fresh, hold_ms = Detector(len(rows), self.rules).arrays(), self._kept["hold_ms"][rows]
+        hold_ms = self._kept["hold_ms"][rows]
+        self.put(rows, Detector(len(rows), self.rules))
+        self.hold(rows, hold_ms)
+
+    def put(self, rows: I64, known: "Detector") -> None:
+        """Take over what is known of the rows of another detector, for these."""
+        theirs = known.arrays()
         for name, column in self.arrays().items():
-            column[rows] = fresh[name]
-        self._kept["hold_ms"][rows] = hold_ms
+            column[rows] = theirs[name]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything that is known, by name, (rows, …) each; not copies."""
@@ -107,6 +112,10 @@ class Detector:
     def last_ms(self, rows: I64) -> I64:
         """(n,) the newest reading; `NEVER` before the first."""
         return np.asarray(self._kept["last_ms"][rows], np.int64)
+
+    def last_w(self, rows: I64) -> F64:
+        """(n,) its power; 0 before the first."""
+        return np.asarray(self._kept["last_dw"][rows] / 10, np.float64)
 
     def _fresh(self, row: I64, time_ms: I64, power_dw: I64) -> tuple[Samples, I64]:
         """In order, newer than what was seen; and the rows with a reading that is not."""

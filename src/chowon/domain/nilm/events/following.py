@@ -73,6 +73,10 @@ class OpenRun:
         """What it took first: the size of its edge."""
         return self.levels[0][1]
 
+    def energy_wh(self, until_ms: int) -> float:
+        """What it used so far, as edges tell it."""
+        return _energy_wh(self.levels, max(until_ms, self.levels[-1][0]))
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -100,8 +104,7 @@ class Run:
     @property
     def energy_wh(self) -> float:
         """What it used, as edges tell it."""
-        bounds = [*self.levels, (self.end_ms, 0.0)]
-        return sum(w * (end - begin) for (begin, w), (end, _) in pairwise(bounds)) / 3.6e6
+        return _energy_wh(self.levels, self.end_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,3 +255,8 @@ def _without(on: tuple[OpenRun, ...], *gone: OpenRun) -> tuple[OpenRun, ...]:
 
 def _tolerance(power_w: float, change: Change) -> float:
     return max(_ALIKE_W, _ALIKE * power_w, _NOISES * change.noise_w)
+
+
+def _energy_wh(levels: tuple[tuple[int, float], ...], end_ms: int) -> float:
+    bounds = [*levels, (end_ms, 0.0)]
+    return sum(w * (end - begin) for (begin, w), (end, _) in pairwise(bounds)) / 3.6e6

@@ -47,6 +47,13 @@ class NotMine:
 
 
 @dataclass(frozen=True, slots=True)
+class Mine:
+    """It was NotMine: ask again."""
+
+    cluster: int
+
+
+@dataclass(frozen=True, slots=True)
 class Merge:
     """Both are one appliance: a heater and a motor of one washing machine."""
 
@@ -61,7 +68,7 @@ class Split:
     cluster: int
 
 
-Tap = Name | NameRun | NotThis | NotMine | Merge | Split
+Tap = Name | NameRun | NotThis | NotMine | Mine | Merge | Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +145,10 @@ def learn(known: Known, tap: Tap) -> Known:
             learnt = _refused(known, cluster, name)
         case NotMine(cluster):
             learnt = replace(known, not_mine=known.not_mine | {cluster})
+        case Mine(cluster):
+            whole = known.appliance_of(cluster)
+            theirs = frozenset(one for one in known.not_mine if known.appliance_of(one) == whole)
+            learnt = replace(known, not_mine=known.not_mine - theirs)
         case Merge(cluster, other):
             learnt = _merged(known, cluster, other)
         case _:

@@ -49,12 +49,17 @@ class Guess:
         return len(self.options) > 1 and self.options[1].probability >= _CLOSE * self.options[0].probability
 
     @property
+    def sure(self) -> Option | None:
+        """The appliance that it is, if that is sure enough to say, with or without a name."""
+        best = self.options[0] if self.options else None
+        return best if best and best.probability >= SURE and not self.tie else None
+
+    @property
     def name(self) -> str | None:
         """What it is, if that is sure enough to say."""
         if self.told is not None:
             return self.told
-        best = self.options[0] if self.options else None
-        return best.name if best and best.probability >= SURE and not self.tie else None
+        return None if self.sure is None else self.sure.name
 
 
 def running(known: Known, on: Sequence[OpenRun], now_ms: int) -> tuple[Guess, ...]:

@@ -1,0 +1,1 @@
+"""What switches behind each site's main meter, followed as readings come."""

@@ -1,0 +1,304 @@
+"""Follows what switches in every site, and keeps what is learnt of their appliances.
+
+Belongs to the event loop; only store and catalog are asked in threads. After a start, and after readings
+that came late, a site is read again from the store: the last day tells what is on.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from chowon.domain.allowance import Allowance
+from chowon.domain.nilm.events.kept import KeptHome
+from chowon.domain.nilm.events.known import Tap
+from chowon.domain.nilm.events.running import Guess, running, to_ask
+from chowon.domain.readings import Readings, concat, of_channels
+from chowon.domain.sites import Site
+from chowon.domain.tariff import Text
+from chowon.errors import ChowonError, NotFound
+from chowon.live.appliances.home import REMEMBERED_MS, Home
+from chowon.live.appliances.mains import measured
+from chowon.live.appliances.rows import RowNow, Rows
+from chowon.live.appliances.view import Facts, PartsOfNow, Price, nothing, parts_of_now
+from chowon.ports import ApplianceBook, History
+
+EVERY_S: Final = 1.0
+"""How often it is looked at what is owed and what has changed"""
+SAVED_MS: Final = 60_000
+"""What was learnt is written down at least so often"""
+MOST_WAITING: Final = 10_000
+"""So many readings wait for the next look at most"""
+REREAD_PER_S: Final = 1 / 60
+REREAD_AT_ONCE: Final = 3
+"""A site whose readings always come late is read again a few times at once, then once a minute"""
+GUESSED_MS: Final = 5000
+"""What something may be depends on how long it is on, too: it is thought about again so often"""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Followed:
+    """One site."""
+
+    site: Site
+    row: int
+    home: Home = field(default_factory=Home)
+    learning: bool = True
+    """Its last day was not read yet"""
+    reading: bool = False
+    """It is being read: what comes meanwhile is added afterwards"""
+    saved_ms: int = 0
+    """`home.learnt_ms` as it was written down last"""
+    guessed: tuple[int, Home, tuple[Guess, ...]] | None = None
+    """(when, of what, the guesses)"""
+
+
+class Appliances:
+    """What runs in every site.
+
+    label: what people call an appliance of this name. most_sites: no more are followed, the first ones are.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        book: ApplianceBook,
+        label: Callable[[str], Text],
+        now: Callable[[], int],
+        most_sites: int = 1000,
+    ) -> None:
+        self._history, self._book, self.label, self._now = history, book, label, now
+        self._most = most_sites
+        self._rows = Rows()
+        self._followed: dict[int, _Followed] = {}
+        self._site_of_row: dict[int, int] = {}
+        self._waiting: list[Readings] = []
+        self._waiting_rows = 0
+        self._meanwhile: list[Readings] | None = None
+        self._owed: dict[int, None] = {}
+        """Sites that are to be read again, in this order"""
+        self._pace = Allowance(REREAD_PER_S, REREAD_AT_ONCE)
+        self._kept: dict[int, KeptHome] | None = None
+        """What is written down of sites that were not read yet"""
+        self._saved_ms = 0
+        self._changing = asyncio.Lock()
+        """Held while a home is changed by more than its readings"""
+        self._closing = asyncio.Event()
+        self.problem: str | None = None
+
+    def follow(self, sites: Iterable[Site]) -> None:
+        """These are all sites there are. New and changed ones are read from the store."""
+        self._take_in()
+        wanted = [site for site in sorted(sites, key=lambda one: one.id) if site.main_channels][: self._most]
+        for gone in self._followed.keys() - {site.id for site in wanted}:
+            self._drop(self._followed.pop(gone).row)
+        for site in wanted:
+            known = self._followed.get(site.id)
+            if known is not None and measured(known.site) == measured(site):
+                known.site = site
+                continue
+            if known is not None:
+                self._drop(known.row)
+            row = self._rows.add(site)
+            self._site_of_row[row] = site.id
+            self._followed[site.id] = _Followed(site, row, Home() if known is None else known.home)
+            self._owed[site.id] = None
+
+    def take(self, readings: Readings) -> None:
+        """Take in a durable batch, together with others: as soon as somebody looks."""
+        self._waiting.append(readings)
+        self._waiting_rows += len(readings)
+        if self._waiting_rows > MOST_WAITING:
+            self._take_in()
+
+    def read_again(self, channels: Iterable[int]) -> None:
+        """What the store says of these channels has changed."""
+        changed = set(channels)
+        for site_id, followed in self._followed.items():
+            if changed & {one.id for one in measured(followed.site)}:
+                self._owed[site_id] = None
+
+    async def run(self) -> None:
+        """Read what is owed and save what was learnt, until `close`."""
+        while not self._closing.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(EVERY_S):
+                    await self._closing.wait()
+            await self.tick()
+
+    def close(self) -> None:
+        """Let `run` come to its end; it saves what was learnt."""
+        self._closing.set()
+
+    async def tick(self) -> None:
+        """One round. A store that fails is asked again in the next one."""
+        self._take_in()
+        try:
+            for site_id in list(self._owed):
+                if not self._closing.is_set():
+                    await self._read(site_id)
+            if self._closing.is_set() or not 0 <= self._now() - self._saved_ms < SAVED_MS:
+                await self._save()
+            self.problem = None
+        except ChowonError as error:
+            if self.problem != str(error):
+                _log.warning("appliances wait for the store: %s", error)
+            self.problem = str(error)
+
+    def now(self, site_id: int, now_ms: int, price: Price | None) -> PartsOfNow | None:
+        """What the site's power is made of at this instant; None for one that is not followed."""
+        followed = self._followed.get(site_id)
+        if followed is None:
+            return None
+        self._take_in()
+        row = self._rows.now(followed.row)
+        hold_ms = max(one.hold_ms for one in followed.site.main_channels)
+        if followed.learning:
+            return nothing("learning", now_ms)
+        if row.last_ms is None or now_ms - row.last_ms > hold_ms:
+            return nothing("silent", now_ms)
+        if row.slow:
+            return nothing("slow", now_ms)
+        return parts_of_now(self._facts(followed, row, row.last_ms), price, self.label)
+
+    def home(self, site_id: int) -> Home:
+        """What is known of the site. Errors: NotFound for one that is not followed."""
+        self._take_in()
+        if site_id not in self._followed:
+            raise NotFound(
+                f"nobody follows what switches in site {site_id}: it has no main meter, or "
+                "[appliances] live_sites is too small"
+            )
+        return self._followed[site_id].home
+
+    def running(self, site_id: int) -> tuple[Guess, ...]:
+        """What is on in the site, and what it may be. Errors: as `home`."""
+        self.home(site_id)
+        followed = self._followed[site_id]
+        last_ms = self._rows.now(followed.row).last_ms
+        return () if last_ms is None else self._guesses(followed, last_ms)
+
+    async def tap(self, site_id: int, tap: Tap, by: str) -> Home:
+        """A person said something; it is kept before this returns. Errors: NotFound, StoreUnavailable."""
+        self.home(site_id)
+        async with self._changing:
+            followed = self._followed[site_id]
+            await self._begin(followed)
+            home = followed.home.told(tap)
+            await asyncio.to_thread(self._book.tapped, site_id, _kept(home), tap, by)
+            followed.home = followed.home.told(tap)  # which readings may have changed
+            return followed.home
+
+    def _facts(self, followed: _Followed, row: RowNow, last_ms: int) -> Facts:
+        guesses = self._guesses(followed, last_ms)
+        names = {one.id: one.key.meter for one in followed.site.part_channels}
+        return Facts(
+            last_ms,
+            row.power_dw,
+            row.always_on_w,
+            row.always_on_hours,
+            guesses,
+            frozenset(one.run.at_ms for one in to_ask(followed.home.known, guesses)),
+            [(c, names[c], power_dw) for c, power_dw in self._rows.parts_of(followed.row, last_ms)],
+        )
+
+    def _guesses(self, followed: _Followed, last_ms: int) -> tuple[Guess, ...]:
+        if followed.guessed is not None:
+            at_ms, home, guesses = followed.guessed
+            if home is followed.home and 0 <= last_ms - at_ms < GUESSED_MS:
+                return guesses
+        guesses = running(followed.home.known, followed.home.following.now, last_ms)
+        followed.guessed = last_ms, followed.home, guesses
+        return guesses
+
+    def _take_in(self) -> None:
+        if not self._waiting:
+            return
+        readings, self._waiting, self._waiting_rows = concat(self._waiting), [], 0
+        if self._meanwhile is not None:
+            self._meanwhile.append(readings)
+        self._feed(readings)
+
+    def _feed(self, readings: Readings) -> None:
+        edges, late = self._rows.feed(readings)
+        for row, theirs in edges.by_row():
+            followed = self._followed[self._site_of_row[row]]
+            if not followed.reading:
+                followed.home = followed.home.after(theirs)
+        for row in late.tolist():
+            self._owed[self._site_of_row[row]] = None
+
+    def _drop(self, row: int) -> None:
+        self._rows.drop(row)
+        del self._site_of_row[row]
+
+    async def _read(self, site_id: int) -> None:
+        """Read the last day of a site, if it was not read too often lately; what came meanwhile is added."""
+        followed = self._followed.get(site_id)
+        if followed is None:
+            del self._owed[site_id]
+        elif self._pace.takes(site_id, self._now() / 1000):
+            async with self._changing:
+                await self._begin(followed)
+                del self._owed[site_id]
+                try:
+                    await self._read_day(followed)
+                except BaseException:
+                    self._owed[site_id] = None
+                    raise
+
+    async def _read_day(self, followed: _Followed) -> None:
+        site, now_ms = followed.site, self._now()
+        self._take_in()
+        followed.reading, self._meanwhile = True, []
+        try:
+            home, lone = await asyncio.to_thread(_replayed, self._history, site, followed.home, now_ms)
+        finally:
+            self._take_in()
+            since, self._meanwhile = concat(self._meanwhile), None
+            followed.reading = False
+        if self._followed.get(site.id) is followed:  # or it has changed, and is owed anew
+            followed.home, followed.learning = home, False
+            self._rows.put(followed.row, lone)
+            mine = of_channels(since, [one.id for one in measured(site)])
+            self._feed(self._rows.newer(mine))
+
+    async def _begin(self, followed: _Followed) -> None:
+        """With what is written down of it, the first time."""
+        if self._kept is None:
+            self._kept = await asyncio.to_thread(self._book.homes)
+        kept = self._kept.pop(followed.site.id, None)
+        if kept is not None:
+            followed.home = followed.home.taught(kept)
+            followed.saved_ms = kept.learnt_ms
+
+    async def _save(self) -> None:
+        """Write down what has learnt since the last time."""
+        async with self._changing:
+            changed = {
+                site_id: _kept(followed.home)
+                for site_id, followed in self._followed.items()
+                if followed.home.learnt_ms != followed.saved_ms and not followed.learning
+            }
+            if changed:
+                await asyncio.to_thread(self._book.keep, changed)
+            for site_id, kept in changed.items():
+                if site_id in self._followed:
+                    self._followed[site_id].saved_ms = kept.learnt_ms
+            self._saved_ms = self._now()
+
+
+def _kept(home: Home) -> KeptHome:
+    return KeptHome(home.known, home.learnt_ms, home.following.gives)
+
+
+def _replayed(history: History, site: Site, home: Home, now_ms: int) -> tuple[Home, Rows]:
+    """The home after its last day, and the rows that this leaves."""
+    channels = [one.id for one in measured(site)]
+    lone = Rows()
+    lone.add(site)
+    edges, _ = lone.feed(history.readings(channels, now_ms - REMEMBERED_MS, now_ms + 1))
+    return home.anew(edges), lone

@@ -1,0 +1,38 @@
+"""What was learnt of sites' appliances, and what people said of them."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+
+_BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    op.create_table(
+        "appliance_homes",
+        sa.Column("site_id", _BIG, nullable=False),
+        sa.Column("known", sa.Text, nullable=False),
+        sa.Column("written_ms", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("site_id", name="pk_appliance_homes"),
+        sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name="fk_appliance_homes_site_id"),
+    )
+    op.create_table(
+        "appliance_taps",
+        sa.Column("id", _BIG, nullable=False),
+        sa.Column("site_id", _BIG, nullable=False),
+        sa.Column("tap", sa.Text, nullable=False),
+        sa.Column("made_by", sa.String(128), nullable=False),
+        sa.Column("made_ms", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_appliance_taps"),
+        sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name="fk_appliance_taps_site_id"),
+    )
+    op.create_index("ix_appliance_taps_site_id", "appliance_taps", ["site_id"])
+
+
+def downgrade() -> None:
+    """Drop the tables."""
+    op.drop_table("appliance_taps")
+    op.drop_table("appliance_homes")

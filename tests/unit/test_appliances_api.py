@@ -1,0 +1,149 @@
+"""/sites/{id}/appliances over HTTP."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chowon.api.appliances import label_of
+from chowon.domain.readings import Readings
+from chowon.domain.sites import ChannelKey
+from chowon.live.appliances.service import Appliances
+from chowon.store.opening import open_store
+from tests.appliances import START_MS
+from tests.told import Served
+
+HOURS = 3
+
+
+class Home(Served):
+    """A kettle of 2,000 W for two minutes every half hour over 60 W; the last one is still on."""
+
+    def __init__(self, folder: Path) -> None:
+        seconds = np.arange(HOURS * 3600 + 60)
+        now_ms = START_MS + 1000 * int(seconds[-1])
+        store = open_store(folder, now_ms=lambda: now_ms)
+        channel = store.sites.register(ChannelKey("home", "main", "main"), 10_000)
+        on = (seconds % 1800 // 120 == 5) | (seconds >= HOURS * 3600)
+        power = np.where(on, 20_600, 600).astype(np.int32)
+        store.journal.append(
+            [Readings(np.full(len(seconds), channel.id, np.uint32), START_MS + 1000 * seconds, power)]
+        )
+        appliances = Appliances(store.history, store.appliances, label_of, lambda: now_ms)
+        super().__init__(store, now_ms, appliances)
+        self.appliances = appliances
+
+    async def opened(self) -> "Home":
+        await self.live.start()
+        await self.appliances.tick()
+        return self
+
+
+@pytest.fixture
+async def home(tmp_path):
+    home = await Home(tmp_path).opened()
+    yield home
+    home.store.close()
+
+
+async def test_now_tells_what_the_power_is_made_of(home):
+    now = await home.ask("GET", "/sites/1/now")
+    parts = now["parts"]
+    (kettle,) = parts.pop("running")
+    assert parts == {
+        "why": None,
+        "time_ms": home.now_ms,
+        "power_w": 2060.0,
+        "always_on_w": 60.0,
+        "always_on_hours": HOURS,
+        "rest_w": 0.0,
+        "given_w": 0.0,
+        "metered": [],
+    }
+    assert kettle["since_ms"] == START_MS + HOURS * 3_600_000
+    assert (kettle["power_w"], kettle["first_w"], kettle["settled"], kettle["ask"]) == (
+        2000,
+        2000,
+        True,
+        True,
+    )
+    assert kettle["label"] is None
+    (guess,) = kettle["guesses"]
+    assert (guess["appliance"], guess["name"]) == (kettle["appliance"], None)
+    assert float(kettle["cost"]) == pytest.approx(2 * 59 / 3600 * float(now["marginal_price"]), abs=0.1)
+
+
+async def test_appliances_are_listed_with_names_to_choose_from(home):
+    told = await home.ask("GET", "/sites/1/appliances")
+    (kettle,) = told["appliances"]
+    assert (kettle["power_w"], kettle["lasts_s"], kettle["runs"], kettle["every_s"]) == (2000, 120, 6, 1800)
+    assert kettle["kwh"] == pytest.approx(0.4)
+    assert (kettle["name"], kettle["label"], kettle["not_mine"], kettle["worth_naming"]) == (
+        None,
+        None,
+        False,
+        True,
+    )
+    assert [one["id"] for one in kettle["clusters"]] == [kettle["id"]]
+    assert {"name": "rice_cooker", "label": {"ko": "전기밥솥", "en": "Rice cooker"}} in told["names"]
+
+
+async def test_runs_of_the_day_are_told_and_what_is_still_on(home):
+    told = await home.ask("GET", "/sites/1/appliances/runs")
+    assert len(told["runs"]) == 7
+    past, on = told["runs"][0], told["runs"][-1]
+    assert past["end_ms"] - past["since_ms"] == 120_000
+    assert past["kwh"] == pytest.approx(2000 * 120 / 3.6e6, abs=0.0001)
+    assert (past["ended"], on["end_ms"], on["ended"]) == ("fall", None, None)
+    assert past["appliance"] == on["appliance"]
+    assert float(past["cost"]) > 0
+
+
+async def test_a_name_that_somebody_gave_is_kept_with_who_said_it(home):
+    since_ms = START_MS + HOURS * 3_600_000
+    await home.ask(
+        "POST", "/sites/1/appliances/taps", {"tap": "name_run", "since_ms": since_ms, "name": "kettle"}
+    )
+    (running,) = (await home.ask("GET", "/sites/1/now"))["parts"]["running"]
+    assert running["label"] == {"ko": "전기 주전자", "en": "Kettle"}
+    told = await home.ask("GET", "/sites/1/appliances")
+    number = told["appliances"][0]["id"]
+    for name, label in (("할머니 포트", "할머니 포트"), ("kettle", "전기 주전자")):
+        said = {"tap": "name", "appliance": number, "name": f" {name} "}
+        told = await home.ask("POST", "/sites/1/appliances/taps", said)
+        assert (told["appliances"][0]["name"], told["appliances"][0]["label"]["ko"]) == (name, label)
+    taps = home.store.appliances.taps(1)
+    assert [(type(one.tap).__name__, one.by) for one in taps] == [
+        ("NameRun", "local"),
+        ("Name", "local"),
+        ("Name", "local"),
+    ]
+    assert home.store.appliances.homes()[1].known.names == {number: "kettle"}
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "reason"),
+    [
+        ({"tap": "name", "appliance": 77, "name": "x"}, 404, "appliance 77: not known"),
+        ({"tap": "name", "appliance": 1, "name": "  "}, 422, "name"),
+        ({"tap": "name", "appliance": 1, "name": "x" * 61}, 422, "name"),
+        ({"tap": "name_run", "since_ms": 5, "name": "x"}, 404, "nothing that began at 5"),
+        ({"tap": "merge", "appliance": 1, "other": 77}, 404, "appliance 77"),
+        ({"tap": "split", "cluster": 0}, 422, "cluster"),
+        ({"tap": "shout"}, 422, "tap"),
+        ({"tap": "mine", "appliance": 1, "why": "so"}, 422, "why"),
+    ],
+)
+async def test_what_cannot_be_is_refused_with_a_reason(home, said, status, reason):
+    answer = await home.ask("POST", "/sites/1/appliances/taps", said, status)
+    assert reason in str(answer)
+    assert home.store.appliances.taps(1) == []
+
+
+async def test_a_site_that_is_not_there_and_a_server_that_follows_nothing_say_so(home):
+    await home.ask("GET", "/sites/9/appliances", status=404)
+    none = Served(home.store, home.now_ms)
+    await none.live.start()
+    assert (await none.ask("GET", "/sites/1/now"))["parts"] is None
+    answer = await none.ask("GET", "/sites/1/appliances", status=404)
+    assert "[appliances] tell" in str(answer)

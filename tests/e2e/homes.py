@@ -104,3 +104,34 @@ def boil(folder: Path, until_ms: int) -> None:
     power_dw = np.round(power_w * 10).astype(np.int32)
     store.journal.append([Readings(np.full(len(time_ms), channel.id, np.uint32), time_ms, power_dw)])
     store.close()
+
+
+BASE_W, KETTLE_W, HEATER_W = 60, 2000, 800
+
+
+class Switching:
+    """A home of 60 W whose kettle boils for two minutes every half hour and whose heater is on for six every two
+    hours, a reading a second. Its meter is ten minutes behind and catches up as it is told what is on."""
+
+    HOURS = 7
+
+    def __init__(self, folder: Path) -> None:
+        self.next_ms = now_ms() // 1000 * 1000 - 600_000
+        ago_s = np.arange(self.HOURS * 3600, 0, -1)
+        kettle, heater = ago_s % 1800 // 120 == 9, ago_s % 7200 // 360 == 13
+        power_w = BASE_W + np.where(kettle, KETTLE_W, 0) + np.where(heater, HEATER_W, 0)
+        store = open_store(folder)
+        channel = store.sites.register(ChannelKey("home", "main", "main"), 900_000)
+        times = self.next_ms - 1000 * ago_s
+        rows = np.full(len(times), channel.id, np.uint32)
+        store.journal.append([Readings(rows, times, (10 * power_w).astype(np.int32))])
+        store.close()
+
+    def takes(self, server: Server, power_w: int, seconds: int = 20) -> None:
+        """So much for so many seconds, durable when this returns."""
+        times = [self.next_ms + 1000 * second for second in range(seconds)]
+        assert times[-1] <= now_ms()
+        self.next_ms = times[-1] + 1000
+        told = [{"site": "home", "time": time_ms, "power_w": power_w} for time_ms in times]
+        status, answer = server.post(json.dumps({"readings": told}).encode())
+        assert (status, answer["accepted"]) == (200, seconds), answer

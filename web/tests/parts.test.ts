@@ -60,6 +60,7 @@ describe("how sure", () => {
     expect(likeliest({ guesses: [kettle, iron], tie: false }).map(({ name }) => name)).toEqual(["kettle"]);
     expect(likeliest({ guesses: [kettle, iron], tie: true }).map(({ name }) => name)).toEqual(["kettle", "iron"]);
     expect(likeliest({ guesses: [fresh, kettle], tie: false })).toEqual([]);
+    expect(likeliest({ guesses: [{ ...kettle, probability: 0.2 }], tie: false })).toEqual([]);
   });
 });
 

@@ -33,6 +33,12 @@ describe("strips of a day", () => {
   test("a name that was taken away is not shown for its earlier runs", () => {
     expect(rows([seenRun(1100, 1200, { appliance: 1, label: KETTLE })], [appliance(1)])[0]?.label).toBe(null);
   });
+  test("what was named while it is on stands in the row of that name", () => {
+    const known = [appliance(3, { name: "kettle", label: KETTLE })];
+    const runs = [seenRun(1100, 1200, { appliance: 3 }), seenRun(1900, null, { name: "kettle", label: KETTLE })];
+    expect(rows(runs, known).map((row) => [row.appliance, row.count])).toEqual([[3, 2]]);
+    expect(rows(runs.slice(1)).map((row) => [row.appliance, row.label])).toEqual([[null, KETTLE]]);
+  });
   test("hours stand where the site's clock shows them", () => {
     const day = 86_400_000;
     const seoul = 9 * 3_600_000;

@@ -6,8 +6,9 @@ import type { Appliance, Decimal, SeenRun, Text } from "../lib/types";
 /** from, to: shares of the window. sure: its end was seen, or it is on. */
 export type RunBar = { id: number; from: number; to: number; sure: boolean };
 
-/** appliance: null for runs that are like no others. power_w: what is typical. cost: null unless that of every run is known. */
+/** key: names the row. appliance: null for runs that are like no others. power_w: what is typical. cost: null unless that of every run is known. */
 export type Strip = {
+  key: string;
   appliance: number | null;
   label: Text | null;
   power_w: number | null;
@@ -20,21 +21,26 @@ export type Strip = {
 
 /** Named ones first, then unknown ones, each by energy; what is like nothing else last. Runs count whole. */
 export function strips(runs: readonly SeenRun[], known: readonly Appliance[], from_ms: number, to_ms: number): Strip[] {
-  const rows = new Map<number | null, SeenRun[]>();
+  const rows = new Map<string, SeenRun[]>();
   for (const run of runs) {
     if (run.since_ms >= to_ms || (run.end_ms ?? to_ms) <= from_ms) continue;
-    rows.set(run.appliance, [...(rows.get(run.appliance) ?? []), run]);
+    // One that was named while it is on is of no appliance until it is over.
+    const appliance = run.appliance ?? (run.name === null ? null : (known.find(({ name }) => name === run.name)?.id ?? null));
+    const key = appliance === null ? `name ${run.name ?? ""}` : String(appliance);
+    rows.set(key, [...(rows.get(key) ?? []), { ...run, appliance }]);
   }
   const rank = ({ label, appliance }: Strip) => (label ? 0 : appliance === null ? 2 : 1);
   return [...rows]
-    .map(([appliance, own]) => strip(own, known.find(({ id }) => id === appliance) ?? null, appliance, from_ms, to_ms))
+    .map(([key, own]) => strip(key, own, known.find(({ id }) => id === own[0]?.appliance) ?? null, from_ms, to_ms))
     .sort((a, b) => rank(a) - rank(b) || b.kwh - a.kwh);
 }
 
-function strip(runs: SeenRun[], known: Appliance | null, appliance: number | null, from_ms: number, to_ms: number): Strip {
+function strip(key: string, runs: SeenRun[], known: Appliance | null, from_ms: number, to_ms: number): Strip {
+  const appliance = runs[0]?.appliance ?? null;
   const share = (time_ms: number) => Math.min(1, Math.max(0, (time_ms - from_ms) / (to_ms - from_ms)));
   const costs = runs.map(({ cost }) => cost);
   return {
+    key,
     appliance,
     label: known?.label ?? (known ? null : (runs.find(({ label }) => label)?.label ?? null)),
     power_w: known?.power_w ?? (appliance === null ? null : (runs[0]?.power_w ?? null)),

@@ -96,8 +96,7 @@ export const api = {
   whatIf: (site: number, day: Day | null, question: WhatIf): Promise<WhatIfAnswer> =>
     ask(`sites/${site}/bill/what-if${query({ date: day })}`, question),
   appliances: (site: number): Promise<KnownAppliances> => ask(`sites/${site}/appliances`),
-  applianceRuns: (site: number, from_ms: number, to_ms: number): Promise<SeenRuns> =>
-    ask(`sites/${site}/appliances/runs${query({ from_ms, to_ms })}`),
+  applianceRuns: (site: number): Promise<SeenRuns> => ask(`sites/${site}/appliances/runs`),
   tap: (site: number, tap: Tap): Promise<KnownAppliances> => ask(`sites/${site}/appliances/taps`, tap),
   records: (site: number, day: Day | null): Promise<Records> => ask(`sites/${site}/records${query({ date: day })}`),
   record: (site: number, day: Day | null, change: RecordsChange): Promise<Records> =>

@@ -90,7 +90,7 @@ export type OpenRun = {
   cost: Decimal | null;
 };
 
-/** power_w = always on + metered + running + rest − given. */
+/** power_w = always on + metered + running + rest − given. why: why nothing can be told; all is 0 then. */
 export type Parts = {
   why: "silent" | "slow" | "learning" | null;
   time_ms: number;
@@ -124,7 +124,7 @@ export type Appliance = {
 export type KindName = { name: string; label: Text };
 export type KnownAppliances = { appliances: Appliance[]; names: KindName[] };
 
-/** end_ms: null while it is on. ended: how its end is known. */
+/** end_ms: null while it is on. ended: how its end is known. cost: at what the next kWh costs now. */
 export type SeenRun = {
   since_ms: number;
   end_ms: number | null;

@@ -14,7 +14,7 @@ export class Appliances {
   list = $state.raw<Appliance[]>([]);
   names = $state.raw<KindName[]>([]);
   runs = $state.raw<SeenRun[]>([]);
-  /** Of the runs; 0 before the first answer. */
+  /** The day that is shown, somewhat less than what is told; 0 before the first answer. */
   from_ms = $state(0);
   to_ms = $state(0);
   failed = $state(false);
@@ -23,7 +23,7 @@ export class Appliances {
   #asked = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(readonly site: number, readonly serverNow: () => number) {
+  constructor(readonly site: number) {
     this.answered = (remembered.get(this.#key) ?? "").split(" ").filter(Boolean).map(Number);
   }
 
@@ -53,12 +53,11 @@ export class Appliances {
   /** What is shown stays where nothing could be got. */
   async load(): Promise<void> {
     const turn = ++this.#asked;
-    const to_ms = Math.round(this.serverNow());
     try {
-      const [known, seen] = await Promise.all([api.appliances(this.site), api.applianceRuns(this.site, to_ms - DAY_MS, to_ms)]);
+      const [known, seen] = await Promise.all([api.appliances(this.site), api.applianceRuns(this.site)]);
       if (turn !== this.#asked) return;
       this.#take(known);
-      [this.runs, this.from_ms, this.to_ms] = [seen.runs, seen.from_ms, seen.to_ms];
+      [this.runs, this.from_ms, this.to_ms] = [seen.runs, seen.to_ms - DAY_MS, seen.to_ms];
       this.failed = false;
     } catch {
       if (turn === this.#asked) this.failed = true;

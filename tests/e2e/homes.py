@@ -110,8 +110,8 @@ BASE_W, KETTLE_W, HEATER_W = 60, 2000, 800
 
 
 class Switching:
-    """A home of 60 W whose kettle boils for two minutes every half hour and whose heater is on for six every two
-    hours, a reading a second. Its meter is ten minutes behind and catches up as it is told what is on."""
+    """A home of 60 W whose kettle boils for two minutes every half hour and whose heater is on for six every
+    two hours, a reading a second. Its meter is ten minutes behind and catches up as it is told what is on."""
 
     HOURS = 7
 

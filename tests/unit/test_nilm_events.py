@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from chowon.bench.nilm.followed import followed_speed
 from chowon.domain.nilm.always_on import always_on_w
 from chowon.domain.nilm.events.detector import Detector, from_arrays
 from chowon.domain.nilm.events.edges import EdgeRules, Edges, Told
@@ -284,3 +285,9 @@ def test_what_does_not_fit_the_mains_is_scaled_and_the_rest_takes_what_is_left()
 def test_the_power_of_a_run_follows_its_levels():
     at = power_at(((10, 2000.0), (20, 300.0)), 30, np.array([9, 10, 19, 20, 29, 30]))
     assert at.tolist() == [0, 2000, 2000, 300, 300, 0]
+
+
+def test_following_whole_homes_is_measured_with_what_their_edges_lead_to():
+    found = followed_speed(20, 5)
+    assert (found.homes, found.homes_a_core) == (20, pytest.approx(20_000 / found.ms_a_second, rel=0.05))
+    assert found.replay_ms > 0

@@ -12,6 +12,8 @@ from chowon.cli.output import AsJson, emit, table
 
 _BATCHES = ((200, 1, 300), (20_000, 1, 60), (100_000, 1, 20), (2_000, 60, 5), (20_000, 60, 2))
 """(homes, seconds a batch, batches)"""
+_FOLLOWED = ((1, 600), (1_000, 120), (10_000, 30))
+"""(homes, seconds)"""
 _SCORES = {
     "least_w": "from W",
     "true_edges": "true",
@@ -34,13 +36,18 @@ def nilm_events(
     """Edges of the mains: found and right ones, delay, runs and clusters of recordings; and how fast."""
     with clear_errors():
         from chowon.bench.nilm import events
+        from chowon.bench.nilm.followed import followed_speed
 
         homes = [asdict(events.on_recording(path, days)) for path in paths or []]
         speeds = [asdict(events.speed(*batch)) for batch in _BATCHES] if speed else []
-        emit({"homes": homes, "speed": speeds}, as_json, lambda: _tables(homes, speeds))
+        followed = [asdict(followed_speed(*of)) for of in _FOLLOWED] if speed else []
+        told = {"homes": homes, "speed": speeds, "followed": followed}
+        emit(told, as_json, lambda: _tables(homes, speeds, followed))
 
 
-def _tables(homes: list[dict[str, Any]], speeds: list[dict[str, Any]]) -> Group:
+def _tables(
+    homes: list[dict[str, Any]], speeds: list[dict[str, Any]], followed: list[dict[str, Any]]
+) -> Group:
     shown: list[Any] = []
     if homes:
         rows = [
@@ -51,8 +58,11 @@ def _tables(homes: list[dict[str, Any]], speeds: list[dict[str, Any]]) -> Group:
         shown.append(table(("home", *_SCORES.values()), rows))
         rest = [name for name in homes[0] if name != "by_size"]
         shown.append(table(rest, [[_short(home[name]) for name in rest] for home in homes]))
-    if speeds:
-        shown.append(table(list(speeds[0]), [[_short(value) for value in one.values()] for one in speeds]))
+    shown += [
+        table(list(of[0]), [[_short(value) for value in one.values()] for one in of])
+        for of in (speeds, followed)
+        if of
+    ]
     return Group(*shown)
 
 

@@ -100,7 +100,7 @@ def speed(homes: int, seconds_a_batch: int, batches: int, seed: int = 0) -> Spee
     spent, now = 0.0, 0
     warm = -(-_WARM_S // seconds_a_batch)
     for batch in range(warm + batches):
-        power_dw, level = _switching(random, level, seconds_a_batch)
+        power_dw, level = switching(random, level, seconds_a_batch)
         times = np.tile(1000 * (now + np.arange(seconds_a_batch)), homes)
         now += seconds_a_batch
         begun = time.process_time()
@@ -113,7 +113,7 @@ def speed(homes: int, seconds_a_batch: int, batches: int, seed: int = 0) -> Spee
     )
 
 
-def _switching(random: np.random.Generator, level: I64, seconds: int) -> tuple[I64, I64]:
+def switching(random: np.random.Generator, level: I64, seconds: int) -> tuple[I64, I64]:
     """(homes × seconds,) dW, and the level at which each home ends."""
     shape = (len(level), seconds)
     switches = random.random(shape) < 1 / _EVERY_S

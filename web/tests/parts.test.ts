@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { bubble, bubbleScale, inOrder, items, likeliest, places, question, sureness } from "../src/lib/parts";
+import { bubble, bubbleScale, inOrder, items, likeliest, places, question, surely, sureness } from "../src/lib/parts";
 import { appliance, KETTLE, openRun, partsOf } from "./appliances";
 
 describe("the parts of the power", () => {
@@ -62,6 +62,14 @@ describe("how sure", () => {
     expect(likeliest({ guesses: [fresh, kettle], tie: false })).toEqual([]);
     expect(likeliest({ guesses: [{ ...kettle, probability: 0.2 }], tie: false })).toEqual([]);
   });
+});
+
+test("something is said of an appliance only where it is surely that one", () => {
+  const guess = { appliance: 3, name: null, label: null, probability: 0.8 };
+  expect(surely({ guesses: [guess], tie: false })).toBe(3);
+  expect(surely({ guesses: [guess, guess], tie: true })).toBe(null);
+  expect(surely({ guesses: [{ ...guess, probability: 0.6 }], tie: false })).toBe(null);
+  expect(surely({ guesses: [], tie: false })).toBe(null);
 });
 
 describe("the question", () => {

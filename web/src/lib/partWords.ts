@@ -4,7 +4,7 @@ import type { Switch } from "../charts/switches";
 import { joined, power, typicalPower } from "./format";
 import { said, t } from "./i18n.svelte";
 import { likeliest, sureness, type Item } from "./parts";
-import type { Guess, OpenRun, Text } from "./types";
+import type { Appliance, Guess, OpenRun, Text } from "./types";
 
 /** "Kettle", "Kettle?", "Kettle / Iron?", or null where nothing is known. */
 export function runName(run: Pick<OpenRun, "label" | "guesses" | "tie">): string | null {
@@ -48,4 +48,7 @@ export function sureWords(probability: number): string {
   return `${words[word]()} (${t("parts.of-ten", { count: of_ten })})`;
 }
 
-export const guessName = ({ label }: Guess): string => (label ? said(label) : t("parts.unnamed"));
+export function guessName({ appliance, label }: Guess, known: readonly Appliance[]): string {
+  const found = known.find(({ id }) => id === appliance);
+  return found || label ? labelOrPower(label, found?.power_w ?? null) : t("parts.unnamed");
+}

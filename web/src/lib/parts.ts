@@ -10,8 +10,9 @@ export type Item =
 
 /** Known from fewer hours, what is always on is an upper bound. */
 const SURE_HOURS = 3;
-/** From here on a guess is worth its name. */
+/** From here on a guess is worth its name; from there on it is taken for granted. */
 const PERHAPS = 0.3;
+const SURE = 0.7;
 const SHOWN_W = 1;
 const SMALLEST_SCALE_W = 3000;
 
@@ -63,7 +64,7 @@ export function bubble(power_w: number | null, scale_w: number): number {
 /** How sure a probability is, in words and in tens; never 0 or 10 of 10. */
 export function sureness(probability: number): { word: "sure" | "likely" | "perhaps" | "hardly"; of_ten: number } {
   const of_ten = Math.min(9, Math.max(1, Math.round(probability * 10)));
-  return { word: probability >= 0.9 ? "sure" : probability >= 0.7 ? "likely" : probability >= PERHAPS ? "perhaps" : "hardly", of_ten };
+  return { word: probability >= 0.9 ? "sure" : probability >= SURE ? "likely" : probability >= PERHAPS ? "perhaps" : "hardly", of_ten };
 }
 
 export type NamedGuess = Guess & { name: string; label: Text };
@@ -72,6 +73,12 @@ export type NamedGuess = Guess & { name: string; label: Text };
 export function likeliest({ guesses, tie }: Pick<OpenRun, "guesses" | "tie">): NamedGuess[] {
   const found = guesses.slice(0, tie ? 2 : 1);
   return found.filter((guess): guess is NamedGuess => guess.name !== null && guess.label !== null && guess.probability >= PERHAPS);
+}
+
+/** The appliance that it is, with or without a name, if that is sure enough to say something of it. */
+export function surely({ guesses, tie }: Pick<OpenRun, "guesses" | "tie">): number | null {
+  const best = guesses[0];
+  return best && best.probability >= SURE && !tie ? best.appliance : null;
 }
 
 /** The one to ask about: the one asked about already while it is worth it, else the largest. answered: their since_ms. */

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 import socket
 from collections.abc import Callable, Iterator
@@ -134,6 +135,7 @@ class _Core:
     billing: Billing
     live: Live
     appliances: Appliances
+    telling: Telling | None
     pipeline: Pipeline
     door: Door
     outward: Outward
@@ -156,9 +158,8 @@ def _core(config: Config, store: Store, now_ms: Callable[[], int]) -> _Core:
     """Errors: Misconfigured, MeterMisconfigured (files of meters that are asked)."""
     tariffs = TariffBook.beside(config.data.folder)
     billing = Billing(store.history, tariffs.load, Books(store.prices, store.records))
-    told = config.appliances
-    most = told.live_sites if told.tell else 0
-    appliances = Appliances(store.history, store.appliances, label_of, now_ms, most)
+    telling = Telling(trusted) if config.appliances.tell else None
+    appliances = _appliances(config, store, now_ms, telling)
     live = Live(
         store.history, store.sites, lambda s, p: _priced(billing.bare(s, p)), now_ms, billing, appliances
     )
@@ -171,6 +172,7 @@ def _core(config: Config, store: Store, now_ms: Callable[[], int]) -> _Core:
         billing,
         live,
         appliances,
+        telling,
         pipeline,
         door,
         Outward(config, live, store.history, door.naming.talking, billing.prepared, now_ms),
@@ -183,6 +185,14 @@ def _core(config: Config, store: Store, now_ms: Callable[[], int]) -> _Core:
         ),
         changing,
     )
+
+
+def _appliances(
+    config: Config, store: Store, now_ms: Callable[[], int], telling: Telling | None
+) -> Appliances:
+    teller = None if telling is None else functools.partial(telling.by_minute, store.history)
+    most = 0 if telling is None else config.appliances.live_sites
+    return Appliances(store.history, store.appliances, label_of, now_ms, most, teller)
 
 
 def _pulse(core: _Core, doors: _Doors) -> Pulse:
@@ -226,7 +236,7 @@ def _parts(config: Config, store: Store, now_ms: Callable[[], int], core: _Core,
         mqtt=None if doors.mqtt is None else place_of(config, doors.mqtt.address),
         change_hold=core.sealing.change_hold,
         look=look_around if config.discovery.mdns else None,
-        telling=Telling(trusted) if config.appliances.tell else None,
+        telling=core.telling,
         appliances=core.appliances if config.appliances.tell else None,
         imports=core.imports,
         changing=core.changing,

@@ -3,9 +3,11 @@
 import asyncio
 from decimal import Decimal
 
+import numpy as np
 import pytest
 
-from chowon.domain.nilm.events.known import Merge, Mine, Name, NameRun, NotMine
+from chowon.domain.nilm.events.known import Merge, Mine, Name, NameRun, NotMine, NotThis
+from chowon.domain.nilm.power import Power
 from chowon.errors import NotFound, StoreUnavailable
 from chowon.live.appliances.service import SAVED_MS, Appliances
 from chowon.live.appliances.view import Price
@@ -235,3 +237,42 @@ async def test_taps_at_once_are_all_kept(home):
     await asyncio.gather(*(home.appliances.tap(1, tap, "me") for tap in taps))
     assert home.book.kept[1].known.names == {cluster.id: "kettle"}
     assert [tap for _, tap, _ in home.book.said] == taps
+
+
+def meaning(kind: str):
+    """A model that tells what switches by more than 1 kW as this kind, and how often it was asked."""
+    asked = []
+
+    def teller(where, from_ms, to_ms):
+        asked.append(where.id)
+        n = (to_ms - from_ms) // 60_000
+        second = (np.arange(n * 60) + (from_ms - START_MS) // 1000) % 1800 // 120 == 5
+        watts = 2000.0 * second.reshape(n, 60).mean(axis=1)
+        return {kind: Power(from_ms, 60_000, watts, np.ones(n, np.bool_))}
+
+    return teller, asked
+
+
+async def test_a_model_suggests_what_may_be_something_once_an_hour_until_a_person_says_no(home):
+    teller, asked = meaning("kettle")
+    home.appliances = Appliances(
+        home.history, home.book, home.appliances.label, lambda: home.now_ms, teller=teller
+    )
+    home.appliances.follow([home.site])
+    home.lives(hours=3)
+    await home.appliances.tick()
+    await home.appliances.tick()
+    assert asked == [1]
+    home.takes(60, 600)
+    home.takes(2060, 30)
+    (kettle,) = home.parts().running
+    assert (kettle.label, kettle.ask) == (None, True)
+    assert (kettle.suggested.name, kettle.suggested.label.ko) == ("kettle", "전기 주전자")
+    assert kettle.suggested.share == 1.0
+    home.second += 3600
+    await home.appliances.tick()
+    assert asked == [1, 1]
+    (cluster,) = home.appliances.home(1).known.clusters
+    assert home.appliances.agreed(1)[cluster.id].kind == "kettle"
+    await home.appliances.tap(1, NotThis(cluster.id, "kettle"), "me")
+    assert home.appliances.agreed(1) == {}

@@ -9,6 +9,7 @@ from chowon import i18n
 from chowon.api.appliance_taps import Said, tap_of
 from chowon.api.bill_answer import Number
 from chowon.api.parts import Parts, SiteId, parts_of
+from chowon.domain.nilm.events.agreeing import Agreeing
 from chowon.domain.nilm.events.clusters import Cluster
 from chowon.domain.nilm.events.following import Ended
 from chowon.domain.nilm.events.known import Known
@@ -17,7 +18,7 @@ from chowon.domain.tariff import Text
 from chowon.errors import NotFound
 from chowon.live.appliances.home import REMEMBERED_MS, Home, PastRun
 from chowon.live.appliances.service import Appliances
-from chowon.live.appliances.view import Price
+from chowon.live.appliances.view import Price, Suggested, suggested_of
 
 router = APIRouter(prefix="/sites", tags=["appliances"])
 
@@ -39,6 +40,7 @@ class ApplianceAnswer(BaseModel):
     id: int
     name: str | None
     label: Text | None
+    suggested: Suggested | None
     power_w: float
     lasts_s: float
     every_s: float | None
@@ -99,7 +101,7 @@ async def appliances(request: Request, site_id: SiteId) -> AppliancesAnswer:
     """What was met behind the site's main meter, with and without a name."""
     parts = parts_of(request)
     parts.access.check(request.headers, "read")
-    return _answer(site_id, (await _followed(parts, site_id)).home(site_id).known)
+    return _answer(site_id, await _followed(parts, site_id))
 
 
 @router.get("/{site_id}/appliances/runs")
@@ -128,8 +130,8 @@ async def tap(request: Request, site_id: SiteId, said: Said) -> AppliancesAnswer
     parts.access.check(request.headers, "write")
     followed = await _followed(parts, site_id)
     who = await asyncio.to_thread(parts.access.who, request.headers)
-    home = await followed.tap(site_id, tap_of(said), who)
-    return _answer(site_id, home.known)
+    await followed.tap(site_id, tap_of(said), who)
+    return _answer(site_id, followed)
 
 
 async def _followed(parts: Parts, site_id: int) -> Appliances:
@@ -139,12 +141,16 @@ async def _followed(parts: Parts, site_id: int) -> Appliances:
     return parts.appliances
 
 
-def _answer(site_id: int, known: Known) -> AppliancesAnswer:
+def _answer(site_id: int, followed: Appliances) -> AppliancesAnswer:
+    known, agreed = followed.home(site_id).known, followed.agreed(site_id)
     asked = {known.appliance_of(one.id) for one in worth_naming(known)}
     whole: dict[int, list[Cluster]] = {}
     for cluster in known.clusters:
         whole.setdefault(known.appliance_of(cluster.id), []).append(cluster)
-    found = [_appliance(known, number, theirs, number in asked) for number, theirs in whole.items()]
+    found = [
+        _appliance(known, number, theirs, number in asked, agreed.get(number))
+        for number, theirs in whole.items()
+    ]
     return AppliancesAnswer(
         site=site_id,
         appliances=sorted(found, key=lambda one: (-one.kwh, one.id)),
@@ -152,13 +158,16 @@ def _answer(site_id: int, known: Known) -> AppliancesAnswer:
     )
 
 
-def _appliance(known: Known, number: int, clusters: list[Cluster], asked: bool) -> ApplianceAnswer:
+def _appliance(
+    known: Known, number: int, clusters: list[Cluster], asked: bool, agreed: Agreeing | None
+) -> ApplianceAnswer:
     first = max(clusters, key=lambda one: (one.runs, -one.id))
     name = known.names.get(number)
     return ApplianceAnswer(
         id=number,
         name=name,
         label=None if name is None else label_of(name),
+        suggested=suggested_of(agreed, label_of) if name is None else None,
         power_w=round(first.power_w),
         lasts_s=round(first.seconds),
         every_s=None if first.every_s is None else round(first.every_s),

@@ -102,6 +102,18 @@ class Telling:
             told.why,
         )
 
+    def by_minute(self, history: History, site: Site, from_ms: int, to_ms: int) -> dict[str, Power]:
+        """The power of each kind in whole minutes, where the model can tell; else nothing.
+
+        Errors: StoreUnavailable.
+        """
+        kinds = list(self._kinds())
+        mains = _unmeasured_mains(history, site, from_ms, to_ms)
+        if _why_not(mains) is not None or self._loaded is None:
+            return {}
+        with self._lock:
+            return self._loaded[0].disaggregate(mains, kinds)
+
     def _appliances(
         self,
         history: History,

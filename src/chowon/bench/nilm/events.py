@@ -11,15 +11,20 @@ from typing import Final
 
 import numpy as np
 
+from chowon.bench.nilm.homes import RawHome
+from chowon.bench.nilm.kinds import kind_of
 from chowon.bench.nilm.readers import reader
+from chowon.domain.nilm.events.agreeing import agreeing
 from chowon.domain.nilm.events.clusters import told_by
 from chowon.domain.nilm.events.detector import Detector
 from chowon.domain.nilm.events.edges import EdgeRules, Edges, Told
 from chowon.domain.nilm.events.following import Following, Run, follow
 from chowon.domain.nilm.events.known import Known, take
 from chowon.domain.nilm.events.scoring import EventScores, paired, scored
-from chowon.domain.nilm.power import Trace, hold_of, median_step
-from chowon.domain.quantities import DAY_MS, I64
+from chowon.domain.nilm.power import Power, Trace, hold_of, median_step, on_grid
+from chowon.domain.quantities import DAY_MS, I64, MINUTE_MS
+from chowon.models.nilm.network.shipped import shipped
+from chowon.models.nilm.nightly import trusted
 
 LEAST_W: Final = (50.0, 200.0)
 _EVERY_S: Final = 120
@@ -41,6 +46,10 @@ class HomeEvents:
     clusters: int
     purity: float | None
     """of the energy of clustered runs of a known appliance: the share that is of its cluster's main one"""
+    suggested: int
+    """clusters of which the network says what they may be; weights that this home did not teach"""
+    suggested_right: int
+    """of these: most of their energy with a known appliance is of that kind"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,13 @@ def on_recording(path: Path, days: float | None = None, rules: EdgeRules | None 
         of.append(cluster)
     seen = sum(run.energy_wh for run in runs if told_by(run))
     whole = sum(run.energy_wh for run in runs)
+    energy = _energy(runs, of, theirs, mains)
+    meant = agreeing(
+        ((cluster, run) for cluster, run in zip(of, runs, strict=True) if cluster is not None),
+        _told(raw, traces[0]),
+    )
+    columns = list(raw.appliances)
+    mostly = {c: columns[max(by, key=lambda row: by[row]) - 1] for c, by in energy.items()}
     return HomeEvents(
         raw.id,
         round(float(np.ptp(traces[0].time_ms)) / DAY_MS, 2),
@@ -77,8 +93,19 @@ def on_recording(path: Path, days: float | None = None, rules: EdgeRules | None 
         len(runs),
         seen / whole if whole else None,
         len(known.clusters),
-        _purity(runs, of, theirs, mains),
+        _purity(energy),
+        len(meant),
+        sum(kind_of(mostly.get(cluster, "")) == one.kind for cluster, one in meant.items()),
     )
+
+
+def _told(raw: RawHome, mains: Trace) -> dict[str, Power]:
+    """What the network tells of kinds that people are told of; weights that this home did not teach."""
+    teller, _ = shipped({raw.id, *raw.sources})
+    start_ms = int(mains.time_ms[0]) // MINUTE_MS * MINUTE_MS
+    n = int(np.ptp(mains.time_ms)) // MINUTE_MS
+    power = on_grid(mains, hold_of(median_step(mains)), start_ms, MINUTE_MS, n)
+    return teller.disaggregate(power, list(trusted()[1]))
 
 
 def edges_of(traces: list[Trace], rules: EdgeRules | None = None) -> Edges:
@@ -124,8 +151,10 @@ def switching(random: np.random.Generator, level: I64, seconds: int) -> tuple[I6
     return (levels + noise).ravel(), levels[:, -1]
 
 
-def _purity(runs: tuple[Run, ...], of: list[int | None], theirs: Edges, mains: Edges) -> float | None:
-    """Runs are an appliance's whose own rise is theirs."""
+def _energy(
+    runs: tuple[Run, ...], of: list[int | None], theirs: Edges, mains: Edges
+) -> dict[int, dict[int, float]]:
+    """Wh by cluster and appliance's row. Runs are an appliance's whose own rise is theirs."""
     rises = theirs.where((theirs.told == Told.SETTLED) & (theirs.size_w > 0))
     rises = rises.where(np.argsort(rises.at_ms, kind="stable"))
     begun = mains.where((mains.told == Told.SETTLED) & (mains.size_w > 0))
@@ -134,8 +163,12 @@ def _purity(runs: tuple[Run, ...], of: list[int | None], theirs: Edges, mains: E
     for run, cluster in zip(runs, of, strict=True):
         rise = appliance.get(run.at_ms, -1)
         if cluster is not None and rise >= 0:
-            column = int(rises.row[rise])
+            row = int(rises.row[rise])
             mine = energy.setdefault(cluster, {})
-            mine[column] = mine.get(column, 0.0) + run.energy_wh
+            mine[row] = mine.get(row, 0.0) + run.energy_wh
+    return energy
+
+
+def _purity(energy: dict[int, dict[int, float]]) -> float | None:
     whole = sum(sum(one.values()) for one in energy.values())
     return sum(max(one.values()) for one in energy.values()) / whole if whole else None

@@ -7,14 +7,18 @@ that came late, a site is read again from the store: the last day tells what is 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from chowon.domain.allowance import Allowance
+from chowon.domain.nilm.events.agreeing import Agreeing, agreeing
+from chowon.domain.nilm.events.following import Run
 from chowon.domain.nilm.events.kept import KeptHome
 from chowon.domain.nilm.events.known import Tap
 from chowon.domain.nilm.events.running import Guess, running, to_ask
+from chowon.domain.nilm.power import Power
+from chowon.domain.quantities import HOUR_MS, MINUTE_MS
 from chowon.domain.readings import Readings, concat, of_channels
 from chowon.domain.sites import Site
 from chowon.domain.tariff import Text
@@ -36,6 +40,10 @@ REREAD_AT_ONCE: Final = 3
 """A site whose readings always come late is read again a few times at once, then once a minute"""
 GUESSED_MS: Final = 5000
 """What something may be depends on how long it is on, too: it is thought about again so often"""
+AGREED_MS: Final = HOUR_MS
+"""A model is asked so often what clusters may be"""
+Teller = Callable[[Site, int, int], Mapping[str, Power]]
+"""(site, from ms, to ms) → the power of each kind, as a model tells it; blocks"""
 _log = logging.getLogger(__name__)
 
 
@@ -54,12 +62,17 @@ class _Followed:
     """`home.learnt_ms` as it was written down last"""
     guessed: tuple[int, Home, tuple[Guess, ...]] | None = None
     """(when, of what, the guesses)"""
+    asked_ms: int = 0
+    """When a model was asked last"""
+    agreed: dict[int, Agreeing] = field(default_factory=dict)
+    """What clusters may be"""
 
 
 class Appliances:
     """What runs in every site.
 
     label: what people call an appliance of this name. most_sites: no more are followed, the first ones are.
+    teller: a model that tells kinds; without it nothing is suggested.
     """
 
     def __init__(
@@ -69,9 +82,10 @@ class Appliances:
         label: Callable[[str], Text],
         now: Callable[[], int],
         most_sites: int = 1000,
+        teller: Teller | None = None,
     ) -> None:
         self._history, self._book, self.label, self._now = history, book, label, now
-        self._most = most_sites
+        self._most, self._teller = most_sites, teller
         self._rows = Rows()
         self._followed: dict[int, _Followed] = {}
         self._site_of_row: dict[int, int] = {}
@@ -140,6 +154,7 @@ class Appliances:
             for site_id in list(self._owed):
                 if not self._closing.is_set():
                     await self._read(site_id)
+            await self._ask_model()
             if self._closing.is_set() or not 0 <= self._now() - self._saved_ms < SAVED_MS:
                 await self._save()
             self.problem = None
@@ -181,6 +196,15 @@ class Appliances:
         last_ms = self._rows.now(followed.row).last_ms
         return () if last_ms is None else self._guesses(followed, last_ms)
 
+    def agreed(self, site_id: int) -> Mapping[int, Agreeing]:
+        """What clusters of the site may be, by a model; not what a person denied. Errors: as `home`."""
+        known = self.home(site_id).known
+        return {
+            cluster: one
+            for cluster, one in self._followed[site_id].agreed.items()
+            if (cluster, one.kind) not in known.refused and cluster not in known.not_mine
+        }
+
     async def tap(self, site_id: int, tap: Tap, by: str) -> Home:
         """A person said something; it is kept before this returns. Errors: NotFound, StoreUnavailable."""
         self.home(site_id)
@@ -203,6 +227,7 @@ class Appliances:
             guesses,
             frozenset(one.run.at_ms for one in to_ask(followed.home.known, guesses)),
             [(c, names[c], power_dw) for c, power_dw in self._rows.parts_of(followed.row, last_ms)],
+            self.agreed(followed.site.id),
         )
 
     def _guesses(self, followed: _Followed, last_ms: int) -> tuple[Guess, ...]:
@@ -266,6 +291,19 @@ class Appliances:
             mine = of_channels(since, [one.id for one in measured(site)])
             self._feed(self._rows.newer(mine))
 
+    async def _ask_model(self) -> None:
+        """What the clusters of one site may be: of the one that waits longest, each once an hour."""
+        now_ms = self._now()
+        due = [one for one in self._followed.values() if not 0 <= now_ms - one.asked_ms < AGREED_MS]
+        due = [one for one in due if one.home.runs and not one.learning]
+        if self._teller is None or self._closing.is_set() or not due:
+            return
+        followed = min(due, key=lambda one: one.asked_ms)
+        followed.asked_ms = now_ms
+        runs = [(cluster, one.run) for one in followed.home.runs if (cluster := one.cluster) is not None]
+        found = await asyncio.to_thread(_agreed, self._teller, followed.site, runs, now_ms)
+        followed.agreed = {**followed.agreed, **found}
+
     async def _begin(self, followed: _Followed) -> None:
         """With what is written down of it, the first time."""
         if self._kept is None:
@@ -293,6 +331,11 @@ class Appliances:
 
 def _kept(home: Home) -> KeptHome:
     return KeptHome(home.known, home.learnt_ms, home.following.gives)
+
+
+def _agreed(teller: Teller, site: Site, runs: list[tuple[int, Run]], now_ms: int) -> dict[int, Agreeing]:
+    until_ms = now_ms // MINUTE_MS * MINUTE_MS
+    return agreeing(runs, teller(site, until_ms - REMEMBERED_MS, until_ms))
 
 
 def _replayed(history: History, site: Site, home: Home, now_ms: int) -> tuple[Home, Rows]:

@@ -1,12 +1,13 @@
 """What runs now, as GET /now and the live socket tell it (docs/reference/api.md)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal
 
 import numpy as np
 
+from chowon.domain.nilm.events.agreeing import Agreeing
 from chowon.domain.nilm.events.parts_now import parts_now
 from chowon.domain.nilm.events.running import Guess, Option
 from chowon.domain.tariff import Text
@@ -36,6 +37,16 @@ class Perhaps:
 
 
 @dataclass(frozen=True, slots=True)
+class Suggested:
+    """A kind that a model takes something for; nobody has said so."""
+
+    name: str
+    label: Text
+    share: float
+    """Of the energy of its runs that a model takes for the kind's, 0.5-1"""
+
+
+@dataclass(frozen=True, slots=True)
 class RunningNow:
     """Something that is on."""
 
@@ -49,6 +60,8 @@ class RunningNow:
     appliance: int | None
     label: Text | None
     """What it is, where that is sure enough to say"""
+    suggested: Suggested | None
+    """Of what surely is an appliance without a name: what it may be"""
     guesses: tuple[Perhaps, ...]
     """The likeliest first"""
     tie: bool
@@ -93,6 +106,8 @@ class Facts:
     """Begins of those that are worth a question"""
     metered: Sequence[tuple[int, str, int]]
     """(channel, name, 0.1 W)"""
+    agreed: Mapping[int, Agreeing]
+    """What clusters may be, by an appliance's id"""
 
 
 def nothing(why: Why, time_ms: int) -> PartsOfNow:
@@ -148,6 +163,7 @@ def _running(
         settled=run.settled,
         appliance=None if best is None else best.appliance,
         label=None if guess.name is None else label(guess.name),
+        suggested=suggested(facts.agreed, guess, label),
         guesses=tuple(_perhaps(option, label) for option in guess.options[:SHOWN_GUESSES]),
         tie=guess.tie,
         ask=run.at_ms in facts.asked,
@@ -155,6 +171,18 @@ def _running(
         cost_per_hour=None if price is None else price.of(power_w),
         cost=None if price is None else price.of(used_wh),
     )
+
+
+def suggested(agreed: Mapping[int, Agreeing], guess: Guess, label: Callable[[str], Text]) -> Suggested | None:
+    """What something on may be, where it is surely an appliance and nobody has named it."""
+    if guess.name is not None or guess.sure is None:
+        return None
+    return suggested_of(agreed.get(guess.sure.appliance), label)
+
+
+def suggested_of(agreed: Agreeing | None, label: Callable[[str], Text]) -> Suggested | None:
+    """The same, for people."""
+    return None if agreed is None else Suggested(agreed.kind, label(agreed.kind), round(agreed.share, 2))
 
 
 def _perhaps(option: Option, label: Callable[[str], Text]) -> Perhaps:

@@ -9,7 +9,19 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.homes import BASE_W, HEATER_W, KETTLE_W, Switching, fill, measure, now_ms
+from tests.e2e.homes import (
+    BASE_W,
+    BEHIND_MS,
+    HEATER_W,
+    HOLD_MS,
+    KETTLE_W,
+    Meter,
+    boil,
+    fill,
+    measure,
+    now_ms,
+    switch,
+)
 from tests.e2e.pages import DESK, PHONE, SHOWN_MS, page_of, seen, well_made
 from tests.system.programs import Server, eventually, serve
 
@@ -21,7 +33,7 @@ OTHER_W = 1200
 @dataclass
 class Home:
     server: Server
-    meter: Switching
+    meter: Meter
 
     def takes(self, power_w: int, seconds: int = 20) -> None:
         self.meter.takes(self.server, power_w, seconds)
@@ -41,9 +53,10 @@ class Home:
 
 
 def _home(folder: Path) -> Iterator[Home]:
-    meter = Switching(folder)
+    until_ms = now_ms() // 1000 * 1000 - BEHIND_MS
+    switch(folder, until_ms)
     with serve(folder) as running:
-        home = Home(running.ready(), meter)
+        home = Home(running.ready(), Meter(until_ms))
         home.takes(BASE_W)
         eventually(lambda: home.parts()["why"] is None)
         yield home
@@ -146,6 +159,27 @@ def test_a_likely_guess_is_confirmed_with_one_press(browser, home):
         expect(chip(page, "Heater?")).to_have_count(0)
         expect(chip(page, "Heater")).to_be_visible()
         assert home.parts()["running"][0]["label"]["en"] == "Heater"
+
+
+def test_what_a_model_suggests_is_a_question_and_stands_in_the_list(browser, tmp_path):
+    until_ms = now_ms() // 1000 * 1000 - BEHIND_MS
+    boil(tmp_path, until_ms, HOLD_MS)
+    with serve(tmp_path) as running:
+        home = Home(running.ready(), Meter(until_ms))
+        eventually(lambda: home.known() and home.known()[0]["suggested"])
+        home.takes(150)
+        home.takes(150 + 2400)
+        with page_of(browser) as page:
+            opened(page, home)
+            expect(question(page)).to_contain_text("Kettle?")
+            row = row_of(page, "Kettle?")
+            row.get_by_role("button").first.click()
+            expect(row).to_contain_text("a network's guess")
+            row.get_by_role("button", name="Yes: Kettle").press("Enter")
+            expect(row_of(page, "Kettle?")).to_have_count(0)
+            expect(row_of(page, "Kettle")).to_be_visible()
+            expect(question(page)).to_have_count(0)
+            assert home.known()[0]["name"] == "kettle"
 
 
 def test_only_the_largest_is_asked_about_and_what_is_put_off_stays_away(browser, home):
@@ -294,6 +328,7 @@ def test_silence_is_said_in_place_of_parts(browser, tmp_path):
     with serve(tmp_path) as running, page_of(browser) as page:
         page.goto(running.ready().http)
         expect(seen(page, "what is on cannot be told")).to_be_visible(timeout=SHOWN_MS)
+        expect(page.get_by_text("Nothing switched")).to_have_count(0)
         expect(page.locator(CHIP)).to_have_count(0)
 
 

@@ -5,7 +5,7 @@ import type { Appliance, OpenRun, Parts, SeenRun } from "../src/lib/types";
 export const KETTLE = { ko: "전기 주전자", en: "Kettle" };
 
 export const openRun = (since_ms: number, power_w: number, more: Partial<OpenRun> = {}): OpenRun => ({
-  since_ms, power_w, first_w: power_w, settled: true, appliance: null, label: null, guesses: [], tie: false, ask: false,
+  since_ms, power_w, first_w: power_w, settled: true, appliance: null, label: null, suggested: null, guesses: [], tie: false, ask: false,
   cost_per_hour: null, energy_wh: 1, cost: null, ...more,
 });
 
@@ -14,7 +14,7 @@ export const partsOf = (more: Partial<Parts>): Parts => ({
 });
 
 export const appliance = (id: number, more: Partial<Appliance> = {}): Appliance => ({
-  id, name: null, label: null, power_w: 1180, lasts_s: 170, every_s: null, runs: 3, kwh: 1, last_ms: 0, not_mine: false,
+  id, name: null, label: null, suggested: null, power_w: 1180, lasts_s: 170, every_s: null, runs: 3, kwh: 1, last_ms: 0, not_mine: false,
   worth_naming: false, clusters: [], ...more,
 });
 

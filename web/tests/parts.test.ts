@@ -57,11 +57,18 @@ describe("how sure", () => {
     const kettle = { appliance: 3, name: "kettle", label: KETTLE, probability: 0.4 };
     const iron = { ...kettle, appliance: 4, name: "iron" };
     const fresh = { appliance: null, name: null, label: null, probability: 0.5 };
-    expect(likeliest({ guesses: [kettle, iron], tie: false }).map(({ name }) => name)).toEqual(["kettle"]);
-    expect(likeliest({ guesses: [kettle, iron], tie: true }).map(({ name }) => name)).toEqual(["kettle", "iron"]);
-    expect(likeliest({ guesses: [fresh, kettle], tie: false })).toEqual([]);
-    expect(likeliest({ guesses: [{ ...kettle, probability: 0.2 }], tie: false })).toEqual([]);
+    expect(likeliest({ guesses: [kettle, iron], tie: false, suggested: null }).map(({ name }) => name)).toEqual(["kettle"]);
+    expect(likeliest({ guesses: [kettle, iron], tie: true, suggested: null }).map(({ name }) => name)).toEqual(["kettle", "iron"]);
+    expect(likeliest({ guesses: [fresh, kettle], tie: false, suggested: null })).toEqual([]);
+    expect(likeliest({ guesses: [{ ...kettle, probability: 0.2 }], tie: false, suggested: null })).toEqual([]);
   });
+});
+
+test("what a model suggests stands in where nobody has named it", () => {
+  const unnamed = { appliance: 3, name: null, label: null, probability: 0.9 };
+  const suggested = { name: "kettle", label: KETTLE, share: 0.8 };
+  expect(likeliest({ guesses: [unnamed], tie: false, suggested })).toEqual([suggested]);
+  expect(likeliest({ guesses: [{ ...unnamed, name: "iron", label: KETTLE }], tie: false, suggested }).map(({ name }) => name)).toEqual(["iron"]);
 });
 
 test("something is said of an appliance only where it is surely that one", () => {

@@ -1,7 +1,7 @@
 /** The last day by appliance: one strip a row, a bar a run. */
 
 import { addDecimals } from "../lib/decimal";
-import type { Appliance, Decimal, SeenRun, Text } from "../lib/types";
+import type { Appliance, Decimal, SeenRun, Suggestion, Text } from "../lib/types";
 
 /** from, to: shares of the window. sure: its end was seen, or it is on. */
 export type RunBar = { id: number; from: number; to: number; sure: boolean };
@@ -11,6 +11,7 @@ export type Strip = {
   key: string;
   appliance: number | null;
   label: Text | null;
+  suggested: Suggestion | null;
   power_w: number | null;
   kwh: number;
   cost: Decimal | null;
@@ -43,6 +44,7 @@ function strip(key: string, runs: SeenRun[], known: Appliance | null, from_ms: n
     key,
     appliance,
     label: known?.label ?? (known ? null : (runs.find(({ label }) => label)?.label ?? null)),
+    suggested: known?.suggested ?? null,
     power_w: known?.power_w ?? (appliance === null ? null : (runs[0]?.power_w ?? null)),
     kwh: runs.reduce((sum, { kwh }) => sum + kwh, 0),
     cost: costs.every((cost) => cost !== null) ? costs.reduce((sum, cost) => addDecimals(sum, cost), "0") : null,

@@ -4,10 +4,10 @@ import type { Switch } from "../charts/switches";
 import { joined, power, typicalPower } from "./format";
 import { said, t } from "./i18n.svelte";
 import { likeliest, sureness, type Item } from "./parts";
-import type { Appliance, Guess, OpenRun, Text } from "./types";
+import type { Appliance, Guess, OpenRun, Suggestion, Text } from "./types";
 
 /** "Kettle", "Kettle?", "Kettle / Iron?", or null where nothing is known. */
-export function runName(run: Pick<OpenRun, "label" | "guesses" | "tie">): string | null {
+export function runName(run: Pick<OpenRun, "label" | "guesses" | "tie" | "suggested">): string | null {
   if (run.label) return said(run.label);
   const found = likeliest(run);
   return found.length ? `${found.map(({ label }) => said(label)).join(" / ")}?` : null;
@@ -24,9 +24,12 @@ export function itemName(item: Item): string | null {
   }
 }
 
-/** Of a run that is over or of an appliance in a list: its name, or what it typically takes. */
-export function labelOrPower(label: Text | null, power_w: number | null): string {
+/** Of a run that is over or of an appliance in a list: its name, what it may be, or what it typically takes. */
+export function labelOrPower(
+  { label, power_w, suggested }: { label: Text | null; power_w: number | null; suggested?: Suggestion | null },
+): string {
   if (label) return said(label);
+  if (suggested) return `${said(suggested.label)}?`;
   return power_w === null ? t("appliances.others") : t("appliances.unnamed", { power: joined(typicalPower(power_w)) });
 }
 
@@ -50,5 +53,5 @@ export function sureWords(probability: number): string {
 
 export function guessName({ appliance, label }: Guess, known: readonly Appliance[]): string {
   const found = known.find(({ id }) => id === appliance);
-  return found || label ? labelOrPower(label, found?.power_w ?? null) : t("parts.unnamed");
+  return found || label ? labelOrPower({ label, power_w: found?.power_w ?? null }) : t("parts.unnamed");
 }

@@ -67,12 +67,13 @@ export function sureness(probability: number): { word: "sure" | "likely" | "perh
   return { word: probability >= 0.9 ? "sure" : probability >= SURE ? "likely" : probability >= PERHAPS ? "perhaps" : "hardly", of_ten };
 }
 
-export type NamedGuess = Guess & { name: string; label: Text };
+export type Named = { name: string; label: Text };
 
-/** The guesses worth a name beside the power: one, two of a tie, none where they are hardly likely or have none. */
-export function likeliest({ guesses, tie }: Pick<OpenRun, "guesses" | "tie">): NamedGuess[] {
-  const found = guesses.slice(0, tie ? 2 : 1);
-  return found.filter((guess): guess is NamedGuess => guess.name !== null && guess.label !== null && guess.probability >= PERHAPS);
+/** The guesses worth a name beside the power: one, two of a tie, what a model suggests where nobody has named it. */
+export function likeliest({ guesses, tie, suggested }: Pick<OpenRun, "guesses" | "tie" | "suggested">): Named[] {
+  const found = guesses.slice(0, tie ? 2 : 1).filter(({ probability }) => probability >= PERHAPS);
+  const named = found.filter((guess): guess is Guess & Named => guess.name !== null && guess.label !== null);
+  return !named.length && suggested ? [suggested] : named;
 }
 
 /** The appliance that it is, with or without a name, if that is sure enough to say something of it. */

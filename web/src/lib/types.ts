@@ -73,6 +73,9 @@ export type NowState = {
 /** Likeliest first: perhaps this one. appliance and name are null for something never seen before. */
 export type Guess = { appliance: number | null; name: string | null; label: Text | null; probability: number };
 
+/** What a model takes something for that nobody has named. share: of the energy of its runs. */
+export type Suggestion = { name: string; label: Text; share: number };
+
 /** Something that switched on. since_ms names it. first_w: of its first edge. settled: it will not change or vanish. */
 export type OpenRun = {
   since_ms: number;
@@ -82,6 +85,7 @@ export type OpenRun = {
   appliance: number | null;
   /** What it is, where a person said so or it is sure enough to be called so. */
   label: Text | null;
+  suggested: Suggestion | null;
   guesses: Guess[];
   tie: boolean;
   ask: boolean;
@@ -111,6 +115,7 @@ export type Appliance = {
   /** What was given: a kind's id or a text of one's own. label: what to show. */
   name: string | null;
   label: Text | null;
+  suggested: Suggestion | null;
   power_w: number;
   lasts_s: number;
   every_s: number | null;

@@ -96,7 +96,7 @@ class SiteBook(Protocol):
         """Make these channels known (and their sites and meters), in one go; the known ones as they are."""
 
     def configure(self, site: Site) -> None:
-        """Change a site's name, timezone, reading day, tariff and options, and its channels' roles.
+        """Change a site's name, timezone, reading day, tariff and options, roles, and what it is without.
 
         Errors: NotFound.
         """

@@ -148,3 +148,26 @@ def test_an_appliance_without_a_meter_of_its_own_is_told_with_its_runs(
         expect(table.get_by_role("row").nth(1)).to_contain_text(f"{round(newest['kwh'] * 1000)}\u00a0Wh")
         assert abs(kettle["kwh"] / (3 * last.day) - 2.4 * 170 / 3600) < 0.01
         well_made(page)
+
+
+@pytest.mark.parametrize(
+    ("locale", "how", "none", "again"),
+    [
+        ("ko-KR", "이렇게 셈했어요", "전기 주전자: 우리 집에 없어요", "있어요"),
+        ("en-GB", "How this is worked out", "Kettle: we have none", "We have one"),
+    ],
+)
+def test_what_a_home_has_not_is_told_no_more_until_it_has_one(browser, boiling, locale, how, none, again):
+    last = local_day(now_ms(), SEOUL).replace(day=1) - timedelta(days=1)
+    with page_of(browser, locale=locale) as page:
+        page.goto(f"{boiling.http}/#/bill?date={last}")
+        part = page.get_by_role("region", name=TITLE)
+        kettle = part.get_by_role("listitem").filter(has_text=re.compile("전기 주전자|Kettle"))
+        expect(kettle).to_have_count(1, timeout=SHOWN_MS)
+        part.get_by_role("button", name=how).click()
+        part.get_by_role("button", name=none).click()
+        expect(kettle).to_have_count(0, timeout=SHOWN_MS)
+        assert boiling.get("/sites/1")["without"] == ["kettle"]
+        part.get_by_role("button", name=again).click()
+        expect(kettle).to_have_count(1, timeout=SHOWN_MS)
+        assert boiling.get("/sites/1")["without"] == []

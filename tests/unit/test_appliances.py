@@ -1,5 +1,6 @@
 """What is told from a main meter, as parts of a site's use."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -13,7 +14,7 @@ from chowon.domain.tariff import Text
 from chowon.jobs.appliances import Telling
 from chowon.jobs.period_use import period_use
 from chowon.jobs.shares import metered_parts
-from chowon.models.nilm.network.kinds import Lesson
+from chowon.models.nilm.nightly import Trusted
 from tests.e2e.homes import SEOUL
 from tests.memory import MemoryHistory
 
@@ -21,7 +22,7 @@ OCTOBER = Period(date(2026, 10, 1), date(2026, 11, 1))
 START_MS = midnight_ms(OCTOBER.start, SEOUL)
 NOW_MS = START_MS + 2 * DAY_MS
 MINUTES = 2 * 1440
-KINDS = {"kettle": Lesson("전기 주전자", "Kettle", 2000, per_day=5)}
+KINDS = {"kettle": Trusted(Text("전기 주전자", "Kettle"), standing=False, f1=0.8)}
 
 
 class TellsBoiling:
@@ -148,7 +149,28 @@ def test_the_quarter_that_runs_is_not_told_yet():
 
 def test_what_runs_day_and_night_has_no_runs():
     history, site = home(("main", boils(12)))
-    fridge = {"kettle": Lesson("냉장고", "Fridge", 80, standing=True)}
+    fridge = {"kettle": Trusted(Text("냉장고", "Fridge"), standing=True, f1=0.8)}
     found = told(history, site, Telling(lambda: (TellsBoiling(), fridge)))
     assert [part.label.en for part in found.parts] == ["Fridge"]
+    assert found.f1 == {"/kettle": 0.8}
     assert found.runs == {}
+
+
+def test_what_a_site_has_not_is_not_told_and_costs_no_question():
+    history, site = home(("main", boils(12)))
+    model = TellsBoiling()
+    telling = Telling(lambda: (model, KINDS))
+    found = told(history, replace(site, without=frozenset({"kettle"})), telling)
+    assert (found.parts, found.why) == ((), None)
+    assert telling.by_minute(history, replace(site, without=frozenset({"kettle"})), START_MS, NOW_MS) == {}
+    assert model.asked == []
+    assert len(told(history, site, telling).parts) == 1
+
+
+def test_the_last_day_is_told_by_minute_where_the_meter_is_fast_enough():
+    history, site = home(("main", boils(12)))
+    telling = Telling(lambda: (TellsBoiling(), KINDS))
+    by_minute = telling.by_minute(history, site, START_MS, START_MS + DAY_MS)
+    assert by_minute["kettle"].power_w.sum() == 12 * 2 * 2000
+    slow, site = home(("main", boils(12)), every=15)
+    assert telling.by_minute(slow, site, START_MS, START_MS + DAY_MS) == {}

@@ -147,3 +147,15 @@ async def test_a_site_that_is_not_there_and_a_server_that_follows_nothing_say_so
     assert (await none.ask("GET", "/sites/1/now"))["parts"] is None
     answer = await none.ask("GET", "/sites/1/appliances", status=404)
     assert "[appliances] tell" in str(answer)
+
+
+async def test_what_a_site_has_not_is_kept_and_told_and_an_unknown_name_is_refused(home):
+    assert (await home.ask("GET", "/sites/1"))["without"] == []
+    changed = await home.ask("PATCH", "/sites/1", {"without": ["kettle", "dishwasher"]})
+    assert changed["without"] == ["dishwasher", "kettle"]
+    assert (await home.ask("PATCH", "/sites/1", {"name": "Home"}))["without"] == ["dishwasher", "kettle"]
+    shares = await home.ask("GET", "/sites/1/bill/shares")
+    assert [one["label"]["en"] for one in shares["without"]] == ["Dishwasher", "Kettle"]
+    answer = await home.ask("PATCH", "/sites/1", {"without": ["dragon"]}, 422)
+    assert "no appliance is called dragon" in str(answer)
+    assert (await home.ask("PATCH", "/sites/1", {"without": []}))["without"] == []

@@ -196,7 +196,9 @@ class TellsTelevision:
         none, covered = np.zeros(n, np.int64), np.full(n, QUARTER_MS, np.int64)
         tv = Part("/television", Text("텔레비전", "TV"), "detected", taken, none, covered)
         starts = START_MS + np.array([0, 2, 5]) * DAY_MS
-        return TellingParts((tv,), {"/television": RunTimes(starts, starts + HOUR_MS)}, None)
+        return TellingParts(
+            (tv,), {"/television": RunTimes(starts, starts + HOUR_MS)}, {"/television": 0.7}, None
+        )
 
 
 def test_a_detected_appliance_is_a_part_like_a_metered_one() -> None:
@@ -205,6 +207,7 @@ def test_a_detected_appliance_is_a_part_like_a_metered_one() -> None:
     tv = told["/television"]
     assert (tv.kwh, tv.source) == (Decimal("74.4"), "detected")
     assert tv.runs is not None
+    assert (tv.f1, told["fridge/main"].f1) == (0.7, None)
     assert tv.runs.of_runs.runs == 3
     assert sum(run.amount for run in tv.runs.runs) + tv.runs.between == tv.amount
     assert tv.amount == told["fridge/main"].amount
@@ -315,6 +318,7 @@ def test_the_api_tells_every_part_in_both_languages(tmp_path) -> None:
         "end": "2026-11-01",
         "closed": True,
         "until_ms": END_MS,
+        "days": 31.0,
     }
     assert told["parts"][0] == {
         "part": "laundry/dryer",
@@ -324,6 +328,7 @@ def test_the_api_tells_every_part_in_both_languages(tmp_path) -> None:
         "amount": told["parts"][0]["amount"],
         "error": None,
         "coverage": 1.0,
+        "f1": None,
         "runs": None,
     }
     assert told["rest"]["label"] == {"ko": "나머지", "en": "Everything else"}

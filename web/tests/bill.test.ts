@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { bands } from "../src/charts/bands";
-import { bars, together } from "../src/charts/shares";
+import { bars, together, trend } from "../src/charts/shares";
 import { least, shown, telling } from "../src/lib/compared";
 import { difference, joined } from "../src/lib/format";
 import { allowed, CHOICES, initial, question, stepped, type Choice, type ChoiceId } from "../src/lib/whatIf";
-import type { Bill, BillLine, BillPart, ComparedTariff, PartShare } from "../src/lib/types";
+import type { Bill, BillLine, BillPart, ComparedTariff, PartShare, SharedBill } from "../src/lib/types";
 
 const text = (words: string) => ({ ko: words, en: words });
 
@@ -114,7 +114,7 @@ describe("a comparison", () => {
 describe("a bill by its parts", () => {
   const share = (amount: string | null) => ({ label: text("x"), kwh: 1, amount, error: null });
   const part = (name: string, amount: string | null): PartShare =>
-    ({ ...share(amount), part: name, source: "metered", coverage: 1, runs: null });
+    ({ ...share(amount), part: name, source: "metered", coverage: 1, f1: null, runs: null });
 
   test("the largest amount is the longest bar, the rest stands last", () => {
     const drawn = bars({ parts: [part("a", "500"), part("b", "2000")], rest: share("1000") });
@@ -127,6 +127,16 @@ describe("a bill by its parts", () => {
   test("no share and no bill have no bar, and do not divide by zero", () => {
     expect(bars({ parts: [part("roof", null)], rest: share("10") })[0]?.length).toBe(0);
     expect(bars({ parts: [part("a", "0")], rest: share("0") }).map(({ length }) => length)).toEqual([0, 0]);
+  });
+  test("a trend compares what is used a day of the time that was heard, and says nothing where it can't", () => {
+    const bill = (days: number, kwh: number, coverage = 1) =>
+      ({ period: { start: "", end: "", closed: true, days }, parts: [{ ...part("/kettle", "1"), kwh, coverage }] }) as unknown as SharedBill;
+    expect(trend("/kettle", bill(10, 5), bill(30, 12))).toBeCloseTo(0.25);
+    expect(trend("/kettle", bill(10, 3), bill(30, 12))).toBeCloseTo(-0.25);
+    expect(trend("/kettle", bill(10, 2.5, 0.5), bill(30, 12))).toBeCloseTo(0.25);
+    for (const [found, before] of [[bill(10, 4.1), bill(30, 12)], [bill(4, 5), bill(30, 12)], [bill(10, 5), bill(30, 0.3)], [bill(10, 1, 0.4), bill(30, 12)]] as const)
+      expect(trend("/kettle", found, before)).toBeNull();
+    expect(trend("/fridge", bill(10, 5), bill(30, 12))).toBeNull();
   });
   test("shares are told together only where they are not the bill", () => {
     expect(together({ total: "70640", difference: "-12830" })).toBe("83470");

@@ -9,12 +9,15 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
+from chowon.api.appliances import label_of
 from chowon.api.bill import BillDay
 from chowon.api.bill_answer import Number
 from chowon.api.parts import SiteId, parts_of
 from chowon.domain.clock import local_day, period_of
 from chowon.domain.part_runs import RunCosts
 from chowon.domain.parts import Source
+from chowon.domain.quantities import DAY_MS
+from chowon.domain.sites import Site
 from chowon.domain.tariff import Text
 from chowon.jobs.shares import PartShare, Rule, Shares, shares
 
@@ -31,6 +34,8 @@ class SharedPeriod(BaseModel):
     end: date
     closed: bool
     until_ms: int
+    days: float
+    """That are over"""
 
 
 class RestAnswer(BaseModel):
@@ -67,7 +72,16 @@ class PartAnswer(RestAnswer):
     part: str
     source: Source
     coverage: float
+    f1: float | None
+    """How well such an appliance is told in homes that the model never saw; null of a metered one"""
     runs: RunsAnswer | None
+
+
+class NamedKind(BaseModel):
+    """A kind of appliance."""
+
+    kind: str
+    label: Text
 
 
 class SharesAnswer(BaseModel):
@@ -89,6 +103,8 @@ class SharesAnswer(BaseModel):
     rest: RestAnswer
     untold: Literal["off", "slow", "silent"] | None
     """Why no appliance could be told from the main meter"""
+    without: list[NamedKind]
+    """Kinds that the site has not, as its people said"""
 
 
 @router.get("/{site_id}/bill/shares")
@@ -106,19 +122,23 @@ async def of_parts(
         prepared = parts.billing.prepared(site, period, now_ms)
         return shares(parts.history, site, prepared, rule, now_ms, parts.telling)
 
-    return answer(site.id, await asyncio.to_thread(shared))
+    return answer(site, await asyncio.to_thread(shared))
 
 
-def answer(site_id: int, found: Shares) -> SharesAnswer:
+def answer(site: Site, found: Shares) -> SharesAnswer:
     """Shares as the API writes them."""
     use, shared = found.use, found.shared
     return SharesAnswer(
-        site=site_id,
+        site=site.id,
         currency=found.currency,
         rule=shared.rule,
         method=shared.method,
         period=SharedPeriod(
-            start=use.period.start, end=use.period.end, closed=use.closed, until_ms=use.until_ms
+            start=use.period.start,
+            end=use.period.end,
+            closed=use.closed,
+            until_ms=use.until_ms,
+            days=round((use.until_ms - use.profile.grid.start_ms) / DAY_MS, 3),
         ),
         kwh=_kwh(use.kwh),
         export_kwh=_kwh(use.export_kwh),
@@ -135,6 +155,7 @@ def answer(site_id: int, found: Shares) -> SharesAnswer:
             error=found.rest.error,
         ),
         untold=found.untold,
+        without=[NamedKind(kind=kind, label=label_of(kind)) for kind in sorted(site.without)],
     )
 
 
@@ -147,6 +168,7 @@ def _part(part: PartShare) -> PartAnswer:
         amount=part.amount,
         error=part.error,
         coverage=part.coverage,
+        f1=part.f1,
         runs=None if part.runs is None else _runs(part.runs),
     )
 

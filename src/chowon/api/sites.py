@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from chowon import i18n
 from chowon.api.parts import Parts, SiteId, parts_of
 from chowon.domain.clock import local_day, period_of
 from chowon.domain.quantities import DAY_MS
@@ -18,6 +19,7 @@ from chowon.store.catalog.files import HoldChange
 
 NO_CURRENCY = "XXX"
 """ISO 4217: no currency."""
+_KINDS_AT = "GET /api/v1/sites/{id}/appliances lists the names"
 router = APIRouter(prefix="/sites", tags=["sites"])
 
 
@@ -57,6 +59,8 @@ class SiteAnswer(BaseModel):
     tariff: TariffName
     tariff_options: dict[str, str]
     reading_day: int
+    without: list[str]
+    """Kinds of appliances that it has not: none is told of it"""
     channels: list[ChannelAnswer]
 
 
@@ -75,6 +79,7 @@ class SiteChange(BaseModel):
     reading_day: Annotated[int, Field(ge=1, le=31)] | None = None
     tariff: str | None = None
     tariff_options: dict[str, str | Decimal] | None = None
+    without: Annotated[frozenset[str], Field(max_length=50)] | None = None
 
 
 class ChannelChange(BaseModel):
@@ -113,6 +118,9 @@ async def change_site(request: Request, site_id: SiteId, change: SiteChange) -> 
     if "tariff_options" in wanted:
         options = wanted["tariff_options"].items()
         wanted["tariff_options"] = {n: v if isinstance(v, str) else f"{v:f}" for n, v in options}
+    odd = wanted.get("without", frozenset()) - set(i18n.appliances())
+    if odd:
+        raise BadInput(f"without: no appliance is called {', '.join(sorted(odd))}; {_KINDS_AT}")
     async with parts.changing:
         changed = replace(await asyncio.to_thread(parts.sites.site, site_id), **wanted)
         today = local_day(parts.now_ms(), ZoneInfo(changed.timezone))
@@ -165,6 +173,7 @@ def answer(parts: Parts, site: Site) -> SiteAnswer:
         tariff=TariffName(id=site.tariff, name=name),
         tariff_options=site.tariff_options,
         reading_day=site.reading_day,
+        without=sorted(site.without),
         channels=[
             ChannelAnswer(
                 id=c.id,

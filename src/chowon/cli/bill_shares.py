@@ -58,7 +58,7 @@ def shares(
     finally:
         reader.close()
     if as_json:
-        typer.echo(json.dumps(answer(found.id, told).model_dump(mode="json"), ensure_ascii=False))
+        typer.echo(json.dumps(answer(found, told).model_dump(mode="json"), ensure_ascii=False))
         return
     _print(told, lang)
 

@@ -77,6 +77,8 @@ class Site:
     """Id of the tariff in force, e.g. "kr.kepco.residential.low"."""
     tariff_options: dict[str, str] = field(default_factory=dict)
     channels: tuple[Channel, ...] = ()
+    without: frozenset[str] = frozenset()
+    """Kinds of appliances that it has not, as its people said: none is told of it"""
 
     @property
     def main_channels(self) -> tuple[Channel, ...]:

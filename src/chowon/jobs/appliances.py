@@ -17,7 +17,7 @@ from chowon.domain.rollups import Rollup
 from chowon.domain.sites import Channel, Site
 from chowon.domain.tariff import Text
 from chowon.jobs.period_use import PeriodUse
-from chowon.models.nilm.network.kinds import Lesson
+from chowon.models.nilm.nightly import Trusted
 from chowon.ports import History
 
 CONTEXT_MS: Final = DAY_MS // 2
@@ -67,19 +67,21 @@ class TellingParts:
     parts: tuple[Part, ...]
     runs: Mapping[str, RunTimes]
     """When each ran, by the part's name; not of what runs day and night"""
+    f1: Mapping[str, float]
+    """How well each is told in homes that the model never saw, by the part's name"""
     why: Why | None
 
 
-TOLD_NOTHING: Final = TellingParts((), {}, "off")
+TOLD_NOTHING: Final = TellingParts((), {}, {}, "off")
 
 
 class Telling:
     """Tells the appliances of sites; keeps the last answers as long as what was measured stays the same."""
 
-    def __init__(self, model: Callable[[], tuple[Told, Mapping[str, Lesson]]]) -> None:
+    def __init__(self, model: Callable[[], tuple[Told, Mapping[str, Trusted]]]) -> None:
         """model: called once, when it is first needed: the model, and the kinds it is trusted with."""
         self._model = model
-        self._loaded: tuple[Told, Mapping[str, Lesson]] | None = None
+        self._loaded: tuple[Told, Mapping[str, Trusted]] | None = None
         self._kept: OrderedDict[tuple[int, ...], Appliances] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -99,6 +101,7 @@ class Telling:
                 for one in told.found
                 if not kinds[one.kind].standing
             },
+            {_part_name(one.kind): kinds[one.kind].f1 for one in told.found},
             told.why,
         )
 
@@ -107,9 +110,9 @@ class Telling:
 
         Errors: StoreUnavailable.
         """
-        kinds = list(self._kinds())
+        kinds = self._kinds_of(site)
         mains = _unmeasured_mains(history, site, from_ms, to_ms)
-        if _why_not(mains) is not None or self._loaded is None:
+        if not kinds or _why_not(mains) is not None or self._loaded is None:
             return {}
         with self._lock:
             return self._loaded[0].disaggregate(mains, kinds)
@@ -126,26 +129,31 @@ class Telling:
         quarters = (to_ms - from_ms) // QUARTER_MS
         measured = [use.profile.import_energy, use.known_ms, *(part.taken for part in metered)]
         seen = b"".join(column[:quarters].tobytes() for column in measured)
-        key = (site.id, from_ms, to_ms, hash(seen))
+        key = (site.id, from_ms, to_ms, hash(seen), hash(site.without))
         with self._lock:  # one at a time: each takes a core
             if key not in self._kept:
                 mains = _unmeasured_mains(history, site, from_ms - CONTEXT_MS, to_ms)
                 why = _why_not(mains)
-                self._kept[key] = Appliances((), why) if why else self._tell(mains, from_ms, to_ms)
+                self._kept[key] = (
+                    Appliances((), why) if why else self._tell(mains, self._kinds_of(site), from_ms, to_ms)
+                )
                 if len(self._kept) > KEPT:
                     self._kept.popitem(last=False)
             self._kept.move_to_end(key)
             return self._kept[key]
 
-    def _kinds(self) -> Mapping[str, Lesson]:
+    def _kinds(self) -> Mapping[str, Trusted]:
         if self._loaded is None:
             self._loaded = self._model()
         return self._loaded[1]
 
-    def _tell(self, mains: Power, from_ms: int, to_ms: int) -> Appliances:
-        kinds = list(self._kinds())
+    def _kinds_of(self, site: Site) -> list[str]:
+        """Those that the site may have."""
+        return [kind for kind in self._kinds() if kind not in site.without]
+
+    def _tell(self, mains: Power, kinds: list[str], from_ms: int, to_ms: int) -> Appliances:
         assert self._loaded is not None
-        told = self._loaded[0].disaggregate(mains, kinds)
+        told = self._loaded[0].disaggregate(mains, kinds) if kinds else {}
         within = slice((from_ms - mains.start_ms) // MINUTE_MS, (to_ms - mains.start_ms) // MINUTE_MS)
         found = []
         for kind, power in told.items():

@@ -58,6 +58,8 @@ class PartShare(Share):
     source: Source
     coverage: float
     """The share of the time gone by for which it is known, 0-1"""
+    f1: float | None
+    """How well it is told in homes that the model never saw; None of a metered one"""
     runs: RunCosts | None
     """Its runs and what each cost, where that is known and the rule has a share for it"""
 
@@ -113,6 +115,7 @@ def shares(
             part.name,
             part.source,
             _coverage(use, part),
+            told.f1.get(part.name),
             _runs(shared, found, part, told.runs, prepared.tariff.currency),
         )
         for part, dwms in zip(found.parts, energy[:-1], strict=True)

@@ -20,3 +20,17 @@ export function bars({ parts, rest }: Pick<SharedBill, "parts" | "rest">): Bar[]
 export function together({ total, difference }: Pick<SharedBill, "total" | "difference">): string | null {
   return Number(difference) === 0 ? null : subtractDecimals(total, difference);
 }
+
+const LEAST = { days: 5, heard: 0.5, kwh_a_day: 0.02, change: 0.05 };
+
+/** By how much a part uses more a day than in the period before, such as 0.12; null where nobody can tell, or hardly. */
+export function trend(part: string, found: SharedBill, before: SharedBill): number | null {
+  const [now, then] = [found, before].map((of) => {
+    const share = of.parts.find((one) => one.part === part);
+    const days = of.period.days * (share?.coverage ?? 0);
+    return share && of.period.days >= LEAST.days && share.coverage >= LEAST.heard ? share.kwh / days : null;
+  });
+  if (now == null || then == null || then < LEAST.kwh_a_day) return null;
+  const change = now / then - 1;
+  return Math.abs(change) < LEAST.change ? null : change;
+}

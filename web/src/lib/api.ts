@@ -86,6 +86,7 @@ function query(named: Record<string, string | number | null>): string {
 
 export const api = {
   sites: async (): Promise<Site[]> => (await ask<{ sites: Site[] }>("sites")).sites,
+  withoutKinds: (site: number, without: string[]): Promise<Site> => ask(`sites/${site}`, { without }, "PATCH"),
   now: (site: number): Promise<NowState> => ask(`sites/${site}/now`),
   bill: (site: number, day: Day | null): Promise<Bill> => ask(`sites/${site}/bill${query({ date: day })}`),
   /** months: the sum over so many closed months; null: the one period that holds the day. */

@@ -288,11 +288,13 @@ export type Share = { label: Text; kwh: number; amount: Decimal | null; error: D
 export type Run = { start_ms: number; end_ms: number; kwh: number; amount: Decimal };
 /** The amounts of all runs and `between` add up to the part's. newest: the last of them, newest first. */
 export type Runs = { count: number; amount: Decimal; each: Decimal | null; between: Decimal; newest: Run[] };
-export type PartShare = Share & { part: string; source: "metered" | "detected"; coverage: number; runs: Runs | null };
+export type PartShare = Share & { part: string; source: "metered" | "detected"; coverage: number; f1: number | null; runs: Runs | null };
 
 /** The amounts and `difference` add up to the total; it is 0 but for "marginal". */
 export type SharedBill = {
   currency: string;
+  /** days: that are over. */
+  period: { start: Day; end: Day; closed: boolean; days: number };
   rule: Rule;
   method: "exact" | "estimated";
   kwh: number;
@@ -303,4 +305,6 @@ export type SharedBill = {
   rest: Share;
   /** Why no appliance could be told from the main meter. */
   untold: "off" | "slow" | "silent" | null;
+  /** Kinds that the site has not, as its people said. */
+  without: { kind: string; label: Text }[];
 };

@@ -8,10 +8,11 @@ from typing import Final
 from chowon.domain.nilm.fitted import Fitted
 from chowon.domain.nilm.power import Home
 from chowon.domain.nilm.runs import OnRule
+from chowon.domain.tariff import Text
 from chowon.errors import BadInput
 from chowon.models.nilm.interface import Disaggregator, Model
 from chowon.models.nilm.network.fitting import fit
-from chowon.models.nilm.network.kinds import Lesson, lessons
+from chowon.models.nilm.network.kinds import lessons
 from chowon.models.nilm.network.shipped import shipped
 from chowon.models.nilm.network.telling import Teller
 
@@ -53,8 +54,20 @@ TRUSTED_F1: Final = 0.5
 """On homes that it had never seen, a kind must be told this well before people are told of it"""
 
 
-def trusted() -> tuple[Disaggregator, Mapping[str, Lesson]]:
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """A kind that people may be told of."""
+
+    label: Text
+    standing: bool
+    """In the home day and night: it has no runs"""
+    f1: float
+    """On homes that it had never seen"""
+
+
+def trusted() -> tuple[Disaggregator, Mapping[str, Trusted]]:
     """(the shipped network, the kinds that people may be told of). Errors: NotFound."""
     teller, card = shipped(())
-    kinds = [kind for kind in card.kinds if card.figures.get(kind, {}).get("f1", 0.0) >= TRUSTED_F1]
-    return teller, {kind: lessons()[kind] for kind in kinds}
+    f1 = {kind: card.figures.get(kind, {}).get("f1", 0.0) for kind in card.kinds}
+    taught = {kind: lessons()[kind] for kind in card.kinds if f1[kind] >= TRUSTED_F1}
+    return teller, {kind: Trusted(one.label, one.standing, f1[kind]) for kind, one in taught.items()}

@@ -107,7 +107,7 @@ class CatalogSites:
         return found
 
     def configure(self, site: Site) -> None:
-        """Change a site's name, timezone, reading day, tariff and options, and its channels' roles.
+        """Change a site's name, timezone, reading day, tariff and options, roles, and what it is without.
 
         Errors: NotFound.
         """
@@ -121,6 +121,7 @@ class CatalogSites:
                     reading_day=site.reading_day,
                     tariff=site.tariff,
                     tariff_options=json.dumps(site.tariff_options, ensure_ascii=False),
+                    without=" ".join(sorted(site.without)),
                 )
             )
             if changed.rowcount != 1:
@@ -257,4 +258,5 @@ def _site(row: Row[Any], found: Iterable[Channel]) -> Site:
         tariff=row.tariff,
         tariff_options=json.loads(row.tariff_options),
         channels=tuple(found),
+        without=frozenset(row.without.split()),
     )

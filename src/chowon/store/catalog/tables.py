@@ -41,6 +41,7 @@ sites = Table(
     Column("reading_day", Integer, nullable=False),
     Column("tariff", String(128), nullable=False),
     Column("tariff_options", Text, nullable=False),  # a JSON object of texts
+    Column("without", Text, nullable=False, server_default=""),  # kinds of appliances, separated by blanks
 )
 
 meters = Table(

@@ -1,4 +1,4 @@
-"""What was learnt of sites' appliances, and what people said of them."""
+"""What was learnt of sites' appliances, what people said of them, and which a site has not."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,8 @@ _BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Make the tables; every site may have everything."""
+    op.add_column("sites", sa.Column("without", sa.Text, nullable=False, server_default=""))
     op.create_table(
         "appliance_homes",
         sa.Column("site_id", _BIG, nullable=False),
@@ -33,6 +34,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the tables."""
+    """Drop them."""
+    with op.batch_alter_table("sites") as batch:
+        batch.drop_column("without")
     op.drop_table("appliance_taps")
     op.drop_table("appliance_homes")

@@ -42,9 +42,12 @@ describe("bubbles", () => {
     expect(bubble(null, 3000)).toBe(0);
     expect(bubble(-750, 3000)).toBe(0.5);
   });
-  test("the scale is 3 kW in most homes and grows in few steps", () => {
-    const scale = (power_w: number) => bubbleScale(items(partsOf({ rest_w: power_w })));
-    expect([0, 2999, 3001, 10_001, 1_234_567].map(scale)).toEqual([3000, 3000, 10_000, 30_000, 3_000_000]);
+  const scale = (power_w: number, before: number | null = null) => bubbleScale(items(partsOf({ rest_w: power_w })), before);
+  test("the scale grows in few steps", () => {
+    expect([0, 300, 301, 2999, 10_001, 1_234_567].map((power_w) => scale(power_w))).toEqual([300, 300, 1000, 3000, 30_000, 3_000_000]);
+  });
+  test("the scale is kept while the largest fits it fairly", () => {
+    expect([3001, 2999, 700, 599, 250].map((power_w) => scale(power_w, 3000))).toEqual([10_000, 3000, 3000, 1000, 300]);
   });
 });
 

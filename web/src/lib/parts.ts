@@ -14,7 +14,8 @@ const SURE_HOURS = 3;
 const PERHAPS = 0.3;
 const SURE = 0.7;
 const SHOWN_W = 1;
-const SMALLEST_SCALE_W = 3000;
+const SMALLEST_SCALE_W = 300;
+const KEPT_DOWN_TO = 0.2;
 
 export const runId = (since_ms: number): string => `run-${since_ms}`;
 
@@ -48,9 +49,11 @@ export function places(before: readonly (string | null)[], ids: readonly string[
   return after;
 }
 
-/** The power of the largest bubble: 3, 10, 30 kW, …, so that bubbles keep their size while things come and go. */
-export function bubbleScale(all: readonly Item[]): number {
-  const most = Math.max(...all.map(({ power_w }) => Math.abs(power_w ?? 0)));
+/** The power of the largest bubble: 300 W, 1, 3, 10 kW, … before: what it was, kept while it fits fairly, so that
+    bubbles seldom change their size. */
+export function bubbleScale(all: readonly Item[], before: number | null): number {
+  const most = Math.max(0, ...all.map(({ power_w }) => Math.abs(power_w ?? 0)));
+  if (before !== null && most <= before && most >= before * KEPT_DOWN_TO) return before;
   let scale = SMALLEST_SCALE_W;
   for (let factor = 10 / 3; scale < most; factor = factor === 3 ? 10 / 3 : 3) scale = Math.round(scale * factor);
   return scale;

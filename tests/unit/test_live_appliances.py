@@ -9,6 +9,7 @@ import pytest
 from chowon.domain.nilm.events.known import Merge, Mine, Name, NameRun, NotMine, NotThis
 from chowon.domain.nilm.power import Power
 from chowon.errors import NotFound, StoreUnavailable
+from chowon.live.appliances import service
 from chowon.live.appliances.service import SAVED_MS, Appliances
 from chowon.live.appliances.view import Price
 from tests.appliances import START_MS, Watched, channel, readings, site
@@ -276,3 +277,36 @@ async def test_a_model_suggests_what_may_be_something_once_an_hour_until_a_perso
     assert home.appliances.agreed(1)[cluster.id].kind == "kettle"
     await home.appliances.tap(1, NotThis(cluster.id, "kettle"), "me")
     assert home.appliances.agreed(1) == {}
+
+
+async def test_readings_that_nobody_looks_at_are_bounded_and_told_by_the_store_instead(home, monkeypatch):
+    home.lives(hours=1)
+    await home.appliances.tick()
+    monkeypatch.setattr(service, "MOST_WAITING", 1000)
+    home.takes(60, 900)
+    home.takes(2060, 150)
+    assert home.appliances._waiting == []
+    home.second += 60
+    await home.appliances.tick()
+    home.second -= 60
+    assert [one.first_w for one in home.parts().running] == [2000]
+
+
+async def test_a_round_that_breaks_is_counted_and_the_next_one_goes_on(home, monkeypatch):
+    monkeypatch.setattr(service, "EVERY_S", 0.001)
+    broken = asyncio.Event()
+
+    def breaks(*_):
+        broken.set()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(home.history, "readings", breaks)
+    home.appliances.read_again([1])
+    running = asyncio.create_task(home.appliances.run())
+    await broken.wait()
+    monkeypatch.undo()
+    home.appliances.close()
+    await running
+    assert home.appliances.failed_rounds >= 1
+    home.takes(60, 10)
+    assert home.parts().power_w == 60

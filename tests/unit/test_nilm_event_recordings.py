@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from chowon.bench.nilm import events
 from chowon.bench.nilm.readers import reader
+from chowon.bench.nilm.taps import named
 from chowon.cli.main import app
 from chowon.domain.nilm.events.detector import Detector
 from chowon.domain.nilm.events.edges import Told
@@ -129,3 +130,20 @@ def test_the_command_scores_recordings(shared: Path):
     shown = CliRunner().invoke(app, ["bench", "nilm-events", str(path), "--days", "0.3", "--no-speed"])
     assert "right" in shown.stdout
     assert CliRunner().invoke(app, ["bench", "nilm-events", "nowhere.parquet", "--no-speed"]).exit_code == 2
+
+
+def test_an_appliance_that_is_one_step_up_and_one_down_is_right_once_it_has_been_named(shared):
+    told = {one.appliance: one for one in named(shared / "data" / "redd/house1.parquet", 3, 7)}
+    assert set(told) >= {"fridge", "microwave"}
+    assert abs(told["fridge"].error) < 0.15
+    assert 1 <= told["fridge"].taps <= 3
+    assert named(shared / "data" / "redd/house1.parquet", 0, 1) == []
+
+
+def test_what_unnamed_clusters_may_be_is_mostly_right_in_homes_that_the_network_never_saw(shared):
+    found = [
+        events.on_recording(shared / "data" / f"{home}.parquet", 5)
+        for home in ("virtual_homes/v3", "redd/house2")
+    ]
+    assert sum(one.suggested for one in found) >= 4
+    assert sum(one.suggested_right for one in found) >= 0.75 * sum(one.suggested for one in found)

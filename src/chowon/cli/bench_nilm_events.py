@@ -30,6 +30,7 @@ _SCORES = {
 def nilm_events(
     paths: Annotated[list[Path] | None, typer.Argument(help="labelled recordings")] = None,
     days: Annotated[float | None, typer.Option(min=0.01, help="of each, from its first reading")] = None,
+    taps: Annotated[int, typer.Option(min=0, help="also name each appliance so often, see its energy")] = 0,
     speed: Annotated[bool, typer.Option(help="also measure home-samples a second and core")] = True,
     as_json: AsJson = False,
 ) -> None:
@@ -37,17 +38,17 @@ def nilm_events(
     with clear_errors():
         from chowon.bench.nilm import events
         from chowon.bench.nilm.followed import followed_speed
+        from chowon.bench.nilm.taps import named
 
         homes = [asdict(events.on_recording(path, days)) for path in paths or []]
+        said = [asdict(one) for path in paths or [] for one in named(path, taps, days)] if taps else []
         speeds = [asdict(events.speed(*batch)) for batch in _BATCHES] if speed else []
         followed = [asdict(followed_speed(*of)) for of in _FOLLOWED] if speed else []
-        told = {"homes": homes, "speed": speeds, "followed": followed}
-        emit(told, as_json, lambda: _tables(homes, speeds, followed))
+        told = {"homes": homes, "named": said, "speed": speeds, "followed": followed}
+        emit(told, as_json, lambda: _tables(homes, said, speeds, followed))
 
 
-def _tables(
-    homes: list[dict[str, Any]], speeds: list[dict[str, Any]], followed: list[dict[str, Any]]
-) -> Group:
+def _tables(homes: list[dict[str, Any]], *others: list[dict[str, Any]]) -> Group:
     shown: list[Any] = []
     if homes:
         rows = [
@@ -59,9 +60,7 @@ def _tables(
         rest = [name for name in homes[0] if name != "by_size"]
         shown.append(table(rest, [[_short(home[name]) for name in rest] for home in homes]))
     shown += [
-        table(list(of[0]), [[_short(value) for value in one.values()] for one in of])
-        for of in (speeds, followed)
-        if of
+        table(list(of[0]), [[_short(value) for value in one.values()] for one in of]) for of in others if of
     ]
     return Group(*shown)
 

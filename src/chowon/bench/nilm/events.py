@@ -11,7 +11,6 @@ from typing import Final
 
 import numpy as np
 
-from chowon.bench.nilm.homes import RawHome
 from chowon.bench.nilm.kinds import kind_of
 from chowon.bench.nilm.readers import reader
 from chowon.domain.nilm.events.agreeing import agreeing
@@ -64,33 +63,57 @@ class Speed:
     bytes_a_home: float
 
 
-def on_recording(path: Path, days: float | None = None, rules: EdgeRules | None = None) -> HomeEvents:
-    """Scores of one home, of its first days. Errors: NotFound, RecordingInvalid."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Recorded:
+    """A labelled home as edges tell it."""
+
+    id: str
+    sources: frozenset[str]
+    mains: Trace
+    appliances: dict[str, Trace]
+    own: Edges
+    """Of the mains"""
+    theirs: Edges
+    """Of the appliances' columns, from row 1 on"""
+    runs: tuple[Run, ...]
+    columns: tuple[str | None, ...]
+    """The appliance that each run is of: whose own rise it begins with"""
+
+
+def recorded(path: Path, days: float | None = None, rules: EdgeRules | None = None) -> Recorded:
+    """One home, its first days. Errors: NotFound, RecordingInvalid."""
     raw = reader("recording")(path, "")
     traces = [raw.mains[0](), *(read() for read in raw.appliances.values())]
     until = np.inf if days is None else int(traces[0].time_ms[0]) + days * DAY_MS
     traces = [Trace(t.time_ms[t.time_ms < until], t.power_w[t.time_ms < until]) for t in traces]
-    found = edges_of(traces, rules)
-    mains, theirs = found.where(found.row == 0), found.where(found.row > 0)
-    _, runs = follow(Following(), mains)
+    found, names = edges_of(traces, rules), list(raw.appliances)
+    own, theirs = found.where(found.row == 0), found.where(found.row > 0)
+    _, runs = follow(Following(), own)
+    rows = _rows(runs, theirs, own)
+    columns = tuple(None if row is None else names[row - 1] for row in rows)
+    return Recorded(
+        raw.id, raw.sources, traces[0], dict(zip(names, traces[1:], strict=True)), own, theirs, runs, columns
+    )
+
+
+def on_recording(path: Path, days: float | None = None, rules: EdgeRules | None = None) -> HomeEvents:
+    """Scores of one home, of its first days. Errors: NotFound, RecordingInvalid."""
+    home = recorded(path, days, rules)
     known, of = Known(), []
-    for run in runs:
+    for run in home.runs:
         known, cluster = take(known, run)
         of.append(cluster)
-    seen = sum(run.energy_wh for run in runs if told_by(run))
-    whole = sum(run.energy_wh for run in runs)
-    energy = _energy(runs, of, theirs, mains)
-    meant = agreeing(
-        ((cluster, run) for cluster, run in zip(of, runs, strict=True) if cluster is not None),
-        _told(raw, traces[0]),
-    )
-    columns = list(raw.appliances)
-    mostly = {c: columns[max(by, key=lambda row: by[row]) - 1] for c, by in energy.items()}
+    seen = sum(run.energy_wh for run in home.runs if told_by(run))
+    whole = sum(run.energy_wh for run in home.runs)
+    energy = _energy(home, of)
+    clustered = ((cluster, run) for cluster, run in zip(of, home.runs, strict=True) if cluster is not None)
+    meant = agreeing(clustered, _told(home))
+    mostly = {cluster: max(by, key=lambda column: by[column]) for cluster, by in energy.items()}
     return HomeEvents(
-        raw.id,
-        round(float(np.ptp(traces[0].time_ms)) / DAY_MS, 2),
-        tuple(scored(theirs, mains, least_w) for least_w in LEAST_W),
-        len(runs),
+        home.id,
+        round(float(np.ptp(home.mains.time_ms)) / DAY_MS, 2),
+        tuple(scored(home.theirs, home.own, least_w) for least_w in LEAST_W),
+        len(home.runs),
         seen / whole if whole else None,
         len(known.clusters),
         _purity(energy),
@@ -99,12 +122,12 @@ def on_recording(path: Path, days: float | None = None, rules: EdgeRules | None 
     )
 
 
-def _told(raw: RawHome, mains: Trace) -> dict[str, Power]:
+def _told(home: Recorded) -> dict[str, Power]:
     """What the network tells of kinds that people are told of; weights that this home did not teach."""
-    teller, _ = shipped({raw.id, *raw.sources})
-    start_ms = int(mains.time_ms[0]) // MINUTE_MS * MINUTE_MS
-    n = int(np.ptp(mains.time_ms)) // MINUTE_MS
-    power = on_grid(mains, hold_of(median_step(mains)), start_ms, MINUTE_MS, n)
+    teller, _ = shipped({home.id, *home.sources})
+    start_ms = int(home.mains.time_ms[0]) // MINUTE_MS * MINUTE_MS
+    n = int(np.ptp(home.mains.time_ms)) // MINUTE_MS
+    power = on_grid(home.mains, hold_of(median_step(home.mains)), start_ms, MINUTE_MS, n)
     return teller.disaggregate(power, list(trusted()[1]))
 
 
@@ -151,24 +174,26 @@ def switching(random: np.random.Generator, level: I64, seconds: int) -> tuple[I6
     return (levels + noise).ravel(), levels[:, -1]
 
 
-def _energy(
-    runs: tuple[Run, ...], of: list[int | None], theirs: Edges, mains: Edges
-) -> dict[int, dict[int, float]]:
-    """Wh by cluster and appliance's row. Runs are an appliance's whose own rise is theirs."""
+def _rows(runs: tuple[Run, ...], theirs: Edges, own: Edges) -> list[int | None]:
+    """The row of the appliance that each run is of."""
     rises = theirs.where((theirs.told == Told.SETTLED) & (theirs.size_w > 0))
     rises = rises.where(np.argsort(rises.at_ms, kind="stable"))
-    begun = mains.where((mains.told == Told.SETTLED) & (mains.size_w > 0))
-    appliance = dict(zip(begun.at_ms.tolist(), paired(begun, rises).tolist(), strict=True))
-    energy: dict[int, dict[int, float]] = {}
-    for run, cluster in zip(runs, of, strict=True):
-        rise = appliance.get(run.at_ms, -1)
-        if cluster is not None and rise >= 0:
-            row = int(rises.row[rise])
+    begun = own.where((own.told == Told.SETTLED) & (own.size_w > 0))
+    rise_of = dict(zip(begun.at_ms.tolist(), paired(begun, rises).tolist(), strict=True))
+    of = [rise_of.get(run.at_ms, -1) for run in runs]
+    return [None if rise < 0 else int(rises.row[rise]) for rise in of]
+
+
+def _energy(home: Recorded, of: list[int | None]) -> dict[int, dict[str, float]]:
+    """Wh by cluster and appliance."""
+    energy: dict[int, dict[str, float]] = {}
+    for run, cluster, column in zip(home.runs, of, home.columns, strict=True):
+        if cluster is not None and column is not None:
             mine = energy.setdefault(cluster, {})
-            mine[row] = mine.get(row, 0.0) + run.energy_wh
+            mine[column] = mine.get(column, 0.0) + run.energy_wh
     return energy
 
 
-def _purity(energy: dict[int, dict[int, float]]) -> float | None:
+def _purity(energy: dict[int, dict[str, float]]) -> float | None:
     whole = sum(sum(one.values()) for one in energy.values())
     return sum(max(one.values()) for one in energy.values()) / whole if whole else None

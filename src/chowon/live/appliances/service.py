@@ -33,8 +33,8 @@ EVERY_S: Final = 1.0
 """How often it is looked at what is owed and what has changed"""
 SAVED_MS: Final = 60_000
 """What was learnt is written down at least so often"""
-MOST_WAITING: Final = 10_000
-"""So many readings wait for the next look at most"""
+MOST_WAITING: Final = 2_000_000
+"""So many readings wait for the next look at most; with more, all sites are read from the store again"""
 REREAD_PER_S: Final = 1 / 60
 REREAD_AT_ONCE: Final = 3
 """A site whose readings always come late is read again a few times at once, then once a minute"""
@@ -102,6 +102,7 @@ class Appliances:
         """Held while a home is changed by more than its readings"""
         self._closing = asyncio.Event()
         self.problem: str | None = None
+        self.failed_rounds = 0
 
     def follow(self, sites: Iterable[Site]) -> None:
         """These are all sites there are. New and changed ones are read from the store."""
@@ -122,11 +123,12 @@ class Appliances:
             self._owed[site.id] = None
 
     def take(self, readings: Readings) -> None:
-        """Take in a durable batch, together with others: as soon as somebody looks."""
+        """Take in a durable batch, together with others: as soon as somebody looks, or a second later."""
         self._waiting.append(readings)
         self._waiting_rows += len(readings)
         if self._waiting_rows > MOST_WAITING:
-            self._take_in()
+            self._waiting, self._waiting_rows = [], 0
+            self._owed.update(dict.fromkeys(self._followed))
 
     def read_again(self, channels: Iterable[int]) -> None:
         """What the store says of these channels has changed."""
@@ -136,12 +138,20 @@ class Appliances:
                 self._owed[site_id] = None
 
     async def run(self) -> None:
-        """Read what is owed and save what was learnt, until `close`."""
+        """Read what is owed and save what was learnt, until `close`.
+
+        A round that fails is logged and counted, and the next one tries again: what is shown must never
+        stop what is taken in.
+        """
         while not self._closing.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(EVERY_S):
                     await self._closing.wait()
-            await self.tick()
+            try:
+                await self.tick()
+            except Exception:  # noqa: BLE001 - appliances that fail must not stop the meters
+                self.failed_rounds += 1
+                _log.exception("a round of appliances failed; trying again")
 
     def close(self) -> None:
         """Let `run` come to its end; it saves what was learnt."""

@@ -111,10 +111,10 @@ BEHIND_MS, HOLD_MS = 300_000, 900_000
 """How far a home's meter is behind at first; a longer silence is one"""
 
 
-def switch(folder: Path, until_ms: int, hours: int = 7) -> None:
+def switch(folder: Path, until_ms: int, hours: int = 7, step_s: int = 1) -> None:
     """A home of 60 W whose kettle boils for two minutes every half hour and whose heater is on for six every
     two hours, a reading a second."""
-    ago_s = np.arange(hours * 3600, 0, -1)
+    ago_s = np.arange(hours * 3600, 0, -step_s)
     kettle, heater = ago_s % 1800 // 120 == 9, ago_s % 7200 // 360 == 13
     power_w = BASE_W + np.where(kettle, KETTLE_W, 0) + np.where(heater, HEATER_W, 0)
     store = open_store(folder)

@@ -334,6 +334,14 @@ def test_silence_is_said_in_place_of_parts(browser, tmp_path):
         expect(page.locator(CHIP)).to_have_count(0)
 
 
+def test_a_meter_that_speaks_too_seldom_is_said_in_place_of_parts(browser, tmp_path):
+    switch(tmp_path, now_ms(), step_s=120)
+    with serve(tmp_path) as running, page_of(browser) as page:
+        page.goto(running.ready().http)
+        expect(seen(page, "speaks too seldom")).to_be_visible(timeout=SHOWN_MS)
+        expect(page.locator(CHIP)).to_have_count(0)
+
+
 def test_a_home_where_nothing_is_told_has_none_of_it(browser, tmp_path):
     fill(tmp_path, now_ms() - 60_000)
     with serve(tmp_path, CHOWON_APPLIANCES__TELL="false") as running, page_of(browser) as page:

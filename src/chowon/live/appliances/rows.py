@@ -42,7 +42,8 @@ class Rows:
     def add(self, site: Site) -> int:
         """The row of one more site, which has at least one main channel."""
         row = self.mains.add(site)
-        self.detector.grow(row + 1)
+        if row >= len(self.detector):
+            self.detector.grow(max(1, 2 * row))
         self.detector.hold(np.array([row]), max(one.hold_ms for one in site.main_channels))
         self.every_ms = np.append(self.every_ms, 0.0)
         return row

@@ -29,6 +29,8 @@ METERS = {
     "add-a-meter-en-light-1440": ("Add", 1440, 900, "en-GB", "light"),
     "add-a-meter-ko-light-360": ("더하기", 360, 1300, "ko-KR", "light"),
 }
+READ_MS = 300_000
+"""The demo's last day is read before its parts are told"""
 METER = "shellypro3em-dcb4d9c564f4"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
@@ -89,6 +91,8 @@ def take(address: str, out: Path) -> None:
     for name, (page_name, *look) in SHOTS.items():
         with opened(f"{address}/#/{page_name}", *look) as page:
             page.locator("h1.hero-figure .value").wait_for()
+            if page_name == "now":
+                page.locator("button.chip").first.wait_for(timeout=READ_MS)
             page.wait_for_timeout(3000)
             page.screenshot(path=out / f"{name}.png")
 

@@ -90,7 +90,7 @@ def recorded_week(path: Path) -> None:
     pq.write_table(pa.table({"timestamp": times, "mains": pa.array(watts)}), path)
 
 
-def boil(folder: Path, until_ms: int) -> None:
+def boil(folder: Path, until_ms: int, hold_ms: int = 10_000) -> None:
     """The period before the present one, and it: a home at about 150 W, and a kettle three times a day."""
     start_ms = midnight_ms(period_of(local_day(until_ms - 32 * DAY_MS, SEOUL), 1).start, SEOUL)
     time_ms = np.arange(start_ms, until_ms, STEP_MS, dtype=np.int64)
@@ -100,7 +100,41 @@ def boil(folder: Path, until_ms: int) -> None:
         boiling = (into_day_ms >= hour * HOUR_MS) & (into_day_ms < hour * HOUR_MS + 170_000)
         power_w[boiling] += 2400
     store = open_store(folder)
-    channel = store.sites.register(ChannelKey("home", "main", "main"), 10_000)
+    channel = store.sites.register(ChannelKey("home", "main", "main"), hold_ms)
     power_dw = np.round(power_w * 10).astype(np.int32)
     store.journal.append([Readings(np.full(len(time_ms), channel.id, np.uint32), time_ms, power_dw)])
     store.close()
+
+
+BASE_W, KETTLE_W, HEATER_W = 60, 2000, 800
+BEHIND_MS, HOLD_MS = 300_000, 900_000
+"""How far a home's meter is behind at first; a longer silence is one"""
+
+
+def switch(folder: Path, until_ms: int, hours: int = 7, step_s: int = 1) -> None:
+    """A home of 60 W whose kettle boils for two minutes every half hour and whose heater is on for six every
+    two hours, a reading a second."""
+    ago_s = np.arange(hours * 3600, 0, -step_s)
+    kettle, heater = ago_s % 1800 // 120 == 9, ago_s % 7200 // 360 == 13
+    power_w = BASE_W + np.where(kettle, KETTLE_W, 0) + np.where(heater, HEATER_W, 0)
+    store = open_store(folder)
+    channel = store.sites.register(ChannelKey("home", "main", "main"), HOLD_MS)
+    rows = np.full(len(ago_s), channel.id, np.uint32)
+    store.journal.append([Readings(rows, until_ms - 1000 * ago_s, (10 * power_w).astype(np.int32))])
+    store.close()
+
+
+class Meter:
+    """Sends a reading a second from an instant on; behind the present, it catches up without waiting."""
+
+    def __init__(self, next_ms: int) -> None:
+        self.next_ms = next_ms
+
+    def takes(self, server: Server, power_w: int, seconds: int = 20) -> None:
+        """So much for so many seconds, durable when this returns."""
+        times = [self.next_ms + 1000 * second for second in range(seconds)]
+        assert times[-1] <= now_ms()
+        self.next_ms = times[-1] + 1000
+        told = [{"site": "home", "time": time_ms, "power_w": power_w} for time_ms in times]
+        status, answer = server.post(json.dumps({"readings": told}).encode())
+        assert (status, answer["accepted"]) == (200, seconds), answer

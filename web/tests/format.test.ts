@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { clock, dayOf, dayRange, energy, joined, moment, money, percent, power, price, shifted, span, unparted, instant, local } from "../src/lib/format";
+import { clock, dayOf, dayRange, energy, joined, moment, money, percent, power, price, shifted, smallEnergy, span, typicalPower, typicalSpan, unparted, instant, local } from "../src/lib/format";
 
 const NBSP = "\u00a0";
 
@@ -75,4 +75,18 @@ describe("date and time fields", () => {
     expect(instant("2026-10-25T02:30", "Europe/Berlin")).toBe(Date.UTC(2026, 9, 25, 0, 30));
     expect(instant("2026-03-29T02:30", "Europe/Berlin")).toBe(Date.UTC(2026, 2, 29, 1, 30));
   });
+});
+
+describe("what is typical", () => {
+  test("has two digits that count", () =>
+    expect([1180, 92.4, 640, 7, 12_345].map((power_w) => typicalPower(power_w).value)).toEqual(["1,200", "92", "640", "7", "12,000"]));
+  test("lasts whole units, and half hours of a few", () => {
+    const spans = [12, 58, 173, 3900, 5400, 40_000, 82_000, 200_000].map((length_s) => typicalSpan(length_s, "en"));
+    expect(spans).toEqual(["12 seconds", "1 minute", "3 minutes", "1 hour", "1 hour 30 minutes", "11 hours", "1 day", "2 days"]);
+  });
+});
+
+test("the energy of a run is in watt-hours below 1 kWh", () => {
+  expect(joined(smallEnergy(0.0459))).toBe(`46${NBSP}Wh`);
+  expect(joined(smallEnergy(0.9999))).toBe(`1.0${NBSP}kWh`);
 });

@@ -3,8 +3,9 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import type { Drawn } from "../live/samples";
-import { paintDot, paintGaps, paintLevel, paintText, paintUpright, palette, translucent, type Palette } from "./paint";
+import { paintDot, paintGaps, paintLevel, paintSwitch, paintText, paintUpright, palette, translucent, type Palette } from "./paint";
 import { eased, powerRange, roundTicks } from "./scale";
+import type { Switch } from "./switches";
 
 export const WINDOW_MS = 15 * 60_000;
 const TICK_MS = 5 * 60_000;
@@ -18,6 +19,8 @@ export type Source = {
   watts: (power_w: number) => string;
   /** How long before the right edge the crosshair stands, ms; null without one. */
   age: () => number | null;
+  /** What switched in the window. */
+  switches: () => readonly Switch[];
 };
 
 export class LivePlot {
@@ -59,6 +62,11 @@ export class LivePlot {
   ageAt(x: number): number {
     const share = x / (this.#plot.width - PAD.right);
     return (1 - Math.min(1, Math.max(0, share))) * WINDOW_MS;
+  }
+
+  /** How long so many CSS pixels are, ms. */
+  spanOf(pixels: number): number {
+    return (pixels / (this.#plot.width - PAD.right)) * WINDOW_MS;
   }
 
   destroy(): void {
@@ -131,16 +139,23 @@ export class LivePlot {
       paintUpright(u, x, this.#colours);
       this.#paintStanding(u, this.#to - age);
     }
+    for (const { time_ms, on, settled } of this.source.switches()) {
+      const value = time_ms > this.#from && time_ms <= this.#to ? this.#standing(time_ms) : null;
+      if (value !== null) paintSwitch(u, u.valToPos(time_ms, "x", true), u.valToPos(value, "y", true), on, settled, this.#colours);
+    }
     this.#paintStanding(u, this.#to);
   }
 
   /** A dot where the line stands at this time; none in a gap. */
   #paintStanding(u: uPlot, time_ms: number): void {
+    const value = this.#standing(time_ms);
+    if (value !== null) paintDot(u, u.valToPos(time_ms, "x", true), u.valToPos(value, "y", true), this.#colours);
+  }
+
+  #standing(time_ms: number): number | null {
     const { time_ms: times, power_w } = this.#drawn;
     let index = times.length - 1;
     while (index > 0 && (times[index] as number) > time_ms) index -= 1;
-    const value = power_w[index];
-    if (value == null || (times[index] as number) > time_ms) return;
-    paintDot(u, u.valToPos(time_ms, "x", true), u.valToPos(value, "y", true), this.#colours);
+    return (times[index] as number) > time_ms ? null : (power_w[index] ?? null);
   }
 }

@@ -97,6 +97,21 @@ export function paintDot(u: uPlot, x: number, y: number, colours: Palette): void
   ctx.restore();
 }
 
+/** A small dot where something switched: full where it went on, hollow where it went off, half there where it may vanish. */
+export function paintSwitch(u: uPlot, x: number, y: number, on: boolean, settled: boolean, colours: Palette): void {
+  const { ctx } = u;
+  ctx.save();
+  ctx.beginPath();
+  ctx.arc(x, y, 3.5 * devicePixelRatio, 0, Math.PI * 2);
+  ctx.fillStyle = on && settled ? colours.ink : colours.card;
+  ctx.fill();
+  ctx.strokeStyle = colours.ink;
+  ctx.lineWidth = 1.5 * devicePixelRatio;
+  if (!settled) ctx.setLineDash([2 * devicePixelRatio, 2 * devicePixelRatio]);
+  ctx.stroke();
+  ctx.restore();
+}
+
 /** The crosshair's upright line. */
 export function paintUpright(u: uPlot, x: number, colours: Palette): void {
   const { ctx } = u;

@@ -6,7 +6,8 @@ import type { Search, Settings, Sources, Target } from "./sources";
 import type { Import, Imports, ImportWish, Look } from "./imports";
 import type { Correction, Corrections, Effect, NewCorrection, Quality, WantedCorrection } from "./measuring";
 import type {
-  Bill, Comparison, Day, NowState, Records, RecordsChange, Rule, SharedBill, Site, WhatIf, WhatIfAnswer,
+  Bill, Comparison, Day, KnownAppliances, NowState, Records, RecordsChange, Rule, SeenRuns, SharedBill, Site, Tap, WhatIf,
+  WhatIfAnswer,
 } from "./types";
 
 const TIMEOUT_MS = 15_000;
@@ -95,6 +96,9 @@ export const api = {
     ask(`sites/${site}/bill/shares${query({ date: day, rule })}`),
   whatIf: (site: number, day: Day | null, question: WhatIf): Promise<WhatIfAnswer> =>
     ask(`sites/${site}/bill/what-if${query({ date: day })}`, question),
+  appliances: (site: number): Promise<KnownAppliances> => ask(`sites/${site}/appliances`),
+  applianceRuns: (site: number): Promise<SeenRuns> => ask(`sites/${site}/appliances/runs`),
+  tap: (site: number, tap: Tap): Promise<KnownAppliances> => ask(`sites/${site}/appliances/taps`, tap),
   records: (site: number, day: Day | null): Promise<Records> => ask(`sites/${site}/records${query({ date: day })}`),
   record: (site: number, day: Day | null, change: RecordsChange): Promise<Records> =>
     ask(`sites/${site}/records${query({ date: day })}`, change, "PATCH"),

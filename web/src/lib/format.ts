@@ -32,6 +32,17 @@ export function energy(kwh: number | string | null): Figure {
   return { value: kwh === null ? "–" : grouped(kwh, 1), unit: "kWh" };
 }
 
+/** Energy of one run: whole watt-hours below 1 kWh. */
+export function smallEnergy(kwh: number): Figure {
+  return Math.abs(kwh) < 0.9995 ? { value: grouped(kwh * 1000, 0), unit: "Wh" } : energy(kwh);
+}
+
+/** Power that is typical, not measured: two digits that count. */
+export function typicalPower(power_w: number): Figure {
+  const step = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, Math.abs(power_w)))) - 1);
+  return power(Math.round(power_w / step) * step);
+}
+
 /** A number with what decimals it has, up to four, and at least some: for explanations. */
 export function exact(amount: number | string, least = 0): string {
   return grouped(amount, 4, least);
@@ -119,11 +130,11 @@ export function dayOf(time_ms: number, timezone: string): string {
   return `${year}-${month}-${dayOfMonth}`;
 }
 
-/** "14:02:11" today, "11월 22일 14:02" before. */
-export function moment(time_ms: number, now_ms: number, timezone: string, language: Language): string {
+/** "14:02:11" today (or "14:02"), "11월 22일 14:02" before. */
+export function moment(time_ms: number, now_ms: number, timezone: string, language: Language, seconds = true): string {
   const on = dayOf(time_ms, timezone);
   return on === dayOf(now_ms, timezone)
-    ? clock(time_ms, timezone, true)
+    ? clock(time_ms, timezone, seconds)
     : `${day(on, language)} ${clock(time_ms, timezone)}`;
 }
 
@@ -160,6 +171,13 @@ export function span(length_ms: number, language: Language): string {
     if (count > 0 && said.length < 2 && !(size_s === 1 && said.length > 0)) said.push(named(count, ko, en));
   }
   return said.length ? said.join(" ") : named(0, "초", "second");
+}
+
+/** A span that is typical, not measured: whole days, hours or minutes, halves of few hours. */
+export function typicalSpan(length_s: number, language: Language): string {
+  const unit_s = [86_400, 3_600, 60].find((size_s) => length_s >= 0.9 * size_s) ?? 1;
+  const step_s = unit_s === 3_600 && length_s >= 1.25 * unit_s && length_s < 3 * unit_s ? unit_s / 2 : unit_s;
+  return span(Math.max(1, Math.round(length_s / step_s)) * step_s * 1000, language);
 }
 
 /** A half-open range of days: "2026년 11월 1일~30일" / "Nov 1 – 30, 2026". */

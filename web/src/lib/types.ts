@@ -66,7 +66,91 @@ export type NowState = {
   tier: TierState | null;
   /** Why there are no costs, and what to do. */
   no_cost?: Text | null;
+  /** What the mains power is made of; null where it is not told. Left out by servers that do not tell it. */
+  parts?: Parts | null;
 };
+
+/** Likeliest first: perhaps this one. appliance and name are null for something never seen before. */
+export type Guess = { appliance: number | null; name: string | null; label: Text | null; probability: number };
+
+/** What a model takes something for that nobody has named. share: of the energy of its runs. */
+export type Suggestion = { name: string; label: Text; share: number };
+
+/** Something that switched on. since_ms names it. first_w: of its first edge. settled: it will not change or vanish. */
+export type OpenRun = {
+  since_ms: number;
+  power_w: number;
+  first_w: number;
+  settled: boolean;
+  appliance: number | null;
+  /** What it is, where a person said so or it is sure enough to be called so. */
+  label: Text | null;
+  suggested: Suggestion | null;
+  guesses: Guess[];
+  tie: boolean;
+  ask: boolean;
+  cost_per_hour: Decimal | null;
+  energy_wh: number;
+  cost: Decimal | null;
+};
+
+/** power_w = always on + metered + running + rest − given. why: why nothing can be told; all is 0 then. */
+export type Parts = {
+  why: "silent" | "slow" | "learning" | null;
+  time_ms: number;
+  power_w: number;
+  always_on_w: number;
+  /** Hours of the last 24 that it is known from; of few it is an upper bound. */
+  always_on_hours: number;
+  rest_w: number;
+  given_w: number;
+  metered: { channel: number; name: string; power_w: number }[];
+  running: OpenRun[];
+};
+
+/** Runs that are alike. Several of one appliance were put together by a person. */
+export type Cluster = { id: number; power_w: number; lasts_s: number; runs: number; last_ms: number };
+export type Appliance = {
+  id: number;
+  /** What was given: a kind's id or a text of one's own. label: what to show. */
+  name: string | null;
+  label: Text | null;
+  suggested: Suggestion | null;
+  power_w: number;
+  lasts_s: number;
+  every_s: number | null;
+  runs: number;
+  kwh: number;
+  last_ms: number;
+  not_mine: boolean;
+  worth_naming: boolean;
+  clusters: Cluster[];
+};
+export type KindName = { name: string; label: Text };
+export type KnownAppliances = { appliances: Appliance[]; names: KindName[] };
+
+/** end_ms: null while it is on. ended: how its end is known. cost: at what the next kWh costs now. */
+export type SeenRun = {
+  since_ms: number;
+  end_ms: number | null;
+  appliance: number | null;
+  name: string | null;
+  label: Text | null;
+  power_w: number;
+  kwh: number;
+  cost: Decimal | null;
+  ended: "fall" | "together" | "unseen" | "gap" | "stayed" | null;
+};
+export type SeenRuns = { from_ms: number; to_ms: number; runs: SeenRun[] };
+
+/** What a person says of something that switches. */
+export type Tap =
+  | { tap: "name"; appliance: number; name: string }
+  | { tap: "name_run"; since_ms: number; name: string }
+  | { tap: "not_this"; appliance: number; name: string }
+  | { tap: "not_mine" | "mine"; appliance: number }
+  | { tap: "merge"; appliance: number; other: number }
+  | { tap: "split"; cluster: number };
 
 /** [time, ms UTC; power, W] */
 export type Sample = [number, number | null];

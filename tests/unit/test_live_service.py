@@ -17,6 +17,7 @@ from chowon.domain.tariff import Tariff
 from chowon.errors import BadInput, Damaged, NotFound, UsageInvalid
 from chowon.live import service
 from chowon.live.hub import HEARTBEAT_MS, QUEUE_FRAMES
+from chowon.live.money import payable, price_of
 from chowon.live.service import RETRY_MS, Live, Priced
 from chowon.registry import TariffBook
 from tests.memory import MemoryHistory
@@ -435,3 +436,12 @@ async def test_a_meter_that_says_the_very_same_for_ever_costs_the_store_no_quest
         house.measure(1000)
         assert (await house.now()).period.kwh == before.period.kwh
     assert house.live.failed_rounds == 0
+
+
+def test_amounts_are_as_fine_as_they_can_be_paid():
+    price = Decimal("0.2871")
+    assert [price_of(1234, price, currency) for currency in ("KRW", "USD")] == [
+        Decimal("0.4"),
+        Decimal("0.354"),
+    ]
+    assert [payable(Decimal("2.3456"), currency) for currency in ("KRW", "USD")] == [2, Decimal("2.35")]

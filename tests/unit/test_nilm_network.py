@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from chowon import i18n
 from chowon.domain.nilm.power import Home, Power, unmeasured
 from chowon.domain.nilm.runs import OnRule
 from chowon.errors import BadInput
@@ -153,6 +154,7 @@ def test_every_kind_has_a_lesson_of_its_own():
     for kind, lesson in lessons().items():
         assert lesson.usual_w > 0, kind
         assert lesson.standing != (lesson.per_day > 0), kind
+        assert kind in i18n.appliances(), "what people call it: src/chowon/i18n"
 
 
 def test_a_coarser_power_than_asked_for_is_a_run_of_equal_minutes(whole):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from chowon import i18n
 from chowon.domain.nilm.fitted import Fitted
 from chowon.domain.nilm.power import Home
 from chowon.domain.nilm.runs import OnRule
@@ -70,4 +71,10 @@ def trusted() -> tuple[Disaggregator, Mapping[str, Trusted]]:
     teller, card = shipped(())
     f1 = {kind: card.figures.get(kind, {}).get("f1", 0.0) for kind in card.kinds}
     taught = {kind: lessons()[kind] for kind in card.kinds if f1[kind] >= TRUSTED_F1}
-    return teller, {kind: Trusted(one.label, one.standing, f1[kind]) for kind, one in taught.items()}
+    return teller, {kind: Trusted(_label(kind), one.standing, f1[kind]) for kind, one in taught.items()}
+
+
+def _label(kind: str) -> Text:
+    """What people call it."""
+    said = i18n.appliance(kind)
+    return Text(said.ko, said.en)

@@ -5,15 +5,11 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from chowon.domain.tariff import Text
-
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
     """One kind."""
 
-    ko: str
-    en: str
     usual_w: float
     per_day: float = 0.0
     """How many runs are put into a day"""
@@ -23,11 +19,6 @@ class Lesson:
     """Its runs may be stretched in time"""
     one_power: bool = False
     """A home's always takes the same power"""
-
-    @property
-    def label(self) -> Text:
-        """What people call it."""
-        return Text(self.ko, self.en)
 
 
 @cache

@@ -92,14 +92,14 @@ def assert_noted(run: Run) -> None:
     for flow in FLOWS:
         rows = counter_minutes(everything, flow)
         noted = run.store.files.counters(flow, np.arange(1, 4, dtype=np.uint32))
+        assert sorted(noted) == np.unique(rows.channel).tolist()
         for channel, span in noted.items():
             mine = rows.where(rows.channel == channel)
             far = leaps(mine.last_milliwh[:-1], mine.last_milliwh[1:])
             assert list(span.leaps_ms) == mine.start_ms[1:][far].tolist()
-            if len(mine):
-                assert (span.last_ms, span.last_milliwh) == (mine.last_ms[-1], mine.last_milliwh[-1])
-                assert span.first_ms <= mine.start_ms[0]
-                assert span.before_milliwh in (None, *mine.last_milliwh[-2:-1])
+            assert (span.last_ms, span.last_milliwh) == (mine.last_ms[-1], mine.last_milliwh[-1])
+            assert span.first_ms <= mine.start_ms[0]
+            assert span.before_milliwh in (None, *mine.last_milliwh[-2:-1])
 
 
 def assert_same(found: Rollup, expected: Rollup, start_ms: int, end_ms: int) -> None:

@@ -22,7 +22,8 @@ class CounterNews:
     """Rows to write, and what is to be noted of each channel."""
 
     rows: CounterMinutes
-    spans: dict[int, CounterSpan]
+    spans: dict[int, CounterSpan | None]
+    """None: there is nothing any more"""
 
 
 def changed_counters(view: View, fresh: Readings, flow: Flow, known_spans: CounterSpans) -> CounterNews:
@@ -35,7 +36,7 @@ def changed_counters(view: View, fresh: Readings, flow: Flow, known_spans: Count
     windows = counter_windows(fresh.where(np.isin(fresh.channel, ids)))
     rows = recomputed_counters(windows, view.raw, flow)
     spans = spans_now(CounterReader(view, flow), ids, known)
-    news = {channel: span for channel, span in spans.items() if known.get(channel) != span}
+    news = {c: spans.get(c) for c in spans.keys() | known.keys() if known.get(c) != spans.get(c)}
     return CounterNews(newest_counters([_emptied(windows, rows, known), rows]), news)
 
 

@@ -41,7 +41,10 @@ def spans_now(reader: CounterReader, ids: U32, sealed: Mapping[int, CounterSpan]
     if late:
         mine_too = np.isin(fresh.channel, np.array(sorted(late), np.uint32))
         for windows in _by_month(counter_windows(fresh.where(mine_too))):
-            found |= _looked_at(reader, windows, found)
+            seen = _looked_at(reader, windows, found)
+            for channel in np.unique(windows.channel).tolist():
+                found.pop(channel, None)
+            found |= seen
     return found
 
 
@@ -89,7 +92,7 @@ def _looked_at(
     reader: CounterReader, windows: Windows, spans: Mapping[int, CounterSpan]
 ) -> dict[int, CounterSpan]:
     """Where any row of these windows may have changed: what all rows in and around them tell."""
-    ids = np.unique(windows.channel)
+    ids = np.array([c for c in np.unique(windows.channel).tolist() if c in spans], np.uint32)
     start_ms, end_ms = int(windows.start_ms.min()), int(windows.end_ms.max())
     found = {}
     for channel, rows in _each(reader.around(ids, start_ms, end_ms, spans, _REACH_MS, _REACH_MS)):

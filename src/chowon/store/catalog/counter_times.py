@@ -61,8 +61,8 @@ def counter_spans(connection: Connection, flow: Flow, channels: Sequence[int]) -
     return found | {c: replace(found[c], leaps_ms=tuple(minutes)) for c, minutes in leaps.items()}
 
 
-def note_counter_spans(connection: Connection, flow: Flow, news: Mapping[int, CounterSpan]) -> None:
-    """Note what is known of these counters now, in place of what was."""
+def note_counter_spans(connection: Connection, flow: Flow, news: Mapping[int, CounterSpan | None]) -> None:
+    """Note what is known of these counters now, in place of what was; None: nothing."""
     if not news:
         return
     known = counter_spans(connection, flow, list(news))
@@ -72,12 +72,15 @@ def note_counter_spans(connection: Connection, flow: Flow, news: Mapping[int, Co
     rows = [
         {"channel": channel, "flow": flow} | {name: getattr(span, name) for name in _COLUMNS}
         for channel, span in news.items()
+        if span is not None
     ]
-    connection.execute(insert(counter_times), rows)
+    if rows:
+        connection.execute(insert(counter_times), rows)
     for channel, span in news.items():
         had = known[channel].leaps_ms if channel in known else ()
-        if had != span.leaps_ms:
-            _note_leaps(connection, flow, channel, set(had), set(span.leaps_ms))
+        has = () if span is None else span.leaps_ms
+        if had != has:
+            _note_leaps(connection, flow, channel, set(had), set(has))
 
 
 def _note_leaps(connection: Connection, flow: Flow, channel: int, had: set[int], has: set[int]) -> None:

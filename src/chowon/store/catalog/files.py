@@ -131,7 +131,7 @@ class FileList:
         remove: Sequence[LakeFile] = (),
         sealed_through: int | None = None,
         heard: Heard | None = None,
-        counters: Mapping[Flow, Mapping[int, CounterSpan]] | None = None,
+        counters: Mapping[Flow, Mapping[int, CounterSpan | None]] | None = None,
         hold: HoldChange | None = None,
     ) -> None:
         """List and unlist files and move the watermark, all or nothing; `before` is what this follows from.

@@ -18,6 +18,7 @@ from chowon.domain.readings import Readings
 from chowon.domain.sites import ChannelKey
 from chowon.ingest.ledger import Ledger
 from chowon.jobs.billing import Billing, Books
+from chowon.jobs.learn_holds import HoldLearner
 from chowon.jobs.seal import Sealer
 from chowon.live.service import Live, Priced
 from chowon.registry import TariffBook
@@ -59,7 +60,7 @@ class Served:
             pulse=SimpleNamespace(),  # type: ignore[arg-type]
             limits=Limits(32 * 2**20, 10),
             dashboard=None,
-            change_hold=lambda change: Sealer(store).change_hold(change, self.now_ms),
+            holds=HoldLearner(store, Sealer(store), 10_000),
         )
         transport = httpx.ASGITransport(create_app(self.parts))
         self.http = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1/api/v1")

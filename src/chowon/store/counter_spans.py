@@ -28,6 +28,8 @@ def spans_now(reader: CounterReader, ids: U32, sealed: Mapping[int, CounterSpan]
     """Of those of these channels (sorted) that have such a counter. sealed: what the lake holds of them."""
     found = dict(sealed)
     tail = reader.view.tail
+    if not found and (tail.import_milliwh if reader.flow == "import" else tail.export_milliwh) is None:
+        return {}
     fresh = latest(tail.where(np.isin(tail.channel, ids)))
     late = _late(fresh, found)
     rows = counter_minutes(fresh, reader.flow)

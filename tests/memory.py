@@ -68,6 +68,10 @@ class MemoryHistory:
             c: int(found.time_ms[found.channel == c].max()) for c in channels if (found.channel == c).any()
         }
 
+    def span(self, channels: Sequence[int]) -> tuple[int, int] | None:
+        found = self.all(channels).time_ms
+        return (int(found.min()), int(found.max())) if len(found) else None
+
 
 def next_midnight(time_ms: int, timezone: str) -> int:
     zone = ZoneInfo(timezone)

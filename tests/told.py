@@ -18,6 +18,7 @@ from chowon.domain.readings import Readings
 from chowon.domain.sites import ChannelKey
 from chowon.ingest.ledger import Ledger
 from chowon.jobs.billing import Billing, Books
+from chowon.jobs.learn_holds import HoldLearner
 from chowon.jobs.seal import Sealer
 from chowon.live.appliances.service import Appliances
 from chowon.live.service import Live, Priced
@@ -62,7 +63,7 @@ class Served:
             limits=Limits(32 * 2**20, 10),
             dashboard=None,
             appliances=appliances,
-            change_hold=lambda change: Sealer(store).change_hold(change, self.now_ms),
+            holds=HoldLearner(store, Sealer(store), 10_000),
         )
         transport = httpx.ASGITransport(create_app(self.parts))
         self.http = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1/api/v1")

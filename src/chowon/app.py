@@ -51,7 +51,6 @@ from chowon.meters.prometheus_write import ForeignMetric, PrometheusWrite
 from chowon.models.nilm.nightly import trusted
 from chowon.outward.service import Outward
 from chowon.registry import TariffBook
-from chowon.store.catalog.files import HoldChange
 from chowon.store.catalog.sites import SiteDefaults
 from chowon.store.opening import Store, open_store
 
@@ -177,7 +176,7 @@ def _core(config: Config, store: Store, now_ms: Callable[[], int]) -> _Core:
         door,
         Outward(config, live, store.history, door.naming.talking, billing.prepared, now_ms),
         Connections(config.server.max_connections),
-        _Sealing(store, config.data.seal_every_s, now_ms, live),
+        _Sealing(store, config, now_ms, live),
         cables_of(config, store, door, now_ms),
         Imports(
             ImportBooks(door, store.sites, store.history, now_ms, live.recount, changing),
@@ -234,7 +233,7 @@ def _parts(config: Config, store: Store, now_ms: Callable[[], int], core: _Core,
         remote_write=_remote_write(config),
         dashboard=DASHBOARD if (DASHBOARD / "index.html").is_file() else None,
         mqtt=None if doors.mqtt is None else place_of(config, doors.mqtt.address),
-        change_hold=core.sealing.change_hold,
+        holds=core.sealing.holds,
         look=look_around if config.discovery.mdns else None,
         telling=core.telling,
         appliances=core.appliances if config.appliances.tell else None,
@@ -298,15 +297,11 @@ def _priced(prepared: Prepared) -> Priced:
 class _Sealing:
     """Moves the journal into the lake now and then; a failure is shown and tried again."""
 
-    def __init__(self, store: Store, every_s: float, now_ms: Callable[[], int], live: Live) -> None:
+    def __init__(self, store: Store, config: Config, now_ms: Callable[[], int], live: Live) -> None:
         self._sealer = Sealer(store)
-        self._holds = HoldLearner(store, self._sealer)
-        self._every_s, self._now_ms, self._live = every_s, now_ms, live
+        self.holds = HoldLearner(store, self._sealer, round(config.defaults.hold_s * 1000))
+        self._every_s, self._now_ms, self._live = config.data.seal_every_s, now_ms, live
         self.problem: str | None = None
-
-    def change_hold(self, change: HoldChange) -> None:
-        """As Sealer.change_hold."""
-        self._sealer.change_hold(change, self._now_ms())
 
     async def run(self, quality: QualityWatch) -> None:
         """quality: tells which channels' holds do not suit them."""
@@ -326,7 +321,7 @@ class _Sealing:
         learnt: list[Learnt] = []
         try:
             self._sealer.run(self._now_ms())
-            learnt = self._holds.run(silent, self._now_ms())
+            learnt = self.holds.run(silent, self._now_ms())
             self.problem = None
         except (ChowonError, OSError) as error:
             if self.problem != str(error):

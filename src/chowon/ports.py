@@ -79,6 +79,9 @@ class History(Protocol):
     def last_times(self, channels: Sequence[int]) -> dict[int, int]:
         """The newest reading's time, ms UTC, of each channel that has one."""
 
+    def span(self, channels: Sequence[int]) -> tuple[int, int] | None:
+        """The oldest and the newest reading's time of all these channels, ms UTC; None without a reading."""
+
 
 class SiteBook(Protocol):
     """Sites, meters, channels and the names by which they are known."""

@@ -5,7 +5,7 @@ import numpy as np
 from chowon.domain.quantities import ABSENT_I32, ABSENT_I64
 from chowon.domain.sites import UNPLACED
 from chowon.meters import influx_line
-from chowon.meters.checks import AHEAD_MS, EARLIEST_MS, checked
+from chowon.meters.checks import AHEAD_MS, EARLIEST_MS, Rows, checked
 from chowon.meters.decoded import MAX_PROBLEMS, Decoded, Envelope, Findings
 from chowon.meters.fields import BY_COLUMN, is_key
 
@@ -40,10 +40,13 @@ def holds(decoded: Decoded) -> None:
 
 
 def lines_agree(payload: bytes, envelope: Envelope) -> None:
-    """Line protocol means the same read as columns and line by line. Errors: AssertionError."""
-    rows = influx_line.in_columns(payload, envelope)
-    if rows is None:
-        return
+    """Line protocol means the same read as columns, as a table and line by line. Errors: AssertionError."""
+    for rows in (influx_line.in_columns(payload, envelope), influx_line.in_grid(payload, envelope)):
+        if rows is not None:
+            _agree(rows, payload, envelope)
+
+
+def _agree(rows: Rows, payload: bytes, envelope: Envelope) -> None:
     quick, exact = checked(rows, envelope, Findings()), influx_line.exactly(payload, envelope)
     assert (quick.keys, quick.problems, quick.rejected) == (exact.keys, exact.problems, exact.rejected)
     assert quick.key_index.tolist() == exact.key_index.tolist()

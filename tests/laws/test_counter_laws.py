@@ -4,7 +4,15 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chowon.domain.counters import Counts, Overrides, counted
+from chowon.domain.counters import (
+    NO_OVERRIDES,
+    Counts,
+    Overrides,
+    UnitChange,
+    counted,
+    leaps,
+    unit_changes,
+)
 from chowon.domain.excursions import Rules
 from chowon.domain.quantities import DAY_MS, HOUR_MS
 from tests.troubled import KWH, START_MS, Meter
@@ -25,7 +33,8 @@ def any_counts(draw: st.DrawFn, most: int = 30) -> Counts:
         at, value = START_MS, draw(values)
         for _ in range(draw(st.integers(0, most))):
             at += draw(steps_ms)
-            value = draw(st.one_of(st.just(value), st.integers(0, 50_000).map(value.__add__), values))
+            units = st.sampled_from([value // 1000, min(value * 1000, 2**52)])
+            value = draw(st.one_of(st.just(value), st.integers(0, 50_000).map(value.__add__), units, values))
             rows.append((channel, at, value))
     channel, time_ms, value = (np.array([row[i] for row in rows], np.int64) for i in range(3))
     return Counts(channel.astype(np.uint32), time_ms, value)
@@ -82,11 +91,10 @@ def inside_another(one, decisions) -> bool:
 
 @given(any_counts(), st.integers(0, 60), st.integers(0, 60))
 def test_a_decision_depends_only_on_readings_in_reach(counts, at, length):
-    """A window with three times the reach on either side tells the steps of its middle."""
+    """A window with three times the reach on either side, in units that are known, tells its middle."""
     rules = Rules(reach_ms=HOUR_MS)
     whole = counted(counts, rules)
-    if any(d.kind == "unit_change" for d in whole.decisions):
-        return
+    changes = everywhere(counts, rules)
     mine = np.flatnonzero(counts.channel == 1)
     if len(mine) < 2:
         return
@@ -96,7 +104,7 @@ def test_a_decision_depends_only_on_readings_in_reach(counts, at, length):
     inside = (
         (counts.channel == 1) & (counts.time_ms >= start_ms - margin) & (counts.time_ms <= end_ms + margin)
     )
-    windowed = counted(part(counts, inside), rules)
+    windowed = counted(part(counts, inside), rules, known=changes)
 
     def middle(steps):
         keep = (steps.channel == 1) & (steps.start_ms >= start_ms) & (steps.end_ms <= end_ms)
@@ -104,6 +112,27 @@ def test_a_decision_depends_only_on_readings_in_reach(counts, at, length):
         return [tuple(row) for row in np.array(columns).T[keep].tolist()]
 
     assert middle(windowed.steps) == middle(whole.steps)
+
+
+def everywhere(counts: Counts, rules: Rules) -> list[UnitChange]:
+    return unit_changes(counts, rules, NO_OVERRIDES, (), np.ones(len(counts), np.bool_))
+
+
+@given(any_counts())
+def test_a_unit_changes_only_where_a_value_leaps(counts):
+    far = np.append(False, leaps(counts.value_milliwh[:-1], counts.value_milliwh[1:]))
+    found = everywhere(counts, Rules())
+    at = [np.flatnonzero((counts.channel == c.channel) & (counts.time_ms == c.time_ms)) for c in found]
+    assert all(far[index].all() for index in at)
+    assert unit_changes(counts, Rules(), NO_OVERRIDES, (), far[: len(counts)]) == found
+
+
+@given(any_counts())
+def test_units_that_are_known_change_nothing(counts):
+    found = counted(counts, Rules())
+    known = counted(counts, Rules(), known=everywhere(counts, Rules()))
+    assert known.decisions == found.decisions
+    assert known.steps.advance_milliwh.tolist() == found.steps.advance_milliwh.tolist()
 
 
 @given(any_counts())

@@ -13,18 +13,10 @@ from tests.memory import MemoryHistory
 from tests.streams import START_MS, mangled, streams
 
 
-class Past(MemoryHistory):
-    """A history in memory that says how far back it goes."""
-
-    def span(self, channels):
-        found = self.all(channels)
-        return (int(found.time_ms.min()), int(found.time_ms.max())) if len(found) else None
-
-
 @given(st.data())
 def test_it_is_the_energy_of_all_readings_wherever_the_day_is_cut(data):
     readings = data.draw(streams(span_ms=5 * DAY_MS, most=40))
-    past = Past()
+    past = MemoryHistory()
     totals = Totals(past)
     newest_ms = int(readings.time_ms.max())
     for batch in data.draw(mangled(readings)):
@@ -46,7 +38,7 @@ def test_it_is_the_energy_of_all_readings_wherever_the_day_is_cut(data):
 @given(st.data())
 def test_readings_in_order_never_make_it_fall_and_a_fresh_start_says_the_same(data):
     readings = data.draw(streams(channels=1, span_ms=3 * DAY_MS, most=40))
-    past, before = Past(), None
+    past, before = MemoryHistory(), None
     totals = Totals(past)
     for n in range(len(readings)):
         past.append(readings.where(slice(n, n + 1)))
@@ -70,7 +62,7 @@ def test_what_is_published_never_falls_and_is_the_highest_that_was_measured(sums
 
 
 def test_channels_that_were_not_asked_for_and_none_at_all_are_unknown():
-    past = Past()
+    past = MemoryHistory()
     found = Totals(past).lifetime([5, 3], START_MS)
     assert found.of([3, 5]) == (0, 0)
     assert found.of([4]) is None
@@ -79,7 +71,7 @@ def test_channels_that_were_not_asked_for_and_none_at_all_are_unknown():
 
 
 def test_a_long_past_is_read_in_steps_and_summed_whole():
-    past = Past()
+    past = MemoryHistory()
     days = np.arange(0, 200, 7)
     times = np.concatenate([START_MS + d * DAY_MS + np.arange(2) * 1000 for d in days.tolist()])
     past.append(

@@ -27,6 +27,7 @@ from chowon.meters import (
     chowon_binary,
     chowon_json,
     influx_columns,
+    influx_grid,
     influx_line,
     influx_series,
     registry,
@@ -334,15 +335,95 @@ def test_what_is_remembered_of_field_names_has_a_bound(monkeypatch: pytest.Monke
         assert known <= len(influx_line._COLUMNS._codes) <= known + 5
 
 
+pieces = st.one_of(
+    st.integers(-10, 10**7).map(str),
+    st.floats(-1e4, 1e7).map(repr),
+    st.text("0123456789.-+eEiuxnafINF \t_", max_size=6),
+)
+
+
+@settings(deadline=None)
+@given(
+    names=st.lists(
+        st.sampled_from(["power_w", "voltage", "energy", "import_wh", "x"]), min_size=1, max_size=3
+    ),
+    of_column=st.lists(st.sampled_from(["whole", "decimal", "i", "u", "any"]), min_size=4, max_size=4),
+    n=st.integers(1, 6),
+    end=st.sampled_from(["", "\n", "\r\n", "\n\n", "\ufeff"]),
+    begin=st.sampled_from(["", "", "", "\ufeff", "#", '"']),
+    data=st.data(),
+)
+def test_lines_that_are_all_alike_mean_the_same_as_a_table(names, of_column, n, end, begin, data) -> None:
+    whole = st.integers(0, 10**6).map(str)
+    kinds = {
+        "whole": whole,
+        "decimal": st.floats(-1e4, 1e7).map(repr),
+        "i": whole.map("{}i".format),
+        "u": whole.map("{}u".format),
+        "any": pieces,
+    }
+    stamps = (
+        st.one_of(st.just(f"{NOW_MS}000000"), pieces) if of_column[3] == "any" else st.just(f"{NOW_MS}000000")
+    )
+    lines = []
+    for _ in range(n):
+        site = data.draw(st.sampled_from(["a", "b", "c-1", "d\\", "é", ""]))
+        fields = ",".join(f"{m}={data.draw(kinds[k])}" for m, k in zip(names, of_column, strict=False))
+        lines.append(f"m,site={site} {fields} {data.draw(stamps)}")
+    lines_agree((begin + "\n".join(lines) + end).encode(), Envelope(NOW_MS))
+
+
+@pytest.mark.parametrize(
+    ("fields", "why_not"),
+    [
+        ("power_w=1.5,voltage=-1", None),
+        ("power_w=15i,energy=3u", None),
+        ("power_w=1.", None),
+        ("power_w=1,x=2,y=3i", None),
+        ("x=2", "no field of ours"),
+        ("power_w=1,x=true", "no number"),
+        ('power_w=1,x"=2', "a quote in a name"),
+        ("power_w=1e3", "an exponent"),
+        ("power_w=nan", "no number"),
+        ("power_w=0x10", "no number"),
+        ("power_w=", "nothing"),
+        ("power_w=1\t", "a tab"),
+        ("power_w=1i5", "a letter within"),
+        ("power_w=1-2", "a sign within"),
+        ("power_w=1,power=2", "the same twice"),
+        ('power_w="1"', "a text"),
+    ],
+)
+def test_what_is_surely_a_table_is_read_as_one_and_nothing_else(fields: str, why_not: str | None) -> None:
+    payload = "".join(f"m,site=s{n} {fields} {NOW_MS + n}000000\n" for n in range(50)).encode()
+    assert (influx_line.in_grid(payload, Envelope(NOW_MS)) is None) == (why_not is not None)
+    lines_agree(payload, Envelope(NOW_MS))
+
+
+def test_a_large_body_of_lines_that_are_not_all_alike_is_still_read_as_columns() -> None:
+    lines = [f"m,site=s{n} power_w={n} {NOW_MS}000000\n" for n in range(4000)]
+    lines[2000] = lines[2000].replace("power_w", "voltage_v=1,power_w")
+    payload = "".join(lines).encode()
+    assert len(payload) > influx_grid.LEAST_BYTES
+    assert influx_line.in_grid(payload, Envelope(NOW_MS)) is None
+    assert influx_line.in_columns(payload, Envelope(NOW_MS)) is not None
+    lines_agree(payload, Envelope(NOW_MS))
+
+
+@pytest.mark.parametrize("read", [influx_line.in_columns, influx_line.in_grid])
 @pytest.mark.parametrize("most_bytes", [0, 60, 10_000])
-def test_what_is_remembered_of_series_has_a_bound(most_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_remembered_of_series_has_a_bound(most_bytes, read, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(influx_series, "MOST_BYTES", most_bytes)
     remembered = influx_series._Remembered()
     monkeypatch.setattr(influx_series, "_remembered", remembered)
     for n in range(30):
-        lines_agree(f"m,site=home-{n:02} power_w=1 {NOW_MS}000000".encode(), Envelope(NOW_MS))
+        payload = f"m,site=home-{n:02} power_w=1 {NOW_MS}000000".encode()
+        assert read(payload, Envelope(NOW_MS)) is not None
         assert sum(len(text) for texts in remembered._known for text in texts) <= most_bytes
-    assert len(remembered._known) == {0: 0, 60: 30 % 4, 10_000: 30}[most_bytes]  # full: all anew
+    if read is influx_line.in_columns:  # full: all anew
+        assert len(remembered._known) == {0: 0, 60: 30 % 4, 10_000: 30}[most_bytes]
+    else:
+        assert (most_bytes == 10_000) == (len(remembered._known) == 30)
 
 
 @pytest.mark.parametrize("field", ["x", "power_kw"])

@@ -40,10 +40,12 @@ APP = Starlette(routes=[Route("/count", _count, methods=["POST"]), WebSocketRout
 
 
 @contextlib.asynccontextmanager
-async def served(connections: Connections) -> AsyncIterator[int]:
-    """The port of a server with these connections."""
+async def served(connections: Connections, most: int | None = None) -> AsyncIterator[int]:
+    """The port of a server with these connections, `most` of them at once."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(APP, http=connections.protocol, lifespan="off", log_config=None)
+        config = uvicorn.Config(
+            APP, http=connections.protocol, lifespan="off", log_config=None, limit_concurrency=most
+        )
         server = uvicorn.Server(config)
         server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
         running = asyncio.create_task(server.serve([listener]))
@@ -152,6 +154,39 @@ def test_a_live_socket_is_no_request_that_is_awaited():
             assert connections.stats().too_slow == 0
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize("kind", ["refused", "garbled"])
+def test_a_flood_of_bad_requests_is_told_once_and_then_counted(kind, caplog):
+    payload, most, code = (
+        (WHOLE, 1, 503) if kind == "refused" else (b"\x16\x03\x01 no HTTP\r\n\r\n", 100, 400)
+    )
+    warned = "Exceeded concurrency limit." if kind == "refused" else "Invalid HTTP request received."
+
+    def told() -> list[str]:
+        return [record.getMessage() for record in caplog.records if record.name == "uvicorn.error"]
+
+    def counted() -> int:
+        return 1 + sum(int(text.split("(")[1].split()[0]) for text in told()[1:])
+
+    async def scene() -> None:
+        connections = Connections(100, tell_every_s=1)
+        loop = asyncio.get_running_loop()
+        async with served(connections, most) as port:
+            begun_s = loop.time()
+            for _ in range(20):
+                reader, writer = await sent(port, payload)
+                assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 %d " % code)
+                writer.close()
+            if loop.time() - begun_s < 1:
+                assert told() == [warned]
+            while counted() < 20:  # noqa: ASYNC110 - a log tells nobody
+                await asyncio.sleep(0.01)
+            assert counted() == 20
+            assert connections.stats().refused == (20 if kind == "refused" else 0)
+
+    with caplog.at_level("WARNING", "uvicorn.error"):
+        asyncio.run(scene())
 
 
 def test_a_client_that_resets_its_connection_is_forgotten():

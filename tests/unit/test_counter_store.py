@@ -6,11 +6,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import delete, update
 
+from chowon.domain.corrections import Correction
 from chowon.domain.quantities import DAY_MS, DWMS_PER_WH, HOUR_MS, MINUTE_MS, QUARTER_MS
 from chowon.domain.readings import Readings
 from chowon.domain.sites import ChannelKey
 from chowon.jobs.seal import Sealer
+from chowon.store.catalog.tables import counter_leaps, counter_times
+from chowon.store.lake import Lake
 from chowon.store.opening import Store, open_store
 from tests.store_samples import NOON_MS, seconds
 
@@ -146,3 +150,78 @@ def test_the_files_of_counters_are_merged_like_others(store: Store):
     assert pq.read_table(path).schema.names == names
     after = store.history.rollup([1], NOON_MS - 50 * DAY_MS, NOON_MS, "1min", "UTC")
     assert before.import_dwms.tolist() == after.import_dwms.tolist()
+
+
+def changed_units(store: Store, changed_ms: int) -> None:
+    """A counter in kWh until `changed_ms`, then in Wh, at its ends and at noon."""
+    shown = [5_000 * KWH + 1_000 * n for n in range(30)]
+    put(store, counter(changed_ms - HOUR_MS, shown))
+    put(store, counter(changed_ms, [(v + KWH) * 1000 for v in shown]))
+    put(store, counter(NOON_MS, [(v + 40 * KWH) * 1000 for v in shown]))
+
+
+def an_hour(store: Store) -> int:
+    return energy(store, NOON_MS + MINUTE_MS, NOON_MS + HOUR_MS, "1min")
+
+
+def test_however_long_ago_a_unit_changed_nothing_in_between_is_read(store: Store, monkeypatch):
+    changed_ms = NOON_MS - 700 * DAY_MS
+    changed_units(store, changed_ms)
+    for days in range(30, 680, 10):
+        value = (5_002 * KWH + (700 - days) * 50_000) * 1000
+        store.journal.append([counter(NOON_MS - days * DAY_MS, [value])])
+    put(store)
+    asked = []
+    read = Lake.read
+
+    def noted(lake, file, channels, start_ms, end_ms):
+        asked.append((file.kind, start_ms, end_ms))
+        return read(lake, file, channels, start_ms, end_ms)
+
+    monkeypatch.setattr(Lake, "read", noted)
+    assert an_hour(store) == pytest.approx(29_000, abs=10)
+    between = (changed_ms + 31 * DAY_MS, NOON_MS - 75 * DAY_MS)
+    assert any(end <= between[0] for _, _, end in asked)
+    assert not [span for span in asked if span[1] < between[1] and span[2] > between[0]]
+
+
+def test_a_unit_change_that_a_person_denies_is_none_until_that_is_taken_back(store: Store):
+    changed_ms = NOON_MS - 60 * DAY_MS
+    changed_units(store, changed_ms)
+    told = an_hour(store)
+    another = Correction(
+        0, 1, "replaced", "import", changed_ms, changed_ms, None, None, "exchanged", "me", NOON_MS
+    )
+    made = store.corrections.add(another)
+    assert an_hour(store) == pytest.approx(29_000 * 1000, rel=0.01)
+    store.corrections.take_back(made.id, [1], "me")
+    assert an_hour(store) == told
+
+
+def test_a_unit_change_goes_with_the_readings_that_told_of_it(store: Store):
+    changed_ms = NOON_MS - 60 * DAY_MS
+    changed_units(store, changed_ms)
+    ids = np.array([1], np.uint32)
+    assert store.files.counters("import", ids)[1].leaps_ms == (changed_ms,)
+    before = Readings(np.ones(30, np.uint32), changed_ms - HOUR_MS + MINUTE_MS * np.arange(30))
+    put(store, before)
+    assert store.files.counters("import", ids)[1].leaps_ms == ()
+    assert an_hour(store) == pytest.approx(29_000 * 1000, rel=0.01)
+
+
+def test_a_store_of_an_earlier_version_learns_all_places_when_it_is_opened(tmp_path: Path):
+    store = open_store(tmp_path / "data", now_ms=lambda: NOON_MS)
+    store.sites.register(ChannelKey("home", "m", "main"), 10_000)
+    changed_ms = NOON_MS - 60 * DAY_MS
+    changed_units(store, changed_ms)
+    told, ids = an_hour(store), np.array([1], np.uint32)
+    known = store.files.counters("import", ids)
+    with store.catalog.writing() as connection:
+        connection.execute(delete(counter_leaps))
+        connection.execute(update(counter_times).values(units_ms=changed_ms, before_milliwh=None))
+    store.close()
+    store = open_store(tmp_path / "data", now_ms=lambda: NOON_MS)
+    assert store.files.counters("import", ids) == known
+    assert an_hour(store) == told
+    assert store.files.unlisted_counters() == []
+    store.close()

@@ -118,18 +118,58 @@ def test_a_change_that_fails_changes_nothing_and_can_be_made_again(tmp_path, mon
     again.close()
 
 
+@pytest.mark.parametrize(
+    ("step_ms", "then"),
+    [(60_000, (180_000, "learnt")), (600_000, (10_000, "default")), (0, (10_000, "default"))],
+)
+def test_a_hold_that_is_given_back_is_what_the_rhythm_asks_for(tmp_path, step_ms, then):
+    store = opened(tmp_path / "home")
+    sealer = Sealer(store)
+    if step_ms:
+        store.journal.append([every(step_ms)])
+    sealer.run(NOW_MS)
+    holds = HoldLearner(store, sealer, 10_000)
+    holds.decide(1, DAY_MS, NOW_MS)
+    holds.give_back(1, NOW_MS)
+    channel = store.sites.sites()[0].channels[0]
+    assert (channel.hold_ms, channel.hold_by) == then
+    energy = store.history.rollup([1], NOW_MS - 3 * DAY_MS, NOW_MS, "1h", "UTC").import_dwms.sum()
+    assert (energy > 0) == (then[1] == "learnt")
+    store.close()
+
+
+def test_while_a_past_is_counted_anew_it_is_told_of_which_channel(tmp_path, monkeypatch):
+    store = opened(tmp_path / "home")
+    sealer = Sealer(store)
+    holds = HoldLearner(store, sealer, 10_000)
+    store.journal.append([every(60_000)])
+    sealer.run(NOW_MS)
+    told = []
+    commit = store.files.commit
+
+    def noted(*args, **options):
+        told.append(holds.recounting)
+        return commit(*args, **options)
+
+    monkeypatch.setattr(store.files, "commit", noted)
+    assert holds.recounting is None
+    holds.decide(1, 30_000, NOW_MS)
+    assert (told, holds.recounting) == ([1], None)
+    store.close()
+
+
 @pytest.mark.parametrize(("step_ms", "learnt"), [(60_000, 180_000), (600_000, None), (1000, None)])
 def test_a_slow_meter_without_a_counter_is_billed_by_the_hold_that_was_learnt(tmp_path, step_ms, learnt):
     store = opened(tmp_path / "home")
     sealer = Sealer(store)
     store.journal.append([every(step_ms, 30)])
     sealer.run(NOW_MS)
-    told = HoldLearner(store, sealer).run([1], NOW_MS)
+    told = HoldLearner(store, sealer, 10_000).run([1], NOW_MS)
     assert [one.hold_ms for one in told] == ([] if learnt is None else [learnt])
     if learnt is not None:
         channel = store.sites.sites()[0].channels[0]
         assert (channel.hold_ms, channel.hold_by) == (learnt, "learnt")
-        assert HoldLearner(store, sealer).run([1], NOW_MS) == []
+        assert HoldLearner(store, sealer, 10_000).run([1], NOW_MS) == []
     store.close()
 
 
@@ -138,7 +178,7 @@ def test_what_a_person_decided_is_not_learnt_over(tmp_path):
     sealer = Sealer(store)
     store.journal.append([every(60_000)])
     sealer.change_hold(HoldChange(1, 30_000, "person"), NOW_MS)
-    assert HoldLearner(store, sealer).run([1], NOW_MS) == []
+    assert HoldLearner(store, sealer, 10_000).run([1], NOW_MS) == []
     store.close()
 
 
@@ -182,3 +222,6 @@ async def test_a_person_changes_a_hold_and_bill_and_live_follow(tmp_path):
             await house.ask("PATCH", "/sites/1/channels/1", {"hold_ms": wrong}, 422)
         told = await house.ask("PATCH", "/sites/1/channels/1", {"role": "plug"})
         assert [(c["role"], c["hold_ms"]) for c in told["channels"]] == [("plug", QUARTER_MS)]
+        told = await house.ask("PATCH", "/sites/1/channels/1", {"hold_ms": None})
+        found = [(c["hold_ms"], c["hold_by"], c["recounting"]) for c in told["channels"]]
+        assert found == [(10_000, "default", False)]

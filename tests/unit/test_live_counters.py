@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from chowon.domain.quantities import ABSENT_I64, DWMS_PER_WH, HOUR_MS, MINUTE_MS, QUARTER_MS
+from chowon.domain.quantities import ABSENT_I32, ABSENT_I64, DWMS_PER_WH, HOUR_MS, MINUTE_MS, QUARTER_MS
 from chowon.domain.readings import Readings
 from chowon.live.recompute import sums_from_store
 from chowon.live.state import NEVER, ChannelStates, Window
@@ -142,3 +142,43 @@ def test_the_time_whose_energy_a_counter_tells_is_known_with_each_quarter_that_i
     home.states.mark_dirty([1])
     home.reconcile()
     assert int(home.states.today_known_ms[0]) == (59 + 1) * MINUTE_MS, "and in the open one by power"
+
+
+def many(homes: int, seconds: int) -> Readings:
+    """Each of them with a load, a hold and a counter of its own, some without a voltage or a counter."""
+    channel = np.repeat(np.arange(1, homes + 1, dtype=np.uint32), seconds)
+    nth = np.tile(np.arange(seconds, dtype=np.int64), homes)
+    return Readings(
+        channel,
+        START_MS + 6 * HOUR_MS + nth * (1000 + channel % 7 * 20_000),
+        (1000 + 13 * channel + nth).astype(np.int32),
+        voltage_dv=np.where(channel % 3, 2200 + channel, ABSENT_I32).astype(np.int32),
+        import_milliwh=np.where(channel % 4, KWH * channel + 700 * nth, ABSENT_I64),
+    )
+
+
+def test_the_sums_of_many_channels_are_those_of_each_alone():
+    history = MemoryHistory(HOLD_MS)
+    history.append(many(20, 40))
+    windows = dict.fromkeys(range(1, 23), DAY)  # two were never heard
+    holds = {c: 5_000 * c for c in windows}
+    together = sums_from_store(history, windows, holds, 2**60, [3, 4, 22])
+    for channel in windows:
+        alone = sums_from_store(history, {channel: DAY}, holds, 2**60, [3, 4, 22])[channel]
+        assert repr(together[channel]) == repr(alone)
+
+
+@pytest.mark.parametrize(("days", "questions"), [(0, 1), (30, 3)])
+def test_of_a_period_that_began_lately_many_channels_are_asked_for_at_once(days, questions, monkeypatch):
+    history = MemoryHistory(HOLD_MS)
+    history.append(many(130, 2))
+    window = replace(DAY, period_start_ms=START_MS - days * 24 * HOUR_MS)
+    if days:
+        first = many(1, 1)
+        history.append(replace(first, time_ms=first.time_ms - days * 24 * HOUR_MS))
+    asked = []
+    rollup = history.rollup
+    monkeypatch.setattr(history, "rollup", lambda *question: asked.append(1) or rollup(*question))
+    channels = range(1, 131)
+    sums_from_store(history, dict.fromkeys(channels, window), dict.fromkeys(channels, HOLD_MS), 2**60)
+    assert len(asked) == questions

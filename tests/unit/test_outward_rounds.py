@@ -17,7 +17,7 @@ from chowon.outward.mirror import Mirror, MirrorSettings
 from chowon.outward.rounds import Rounds
 from chowon.outward.totals import Totals
 from chowon.registry import TariffBook
-from tests.laws.test_lifetime_laws import Past
+from tests.memory import MemoryHistory
 from tests.unit.test_live_service import HOME, House
 
 PLACES = Places("homeassistant", "chowon/ha", "chowon/ha/status")
@@ -43,7 +43,7 @@ class Scene:
 
     def __init__(self, folder) -> None:
         self.house = House()
-        self.house.history = Past()
+        self.house.history = MemoryHistory()
         self.house.live._history = self.house.history
         self.told, self.asked = Told(), 0
         self.forecast: Decimal | None = None

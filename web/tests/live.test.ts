@@ -48,7 +48,7 @@ describe("staleness", () => {
     expect(staleSince({ stale: true, last_seen_ms: null }, null, 5000, 10_000)).toBeUndefined();
   });
   test("a meter that reports each minute may be silent for its hold", () => {
-    const channel = { id: 1, meter: "main", key: "main", role: "main", hold_ms: 90_000 };
+    const channel = { id: 1, meter: "main", key: "main", role: "main", hold_ms: 90_000, hold_by: "default" as const, recounting: false };
     expect(holdOf({ channels: [channel, { ...channel, role: "plug", hold_ms: 900_000 }] })).toBe(90_000);
     expect(holdOf({ channels: [] })).toBe(10_000);
   });

@@ -3,20 +3,28 @@
 A client that sends half a request and goes on slowly, or never, costs a connection of those that all clients
 share. It gets `grace_s`, and longer only as long as its bytes keep coming at `least_bytes_s`. When most
 connections are busy the one that has been sending a request for longest goes first: a meter's request is
-here whole within milliseconds, so it is never the one.
+here whole within milliseconds, so it is never the one. Over the limit uvicorn answers 503; how often, is
+counted, and told in the log once a minute.
 """
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, cast
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from chowon.api.seldom import EVERY_S, SeldomLog
 
 _LATE: Final = b'{"error": {"code": "too_slow", "message": "the request took too long to come"}}'
 _TOO_LATE: Final = (
     b"HTTP/1.1 408 Request Timeout\r\nContent-Type: application/json\r\nConnection: close\r\n"
     b"Content-Length: %d\r\n\r\n%s" % (len(_LATE), _LATE)
 )
+
+
+_FULL: Final = "Exceeded concurrency limit."
+"""uvicorn's word for a request that is refused because `[server] max_connections` are open"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,8 @@ class ConnectionStats:
     """Closed because their request did not come in time"""
     crowded_out: int
     """Closed before, because most connections were busy"""
+    refused: int
+    """Requests answered with 503, because as many connections were open as there may be"""
 
 
 class _Cycle(Protocol):
@@ -56,14 +66,15 @@ class _Cycle(Protocol):
 class Connections:
     """All HTTP connections of a server. Belongs to the event loop."""
 
-    def __init__(self, most: int, patience: Patience | None = None) -> None:
+    def __init__(self, most: int, patience: Patience | None = None, *, tell_every_s: float = EVERY_S) -> None:
+        self.log = SeldomLog(logging.getLogger("uvicorn.error"), self._warned, tell_every_s)
         self.patience = patience or Patience()
         self._crowd = max(1, round(most * self.patience.crowd))
         self._incomplete: dict[_Connection, float] = {}
         """Since when, monotonic; the first one for longest"""
         self._open = 0
         self._looking = False
-        self._too_slow = self._crowded_out = 0
+        self._too_slow = self._crowded_out = self._refused = 0
 
     def protocol(self, *args: Any, **options: Any) -> asyncio.Protocol:
         """One connection, as uvicorn makes them."""
@@ -71,7 +82,8 @@ class Connections:
 
     def stats(self) -> ConnectionStats:
         """Counts at this moment."""
-        return ConnectionStats(self._open, len(self._incomplete), self._too_slow, self._crowded_out)
+        late = (self._too_slow, self._crowded_out)
+        return ConnectionStats(self._open, len(self._incomplete), *late, self._refused)
 
     def opened(self, loop: asyncio.AbstractEventLoop) -> None:
         """One more; those that have been sending for too long make room."""
@@ -96,6 +108,9 @@ class Connections:
         self._too_slow += 1
         connection.give_up()
 
+    def _warned(self, text: str) -> None:
+        self._refused += text == _FULL
+
     def _make_room(self, loop: asyncio.AbstractEventLoop) -> None:
         """Now, and again when the next one has been sending for too long."""
         self._looking = False
@@ -116,6 +131,7 @@ class _Connection(AutoHTTPProtocol):  # type: ignore[misc,valid-type]
     def __init__(self, all_: Connections, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._all = all_
+        self.logger = all_.log
         self._since_s: float | None = None
         self._received = 0
         self._timer: asyncio.TimerHandle | None = None

@@ -24,6 +24,7 @@ from chowon.ingest.reception import MqttPlace
 from chowon.ingest.sources import SourceState
 from chowon.jobs.appliances import Telling
 from chowon.jobs.billing import Billing
+from chowon.jobs.learn_holds import HoldLearner
 from chowon.live.appliances.service import Appliances
 from chowon.live.service import Live
 from chowon.meters import prometheus_write
@@ -38,7 +39,6 @@ from chowon.ports import (
     RecordBook,
     SiteBook,
 )
-from chowon.store.catalog.files import HoldChange
 
 SiteId: TypeAlias = Annotated[int, InPath(ge=1, le=2**31 - 1)]
 
@@ -109,7 +109,7 @@ class Parts:
     """reads what Prometheus writes, with the metrics that the configuration names"""
     mqtt: MqttPlace | None = None
     """where devices are to publish; None when MQTT is off"""
-    change_hold: Callable[[HoldChange], None] | None = None
+    holds: HoldLearner | None = None
     """gives a channel another hold, with all that was counted of it; blocks; None where nothing is stored"""
     look: Callable[[], Awaitable[Sequence[Found]]] | None = None
     """looks for devices that announce themselves in the local network; None when that is off"""

@@ -15,7 +15,6 @@ from chowon.domain.clock import local_day, period_of
 from chowon.domain.quantities import DAY_MS
 from chowon.domain.sites import HoldBy, Role, Site
 from chowon.errors import BadInput, NotFound, TariffInvalid
-from chowon.store.catalog.files import HoldChange
 
 NO_CURRENCY = "XXX"
 """ISO 4217: no currency."""
@@ -46,6 +45,8 @@ class ChannelAnswer(BaseModel):
     role: Role
     hold_ms: int
     hold_by: HoldBy
+    recounting: bool
+    """another hold was asked for: all that was counted of it is being counted anew"""
 
 
 class SiteAnswer(BaseModel):
@@ -88,6 +89,7 @@ class ChannelChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
     role: Role | None = None
     hold_ms: Annotated[int, Field(ge=1000, le=DAY_MS)] | None = None
+    """null: to be learnt from its rhythm again"""
 
 
 @router.get("")
@@ -152,9 +154,12 @@ async def change_channel(
             roles = {channel_id: change.role}
             channels = tuple(replace(c, role=roles.get(c.id, c.role)) for c in site.channels)
             await asyncio.to_thread(parts.sites.configure, replace(site, channels=channels))
-        if change.hold_ms is not None and parts.change_hold is not None:
-            hold = HoldChange(channel_id, change.hold_ms, "person")
-            await asyncio.to_thread(parts.change_hold, hold)
+        if "hold_ms" in change.model_fields_set and parts.holds is not None:
+            now_ms = parts.now_ms()
+            if change.hold_ms is None:
+                await asyncio.to_thread(parts.holds.give_back, channel_id, now_ms)
+            else:
+                await asyncio.to_thread(parts.holds.decide, channel_id, change.hold_ms, now_ms)
             parts.door.ledger.quality.forget_gaps([channel_id])
         changed = await asyncio.to_thread(parts.sites.site, site_id)
     await parts.live.reload()
@@ -164,6 +169,7 @@ async def change_channel(
 def answer(parts: Parts, site: Site) -> SiteAnswer:
     """A site as the API writes it."""
     currency, name = _tariff(parts, site)
+    recounting = None if parts.holds is None else parts.holds.recounting
     return SiteAnswer(
         id=site.id,
         key=site.key,
@@ -182,6 +188,7 @@ def answer(parts: Parts, site: Site) -> SiteAnswer:
                 role=c.role,
                 hold_ms=c.hold_ms,
                 hold_by=c.hold_by,
+                recounting=c.id == recounting,
             )
             for c in site.channels
         ],

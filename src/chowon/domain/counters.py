@@ -10,8 +10,10 @@ The order: readings that others prove wrong are passed over (domain.excursions).
 another meter; so is a rise that no plausible power explains. Across another meter nothing is counted.
 
 Of a change of unit, the unit before is taken as right, unless the powers around it are implausible in it.
+It matters for good: `counted` looks for all of them, or is told those before, as `unit_changes` finds them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -30,6 +32,8 @@ _LEAST_UNITS_MILLIWH: Final = 1_000_000
 """Below 1 kWh a factor of 1000 tells nothing."""
 _RESET_POWER: Final = 4
 """A counter that starts again has advanced by at most a quarter of the plausible power since."""
+_LEAPS: Final = (900, 1112)
+"""No value is less or more than so many times the one before it where a unit changes: see `_units`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,17 @@ class Decision:
     """what counting every rise in between would have given"""
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class UnitChange:
+    """From a reading on, a counter tells another unit."""
+
+    channel: int
+    time_ms: int
+    """of the first reading in it"""
+    step: int
+    """1: a value is to be made 1000 times greater from there on, -1: smaller"""
+
+
 @dataclass(frozen=True, slots=True)
 class Overrides:
     """What people decided about one flow."""
@@ -113,21 +128,61 @@ def counts_of(readings: Readings, flow: Flow) -> Counts:
     return Counts(readings.channel[told], readings.time_ms[told], value[told])
 
 
-def counted(counts: Counts, rules: Rules, overrides: Overrides = NO_OVERRIDES) -> Counted:
-    """The steps that count, and every decision on the way. The first reading's unit is taken as right."""
+def counted(
+    counts: Counts,
+    rules: Rules,
+    overrides: Overrides = NO_OVERRIDES,
+    known: Sequence[UnitChange] | None = None,
+) -> Counted:
+    """The steps that count, and every decision on the way.
+
+    known: all changes of unit up to the last reading, some time before the first one too. None: they are
+    looked for, and the first reading's unit is taken as right.
+    """
+    everywhere = np.full(len(counts), known is None)
+    return _looked_at(counts, rules, overrides, known or (), everywhere)[0]
+
+
+def unit_changes(
+    counts: Counts, rules: Rules, overrides: Overrides, known: Sequence[UnitChange], where: Bools
+) -> list[UnitChange]:
+    """The changes of unit at some readings (n,), given all before the first of those."""
+    return _looked_at(counts, rules, overrides, known, where)[1]
+
+
+def leaps(had: I64, has: I64) -> Bools:
+    """(n,) whether a unit may have changed from one reading to the next: elsewhere none has, by any rules."""
+    low, high = np.minimum(had, has), np.maximum(had, has)
+    least, most = _LEAPS
+    found: Bools = (low > 0) & (high // least >= low) & (high // most <= low)
+    return found
+
+
+def _looked_at(
+    counts: Counts, rules: Rules, overrides: Overrides, known: Sequence[UnitChange], where: Bools
+) -> tuple[Counted, list[UnitChange]]:
+    """The answer in the units that are known, and in those that are found at some readings."""
     power = np.zeros(len(counts), np.int64)
     changed = np.zeros(len(counts), np.bool_)
+    for one in known:
+        first, end = np.searchsorted(counts.channel, (one.channel, one.channel + 1)).tolist()
+        at = first + int(np.searchsorted(counts.time_ms[first:end], one.time_ms))
+        power[at:end] += one.step
+        changed[at:end][:1] |= counts.time_ms[at:end][:1] == one.time_ms
+    found: list[UnitChange] = []
     while True:
         look = _Look(counts, power, changed, rules, overrides)
         answer = look.counted()
-        first: dict[int, tuple[int, int]] = {}
+        firsts: dict[int, tuple[int, int]] = {}
         for at, step in look.new_units:
-            first.setdefault(int(counts.channel[at]), (at, step))
-        if not first:
-            return answer
-        for channel, (at, step) in first.items():  # and once more, with what that changes
+            if where[at]:
+                firsts.setdefault(int(counts.channel[at]), (at, step))
+        if not firsts:
+            return answer, sorted(found)
+        for channel, (at, step) in firsts.items():  # and once more, with what that changes
             power[at : int(np.searchsorted(counts.channel, channel, "right"))] += step
             changed[at] = True
+            found.append(UnitChange(channel, int(counts.time_ms[at]), step))
 
 
 class _Look:

@@ -60,6 +60,8 @@ class Sealer:
         self._seal_rows = seal_rows
         self._small_files = small_files
         self._lock = threading.Lock()
+        self.recounting: int | None = None
+        """the channel whose hold is being changed"""
 
     def run(self, now_ms: int) -> Sealed:
         """Seal all that the journal holds now, merge what is due at `now_ms`, delete what was replaced.
@@ -86,6 +88,7 @@ class Sealer:
         with self._lock:
             snapshot, added = self._files(), list[NewFile]()
             view = View(store.lake, snapshot, empty())
+            self.recounting = change.channel
             try:
                 for first_ms, last_ms in store.files.times(ids).values():
                     for rows in minutes_anew(view, change.channel, change.hold_ms, first_ms, last_ms):
@@ -96,6 +99,8 @@ class Sealer:
             except Exception:
                 store.lake.retire(added, now_ms)
                 raise
+            finally:
+                self.recounting = None
             store.sites.look_again()
 
     def _files(self) -> Snapshot:
@@ -151,7 +156,7 @@ class Sealer:
 
     def _write_counters(
         self, view: View, fresh: Readings, flow: Flow, added: list[NewFile]
-    ) -> dict[int, CounterSpan]:
+    ) -> dict[int, CounterSpan | None]:
         """Write the rows of one flow's counters that these readings change; what is new of the counters."""
         store = self._store
         news = changed_counters(view, fresh, flow, store.files.counters)

@@ -1,16 +1,17 @@
 """A channel's sums as the store has them: where live state starts from, and returns to after late data."""
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 
 from chowon.domain.energy import Held, between, gaps, held, import_dwms
-from chowon.domain.quantities import ABSENT_I32, QUARTER_MS
+from chowon.domain.quantities import ABSENT_I32, DAY_MS, I32, I64, QUARTER_MS, U32
 from chowon.domain.readings import Readings
-from chowon.domain.rollups import ROLLUP_COLUMNS, Rollup, rollup
+from chowon.domain.rollups import Rollup, rollup
 from chowon.live.quarters import QuarterSums
 from chowon.live.state import GAP_SHOWN_MS, Sums, Window
-from chowon.live.steps import last_step
+from chowon.live.steps import last_steps
 from chowon.ports import History
 
 
@@ -35,18 +36,29 @@ def sums_from_store(
         newest = {c: min(t, until_ms) for c, t in history.last_times(channels).items()}
         for quarter_ms in {t // QUARTER_MS * QUARTER_MS for t in newest.values()}:
             mine = [c for c, t in newest.items() if t // QUARTER_MS * QUARTER_MS == quarter_ms]
-            for at in range(0, len(mine), AT_ONCE):
-                some = mine[at : at + AT_ONCE]
+            at_once = _at_once(history, mine, window, quarter_ms)
+            for at in range(0, len(mine), at_once):
+                some = mine[at : at + at_once]
                 found |= _of_channels(history, some, window, quarter_ms, hold_ms, until_ms, by_quarter)
         found |= {c: NOTHING for c in channels if c not in newest}
     return found
 
 
-AT_ONCE = 64
+AT_ONCE: Final = 64
 """A month of so many channels by the minute is held in memory; channels with counters ask every quarter."""
+MOST_AT_ONCE: Final = 512
+"""Of a period that began lately; each question has its price, however little it is about."""
 _NONE = np.zeros(0, np.int64)
 NOTHING = Sums(None, 0, None, 0, 0, 0, 0, None, 0, QuarterSums(_NONE, _NONE, _NONE))
 """The sums of a channel without a reading."""
+
+
+def _at_once(history: History, channels: Sequence[int], window: Window, until_ms: int) -> int:
+    """How many channels to ask for together: as many minutes as a month of `AT_ONCE` has."""
+    heard = history.span(channels)
+    since_ms = window.period_start_ms if heard is None else max(window.period_start_ms, heard[0])
+    days = max(until_ms - since_ms, 0) // DAY_MS + 1
+    return min(max(AT_ONCE, AT_ONCE * 31 // days), MOST_AT_ONCE)
 
 
 def _of_channels(
@@ -63,50 +75,86 @@ def _of_channels(
     rows = history.rollup(channels, window.period_start_ms, closed_end, "15min", "UTC")
     first = quarter_ms - GAP_SHOWN_MS - max(hold_ms[c] for c in channels)
     tail = history.readings(channels, first, until_ms + 1)
-    found = {}
-    for channel in channels:  # both are sorted by channel: a slice each, not a mask over everything
-        row_from, row_to = np.searchsorted(rows.channel, (channel, channel + 1))
-        mine = Rollup(*(getattr(rows, name)[row_from:row_to] for name in ROLLUP_COLUMNS))
-        tail_from, tail_to = np.searchsorted(tail.channel, (channel, channel + 1))
-        its_tail = tail.where(slice(tail_from, tail_to))
-        found[channel] = _sums(mine, its_tail, window, quarter_ms, hold_ms[channel], channel in by_quarter)
-    return found
+    holds = np.array([hold_ms[c] for c in channels], np.int64)
+    ids = np.array(channels, np.uint32)
+    order = np.argsort(ids)
+    return _sums(ids[order], rows, tail, window, quarter_ms, holds[order], by_quarter)
 
 
-def _sums(rows: Rollup, tail: Readings, window: Window, open_ms: int, hold_ms: int, by_quarter: bool) -> Sums:
-    pieces = held(tail, hold_ms)
-    known = len(pieces.time_ms) > 0
-    today = (rows.start_ms >= window.day_start_ms) & (rows.start_ms < window.day_end_ms)
+def _sums(
+    ids: U32,
+    rows: Rollup,
+    tail: Readings,
+    window: Window,
+    open_ms: int,
+    hold_ms: I64,
+    by_quarter: Collection[int],
+) -> dict[int, Sums]:
+    """Of all these channels (sorted) at once: each has few readings, and each call its price."""
+    pieces = held(tail, hold_ms[np.searchsorted(ids, tail.channel)])
     open_today = between(pieces, max(open_ms, window.day_start_ms), window.day_end_ms)
     open_period = between(pieces, max(open_ms, window.period_start_ms), window.period_end_ms)
-    gap_ends = gaps(pieces)[2]
-    return Sums(
-        last_ms=int(pieces.time_ms[-1]) if known else None,
-        last_dw=int(pieces.power_dw[-1]) if known else 0,
-        last_voltage_dv=_last_voltage(tail),
-        today_dwms=int(rows.import_dwms[today].sum()) + _energy(open_today),
-        today_known_ms=int(rows.known_ms[today].sum()) + int(open_today.held_ms.sum()),
-        period_dwms=int(rows.import_dwms.sum()) + _energy(open_period),
-        period_known_ms=int(rows.known_ms.sum()) + int(open_period.held_ms.sum()),
-        gap_end_ms=int(gap_ends[-1]) if len(gap_ends) else None,
-        open_ms=open_ms,
-        quarters=_quarters(rows, open_period) if by_quarter else None,
-        step=last_step(tail),
+    today = (rows.start_ms >= window.day_start_ms) & (rows.start_ms < window.day_end_ms)
+    of_rows, newest = _Parts(ids, rows.channel), _Parts(ids, pieces.channel)
+    of_today, of_period = _Parts(ids, open_today.channel), _Parts(ids, open_period.channel)
+    gap_channel, _, gap_end_ms = gaps(pieces)
+    steps = last_steps(tail)
+    quarters = _quarters(ids, rows, open_period, by_quarter)
+    columns = (
+        newest.last(pieces.time_ms),
+        [power_dw or 0 for power_dw in newest.last(pieces.power_dw)],
+        _last_voltages(ids, tail),
+        (of_rows.sums(rows.import_dwms * today) + of_today.sums(import_dwms(open_today))).tolist(),
+        (of_rows.sums(rows.known_ms * today) + of_today.sums(open_today.held_ms)).tolist(),
+        (of_rows.sums(rows.import_dwms) + of_period.sums(import_dwms(open_period))).tolist(),
+        (of_rows.sums(rows.known_ms) + of_period.sums(open_period.held_ms)).tolist(),
+        _Parts(ids, gap_channel).last(gap_end_ms),
+        [open_ms] * len(ids),
+        [quarters.get(channel) for channel in ids.tolist()],
+        [steps.get(channel) for channel in ids.tolist()],
     )
+    return dict(zip(ids.tolist(), map(Sums, *columns), strict=True))
 
 
-def _quarters(closed: Rollup, open_period: Held) -> QuarterSums:
+class _Parts:
+    """Where the part of each channel lies in columns that are sorted by channel."""
+
+    def __init__(self, ids: U32, channel: U32) -> None:
+        self.begin = np.searchsorted(channel, ids, "left")
+        self.end = np.searchsorted(channel, ids, "right")
+
+    def sums(self, column: I64) -> I64:
+        """(ids,) each channel's sum."""
+        running = np.concatenate([np.zeros(1, np.int64), np.cumsum(column)])
+        found: I64 = running[self.end] - running[self.begin]
+        return found
+
+    def last(self, column: I32 | I64) -> list[int | None]:
+        """Each channel's last value; None where it has none."""
+        pairs = zip(self.begin.tolist(), self.end.tolist(), strict=True)
+        return [int(column[end - 1]) if end > begin else None for begin, end in pairs]
+
+
+def _quarters(
+    ids: U32, closed: Rollup, open_period: Held, by_quarter: Collection[int]
+) -> dict[int, QuarterSums]:
+    """Of the channels whose energy is told so."""
+    wanted = [at for at, channel in enumerate(ids.tolist()) if channel in by_quarter]
+    if not wanted:
+        return {}
     running = rollup(open_period, QUARTER_MS)
-    columns = ("start_ms", "import_dwms", "export_dwms")
-    return QuarterSums(*(np.concatenate([getattr(closed, c), getattr(running, c)]) for c in columns))
+    parts = [(rows, _Parts(ids, rows.channel)) for rows in (closed, running)]
+    names = ("start_ms", "import_dwms", "export_dwms")
+    return {
+        int(ids[at]): QuarterSums(
+            *(np.concatenate([getattr(r, n)[p.begin[at] : p.end[at]] for r, p in parts]) for n in names)
+        )
+        for at in wanted
+    }
 
 
-def _energy(pieces: Held) -> int:
-    return int(import_dwms(pieces).sum())
-
-
-def _last_voltage(tail: Readings) -> int | None:
+def _last_voltages(ids: U32, tail: Readings) -> list[int | None]:
     if tail.voltage_dv is None:
-        return None
-    told = tail.voltage_dv[tail.voltage_dv != ABSENT_I32]
-    return int(told[-1]) if len(told) else None
+        return [None] * len(ids)
+    told = tail.voltage_dv != ABSENT_I32
+    return _Parts(ids, tail.channel[told]).last(tail.voltage_dv[told])

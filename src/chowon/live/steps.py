@@ -35,20 +35,22 @@ class LastStep:
     """the mean over it, 0.1 W"""
 
 
-def last_step(readings: Readings) -> LastStep | None:
-    """The newest of one channel. `readings` sorted, unique."""
+def last_steps(readings: Readings) -> dict[int, LastStep]:
+    """The newest of each channel that tells its import counter. `readings` sorted, unique."""
     column = readings.import_milliwh
     if column is None:
-        return None
-    at = np.flatnonzero(column != ABSENT_I64)
-    if not len(at):
-        return None
-    end_ms, milliwh = int(readings.time_ms[at[-1]]), int(column[at[-1]])
-    if len(at) == 1:
-        return LastStep(end_ms, milliwh, 0, 0)
-    before = np.array([readings.time_ms[at[-2]]]), np.array([column[at[-2]]])
-    lasted_ms, power_dw = means(*before, np.array([end_ms]), np.array([milliwh]))
-    return LastStep(end_ms, milliwh, int(lasted_ms[0]), int(power_dw[0]))
+        return {}
+    told = column != ABSENT_I64
+    channel, time_ms, milliwh = readings.channel[told], readings.time_ms[told], column[told]
+    if not len(channel):
+        return {}
+    last = np.flatnonzero(np.append(channel[1:] != channel[:-1], True))
+    before = np.maximum(last - 1, 0)
+    lasted_ms, power_dw = means(time_ms[before], milliwh[before], time_ms[last], milliwh[last])
+    alone = channel[before] != channel[last]
+    lasted_ms, power_dw = np.where(alone, 0, lasted_ms), np.where(alone, 0, power_dw)
+    found = (column.tolist() for column in (time_ms[last], milliwh[last], lasted_ms, power_dw))
+    return {c: LastStep(*of) for c, *of in zip(channel[last].tolist(), *found, strict=True)}
 
 
 def means(start_ms: I64, had: I64, end_ms: I64, has: I64) -> tuple[I64, I32]:

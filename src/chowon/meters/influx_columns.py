@@ -29,7 +29,7 @@ _NUMBERS: Final = re.compile(
     rb"(?:(?:[+-]?(?:\d++\.?\d*+|\.\d++)(?:[eE][+-]?\d++)?|[+-]?\d++[iu])(?:,(?!\Z)|\Z))++"
 )
 _STAMPS: Final = re.compile(rb"(?:-?\d{1,20}(?:,(?!\Z)|\Z))++")
-_FIELD_NAME: Final = re.compile(rb'[^\\"\r]++')
+FIELD_NAME: Final = re.compile(rb'[^\\"\r]++')
 _MOST_OTHERS: Final = 10_000
 """So many field names that mean nothing to us are remembered."""
 
@@ -95,7 +95,7 @@ class Columns:
             return np.fromiter(map(self._codes.__getitem__, names), np.int64, len(names))
         except KeyError:
             others = set(names) - self._codes.keys()
-        if not all(map(_FIELD_NAME.fullmatch, others)):
+        if not all(map(FIELD_NAME.fullmatch, others)):
             return None
         if len(self._codes) + len(others) > _MOST_OTHERS:
             self._codes = {name: code for name, code in self._codes.items() if code != self._other}

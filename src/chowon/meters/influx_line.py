@@ -20,6 +20,7 @@ from chowon.meters.checks import Rows, Sent, checked
 from chowon.meters.decoded import Decoded, Envelope, Findings
 from chowon.meters.fields import BY_NAME, FIELDS, did_you_mean
 from chowon.meters.influx_columns import Columns
+from chowon.meters.influx_grid import LEAST_BYTES, Grid
 from chowon.meters.names import DEFAULT_NAME, Keys, Names
 
 ALIASES: Final = {
@@ -95,6 +96,7 @@ class InfluxLine:
 
 DECODER: Final = InfluxLine()
 _COLUMNS: Final = Columns(ALIASES)
+_GRID: Final = Grid(ALIASES)
 
 
 def exactly(payload: bytes, envelope: Envelope) -> Decoded:
@@ -107,7 +109,14 @@ def exactly(payload: bytes, envelope: Envelope) -> Decoded:
 
 def in_columns(payload: bytes, envelope: Envelope) -> Rows | None:
     """The readings of a payload of the common shape, before the checks; None for any other."""
-    return _COLUMNS.rows(payload, envelope, PER_MS[envelope.precision], _names)
+    per_ms = PER_MS[envelope.precision]
+    rows = _GRID.rows(payload, envelope, per_ms, _names) if len(payload) >= LEAST_BYTES else None
+    return rows or _COLUMNS.rows(payload, envelope, per_ms, _names)
+
+
+def in_grid(payload: bytes, envelope: Envelope) -> Rows | None:
+    """The same of a payload whose lines are all alike, whatever its size."""
+    return _GRID.rows(payload, envelope, PER_MS[envelope.precision], _names)
 
 
 def encode(decoded: Decoded) -> bytes:

@@ -59,14 +59,23 @@ def series_of(
     texts: Sequence[bytes], envelope: Envelope, names_of: Callable[[bytes], Names | None]
 ) -> Series | None:
     """The series of n lines, without spaces; None when one of them may need the exact parser."""
+    return remembered_series(tuple(texts), lambda: texts, envelope, names_of)
+
+
+def remembered_series(
+    key: tuple[bytes, ...],
+    texts: Callable[[], Sequence[bytes]],
+    envelope: Envelope,
+    names_of: Callable[[bytes], Names | None],
+) -> Series | None:
+    """As `series_of`; key: what only these texts in this order have."""
     if envelope.site is not None or envelope.meter is not None:
-        return _read(texts, envelope, names_of)
-    given = tuple(texts)
-    series = _remembered.get(given)
+        return _read(texts(), envelope, names_of)
+    series = _remembered.get(key)
     if series is None:
-        series = _read(given, envelope, names_of)
+        series = _read(texts(), envelope, names_of)
         if series is not None:
-            _remembered.put(given, series)
+            _remembered.put(key, series)
     return series
 
 

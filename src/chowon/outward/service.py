@@ -29,9 +29,10 @@ from chowon.outward.memo import Memo
 from chowon.outward.mirror import Mirror, MirrorSettings
 from chowon.outward.mqtt_out import Message, Outbound, OutSettings, OutStats
 from chowon.outward.rounds import Rounds
-from chowon.outward.totals import Past, Totals
+from chowon.outward.totals import Totals
 from chowon.outward.watcher import Watcher
 from chowon.outward.webhooks import Event, HookSettings, HookStats, Webhook
+from chowon.ports import History
 
 SITES_EVERY_S: Final = 1.0
 """How soon a new, changed or removed site shows"""
@@ -58,7 +59,7 @@ class Outward:
         self,
         config: Config,
         live: Live,
-        history: Past,
+        history: History,
         talking: Talking,
         prepared: Callable[[Site, Period, int], Prepared],
         now_ms: Callable[[], int],

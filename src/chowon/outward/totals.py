@@ -6,7 +6,7 @@ that comes later than a day after its time counts from the next UTC midnight on.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 
@@ -16,13 +16,6 @@ from chowon.ports import History
 _STEP_MS: Final = 32 * DAY_MS
 """Of the past in one question, so that none holds much memory."""
 _LATE_MS: Final = DAY_MS
-
-
-class Past(History, Protocol):
-    """A history that also says how far back it goes."""
-
-    def span(self, channels: Sequence[int]) -> tuple[int, int] | None:
-        """The oldest and the newest reading's time of all these channels, ms UTC; None without a reading."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +41,7 @@ class Lifetime:
 class Totals:
     """Lifetime energy of the channels asked for. Not thread-safe: one question at a time."""
 
-    def __init__(self, past: Past) -> None:
+    def __init__(self, past: History) -> None:
         self._past = past
         self._closed = Lifetime(*(np.zeros(0, np.int64) for _ in range(3)))
         self._until_ms = 0

@@ -6,8 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from sqlalchemy import URL
 
+from chowon.domain.readings import empty
 from chowon.errors import Damaged, Misconfigured, NotFound
 from chowon.store.catalog.appliances import CatalogAppliances
 from chowon.store.catalog.backfills import CatalogBackfills
@@ -20,11 +22,13 @@ from chowon.store.catalog.records import CatalogRecords
 from chowon.store.catalog.sites import CatalogSites, SiteDefaults
 from chowon.store.catalog.sources import CatalogSources
 from chowon.store.catalog.tokens import CatalogTokens
+from chowon.store.counter_reading import CounterReader
+from chowon.store.counter_spans import spans_anew
 from chowon.store.journal import JournalReader, SqliteJournal
 from chowon.store.lake import Lake
 from chowon.store.lock import FolderLock
 from chowon.store.query import LakeHistory
-from chowon.store.view import Unsealed, Views
+from chowon.store.view import Unsealed, View, Views
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,7 @@ def open_store(
         files.claim(shards)
         lake = Lake(folder / "lake", journal.id)
         _recover(journal, lake, files)
+        _list_leaps(lake, files)
         sites = CatalogSites(catalog, defaults or SiteDefaults())
         corrections = CatalogCorrections(catalog, now_ms)
         history = _history(lake, files, journal, sites, corrections)
@@ -168,6 +173,14 @@ def _recover(journal: SqliteJournal, lake: Lake, files: FileList) -> None:
         journal.trim(snapshot.sealed_through)
     left_over, _ = lake.unlisted(snapshot.files)
     lake.delete(left_over)
+
+
+def _list_leaps(lake: Lake, files: FileList) -> None:
+    """Note where units may have changed, of counters of which an older version noted only the first place."""
+    for flow, channel in files.unlisted_counters():
+        known = files.counters(flow, np.array([channel], np.uint32))[channel]
+        reader = CounterReader(View(lake, files.snapshot(), empty()), flow)
+        files.note_counter(flow, channel, spans_anew(reader, channel, known))
 
 
 def _history(

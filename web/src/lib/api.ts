@@ -11,6 +11,8 @@ import type {
 } from "./types";
 
 const TIMEOUT_MS = 15_000;
+/** Counting years of readings anew. */
+const LONG_MS = 3_600_000;
 
 /** Nobody answered: server down, network gone, or too slow. */
 export class NoAnswer extends Error {}
@@ -33,7 +35,7 @@ export function apiUrl(path: string): URL {
 }
 
 /** question: what is sent; without one it is a GET, with one a POST unless said otherwise. */
-async function ask<T>(path: string, question?: object, method = question ? "POST" : "GET"): Promise<T> {
+async function ask<T>(path: string, question?: object, method = question ? "POST" : "GET", timeout_ms = TIMEOUT_MS): Promise<T> {
   const headers = new Headers({ Accept: "application/json" });
   const posted = { method, ...(question && { body: JSON.stringify(question) }) };
   if (question) headers.set("Content-Type", "application/json");
@@ -42,7 +44,7 @@ async function ask<T>(path: string, question?: object, method = question ? "POST
   let response: Response;
   let body: unknown;
   try {
-    response = await fetch(apiUrl(path), { ...posted, headers, signal: AbortSignal.timeout(TIMEOUT_MS), cache: "no-store" });
+    response = await fetch(apiUrl(path), { ...posted, headers, signal: AbortSignal.timeout(timeout_ms), cache: "no-store" });
     body = await response.json().catch(() => null);
   } catch (error) {
     throw new NoAnswer(String(error));
@@ -87,6 +89,10 @@ function query(named: Record<string, string | number | null>): string {
 export const api = {
   sites: async (): Promise<Site[]> => (await ask<{ sites: Site[] }>("sites")).sites,
   withoutKinds: (site: number, without: string[]): Promise<Site> => ask(`sites/${site}`, { without }, "PATCH"),
+  site: (site: number): Promise<Site> => ask(`sites/${site}`),
+  /** null: to be learnt again. The answer comes when all of the channel's past has been counted with it. */
+  changeHold: (site: number, channel: number, hold_ms: number | null): Promise<Site> =>
+    ask(`sites/${site}/channels/${channel}`, { hold_ms }, "PATCH", LONG_MS),
   now: (site: number): Promise<NowState> => ask(`sites/${site}/now`),
   bill: (site: number, day: Day | null): Promise<Bill> => ask(`sites/${site}/bill${query({ date: day })}`),
   /** months: the sum over so many closed months; null: the one period that holds the day. */

@@ -4,7 +4,11 @@ export type Decimal = string;
 export type Day = string;
 export type Text = { ko: string; en: string };
 
-export type Channel = { id: number; meter: string; key: string; role: string; hold_ms: number };
+export type Channel = {
+  id: number; meter: string; key: string; role: string;
+  /** how long a reading stands at most, and who said so; recounting: its past is being counted with another one */
+  hold_ms: number; hold_by: "default" | "learnt" | "person"; recounting: boolean;
+};
 
 export type Site = {
   id: number;

@@ -13,7 +13,7 @@ from chowon.domain.quantities import I64, U32
 from chowon.domain.sites import HoldBy
 from chowon.errors import Misconfigured
 from chowon.store.catalog.chunks import chunks
-from chowon.store.catalog.counter_times import CounterSpan, counter_spans, widen_counter_spans
+from chowon.store.catalog.counter_times import CounterSpan, counter_spans, note_counter_spans, unlisted
 from chowon.store.catalog.engine import Catalog
 from chowon.store.catalog.tables import channel_times, lake_files, lake_state
 from chowon.store.catalog.tables import channels as channel_rows
@@ -131,7 +131,7 @@ class FileList:
         remove: Sequence[LakeFile] = (),
         sealed_through: int | None = None,
         heard: Heard | None = None,
-        counters: Mapping[Flow, Mapping[int, CounterSpan]] | None = None,
+        counters: Mapping[Flow, Mapping[int, CounterSpan | None]] | None = None,
         hold: HoldChange | None = None,
     ) -> None:
         """List and unlist files and move the watermark, all or nothing; `before` is what this follows from.
@@ -163,7 +163,7 @@ class FileList:
             if heard is not None and len(heard.channel):
                 _widen(connection, heard)
             for flow, news in (counters or {}).items():
-                widen_counter_spans(connection, flow, news)
+                note_counter_spans(connection, flow, news)
 
     def times(self, channels: U32) -> dict[int, tuple[int, int]]:
         """The first and last time in the lake of each of these channels that has one."""
@@ -174,6 +174,16 @@ class FileList:
         """What the lake holds of this flow's counters, of those of these channels that have one."""
         with self._catalog.reading() as connection:
             return counter_spans(connection, flow, channels.tolist())
+
+    def unlisted_counters(self) -> list[tuple[Flow, int]]:
+        """(flow, channel) of the counters whose leaps an older version has not listed."""
+        with self._catalog.reading() as connection:
+            return unlisted(connection)
+
+    def note_counter(self, flow: Flow, channel: int, span: CounterSpan) -> None:
+        """What the lake is found to hold of one counter."""
+        with self._catalog.writing() as connection:
+            note_counter_spans(connection, flow, {channel: span})
 
     def _state(self) -> Select[Any]:
         return select(lake_state).where(lake_state.c.journal_id == self._journal_id)

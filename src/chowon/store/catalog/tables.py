@@ -182,7 +182,17 @@ counter_times = Table(
     Column("first_ms", BigInteger, nullable=False),
     Column("last_ms", BigInteger, nullable=False),
     Column("last_milliwh", BigInteger, nullable=False),  # what the counter showed at last_ms
-    Column("units_ms", BigInteger),  # where its unit may have changed first
+    Column("before_milliwh", BigInteger),  # what it showed last before that minute; null: not known
+    Column("units_ms", BigInteger),  # until 0009: where its unit may have changed first; null: all are listed
+)
+
+counter_leaps = Table(
+    "counter_leaps",
+    metadata,
+    Column("channel", BigInteger, primary_key=True, autoincrement=False),
+    Column("flow", String(8), primary_key=True),  # import | export
+    Column("start_ms", BigInteger, primary_key=True, autoincrement=False),  # the minute since which
+    sqlite_with_rowid=False,  # a channel's leaps lie next to each other
 )
 
 corrections = Table(

@@ -1,0 +1,263 @@
+"""The trained network as one step of all homes, in a file that needs no torch. Extra `train` (torch, onnx).
+
+A tick is one call: the quick part always, the minute part within an ONNX `If` where the tick closes a minute.
+State goes in and comes out; docs/decisions/0021-live-network.md names the arrays.
+"""
+
+import io
+import warnings
+from collections.abc import Sequence
+
+import onnx
+import torch
+from onnx import TensorProto, helper
+from torch import Tensor, nn
+from torch.nn import functional
+
+from chowon.models.nilm.live_network.front import BLOCK, RATES
+from chowon.models.nilm.live_network.shape import (
+    APART,
+    CONTEXT,
+    QUICK,
+    TRUNK,
+    WIDTH,
+    NARROW,
+    Block,
+    Network,
+    heard_of,
+    seen_of,
+)
+from chowon.models.nilm.live_network.front import HEARD
+from chowon.models.nilm.network.exporting import OPSET, halved
+
+_TICK_IN = ("tick_w", "tick_known", "heard_w", "heard_known", "trunk", "bases_w", "has", "threshold")
+_TICK_OUT = ("quick", "heard_w_next", "heard_known_next", "tick_power_w")
+_READ = tuple(f"{which}_{i}" for i in range(len(APART)) for which in ("near", "far"))
+_MINUTE_IN = (
+    "quick",
+    "is_quick",
+    "minute_w",
+    "minute_known",
+    "before_w",
+    "before_known",
+    "bases_w",
+    "old_w",
+    "sums",
+    "peaks",
+    "context",
+    "turns",
+    "has",
+    "threshold",
+    *_READ,
+)
+_MINUTE_OUT = (
+    "bases_w_next",
+    "sums_next",
+    "peaks_next",
+    "context_next",
+    "trunk_next",
+    "now_w",
+    "settled_w",
+    *(f"narrow_{i}" for i in range(len(APART))),
+)
+_NO_HOMES = frozenset({"threshold", "turns"})
+"""Inputs without an axis of homes"""
+
+
+def onnx_bytes(network: Network) -> bytes:
+    """One step of any number of homes. Large weights as float16."""
+    network.eval()
+    kinds = len(network.vectors)
+    tick = _exported(_Tick(network), _tick_example(kinds), _TICK_IN, _TICK_OUT)
+    minute = _exported(_Minute(network), _minute_example(kinds), _MINUTE_IN, _MINUTE_OUT)
+    made: bytes = _joined(tick, minute).SerializeToString()
+    return made
+
+
+class _Tick(nn.Module):
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(  # noqa: D102
+        self,
+        tick_w: Tensor,
+        tick_known: Tensor,
+        heard_w: Tensor,
+        heard_known: Tensor,
+        trunk: Tensor,
+        bases_w: Tensor,
+        has: Tensor,
+        threshold: Tensor,
+    ) -> tuple[Tensor, ...]:
+        network = self.network
+        whole_w, whole_known = (
+            torch.cat([before, now[:, None]], 1) for before, now in ((heard_w, tick_w), (heard_known, tick_known))
+        )
+        listened = torch.stack(heard_of(whole_w, whole_known), 1).flatten(1)
+        inner = functional.linear(listened, network.listen.weight.flatten(1), network.listen.bias)
+        quick = functional.gelu(network.quick(functional.gelu(inner)))
+        step_w = (tick_w - heard_w[:, -1]) * tick_known * heard_known[:, -1]
+        seen = seen_of(tick_w, tick_known, step_w, bases_w)
+        said = network.by_tick(trunk[:, None], quick[:, None], seen[:, None])
+        power_w = _told(said.logit[..., 0], said.share[..., 0], tick_w, has, threshold)
+        return quick, whole_w[:, 1:], whole_known[:, 1:], power_w
+
+
+class _Minute(nn.Module):
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+        self.blocks = nn.ModuleList(_Block(block) for block in network.blocks)
+        self.register_buffer("rates", torch.tensor(RATES))
+
+    def forward(  # noqa: D102
+        self,
+        quick: Tensor,
+        is_quick: Tensor,
+        minute_w: Tensor,
+        minute_known: Tensor,
+        before_w: Tensor,
+        before_known: Tensor,
+        bases_w: Tensor,
+        old_w: Tensor,
+        sums: Tensor,
+        peaks: Tensor,
+        context: Tensor,
+        turns: Tensor,
+        has: Tensor,
+        threshold: Tensor,
+        *read: Tensor,
+    ) -> tuple[Tensor, ...]:
+        network, watts = self.network, minute_w[:, None]
+        lower = (bases_w < 0) | (watts < bases_w)
+        moved = torch.where(lower, watts, bases_w + self.rates * (watts - bases_w))
+        bases_w = torch.where(minute_known[:, None] > 0, moved, bases_w)
+        step_w = (minute_w - before_w) * minute_known * before_known
+        seen = seen_of(minute_w, minute_known, step_w, bases_w)
+        flag = is_quick[:, None]
+        heard = functional.gelu(network.stem(torch.cat([seen, flag, quick * flag], -1)))
+        narrow = []
+        for i, block in enumerate(self.blocks):
+            heard, now = block(heard, read[2 * i], read[2 * i + 1])
+            narrow.append(now)
+        sums, peaks = sums + heard, torch.maximum(peaks, heard)
+        turned = self._turned(torch.cat([sums / BLOCK, peaks], -1), context)
+        context = torch.where(turns > 0, turned, context)
+        sums, peaks = (torch.where(turns > 0, torch.zeros_like(one), one) for one in (sums, peaks))
+        trunk = functional.gelu(network.trunk(torch.cat([heard, context], -1)))
+        now_said, settled = network.by_minute(trunk[:, None])
+        now_w = _told(now_said.logit[..., 0], now_said.share[..., 0], minute_w, has, threshold)
+        settled_w = _told(settled.logit[..., 0], settled.share[..., 0], old_w, has, threshold)
+        return bases_w, sums, peaks, context, trunk, now_w, settled_w, *narrow
+
+    def _turned(self, pooled: Tensor, context: Tensor) -> Tensor:
+        slow = self.network.slow
+        new = functional.linear(pooled, slow.weight_ih_l0, slow.bias_ih_l0).chunk(3, -1)
+        old = functional.linear(context, slow.weight_hh_l0, slow.bias_hh_l0).chunk(3, -1)
+        reset, keep = torch.sigmoid(new[0] + old[0]), torch.sigmoid(new[1] + old[1])
+        return (1 - keep) * torch.tanh(new[2] + reset * old[2]) + keep * context
+
+
+class _Block(nn.Module):
+    """A block at one minute; its norm is part of its weights."""
+
+    def __init__(self, block: Block) -> None:
+        super().__init__()
+        norm = block.norm
+        with torch.no_grad():
+            scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+            self.over = nn.Linear(3 * NARROW, 2 * WIDTH)
+            self.over.weight.copy_((block.over.weight * scale[:, None, None]).transpose(1, 2).flatten(1))
+            self.over.bias.copy_((block.over.bias - norm.running_mean) * scale + norm.bias)
+            self.narrow, self.out = _linear(block.narrow), _linear(block.out)
+
+    def forward(self, heard: Tensor, near: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
+        """(what goes on, what is kept)."""
+        now = self.narrow(heard)
+        value, gate = self.over(torch.cat([far, near, now], -1)).chunk(2, -1)
+        return heard + self.out(functional.gelu(value) * torch.sigmoid(gate)), now
+
+
+def _linear(of_one: nn.Conv1d) -> nn.Linear:
+    made = nn.Linear(of_one.in_channels, of_one.out_channels)
+    with torch.no_grad():
+        made.weight.copy_(of_one.weight[..., 0])
+        made.bias.copy_(of_one.bias)
+    return made
+
+
+def _told(logit: Tensor, share: Tensor, mains_w: Tensor, has: Tensor, threshold: Tensor) -> Tensor:
+    """(homes, kinds) W: parts that together are the mains at most."""
+    watts = torch.where(torch.sigmoid(logit) >= threshold, share * mains_w[:, None], torch.zeros_like(share))
+    watts = watts * has
+    total = watts.sum(-1, keepdim=True)
+    return watts * (mains_w[:, None] / torch.clamp(torch.maximum(total, mains_w[:, None]), min=1e-3))
+
+
+def _tick_example(kinds: int) -> tuple[Tensor, ...]:
+    homes = 2
+    heard = torch.rand(homes, HEARD - 1)
+    many = torch.rand(homes, TRUNK), torch.rand(homes, 3), torch.ones(homes, kinds), torch.ones(kinds)
+    return torch.rand(homes), torch.ones(homes), heard, heard, *many
+
+
+def _minute_example(kinds: int) -> tuple[Tensor, ...]:
+    homes = 2
+    one = torch.rand(homes)
+    start = torch.rand(homes, QUICK), one, one, one, one, one, torch.rand(homes, 3), one
+    slow = torch.rand(homes, WIDTH), torch.rand(homes, WIDTH), torch.rand(homes, CONTEXT), torch.ones(1)
+    read = (torch.rand(homes, NARROW) for _ in _READ)
+    return *start, *slow, torch.ones(homes, kinds), torch.ones(kinds), *read
+
+
+def _exported(
+    module: nn.Module, example: tuple[Tensor, ...], inward: Sequence[str], outward: Sequence[str]
+) -> onnx.ModelProto:
+    sink = io.BytesIO()
+    named = [name for name in (*inward, *outward) if name not in _NO_HOMES]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's exporter tells of what it does not fold
+        torch.onnx.export(
+            module.eval(),
+            example,
+            sink,
+            input_names=list(inward),
+            output_names=list(outward),
+            dynamic_axes={name: {0: "homes"} for name in named},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    return halved(onnx.load_from_string(sink.getvalue()))
+
+
+def _joined(tick: onnx.ModelProto, minute: onnx.ModelProto) -> onnx.ModelProto:
+    """The tick's graph with the minute's as a branch of an `If`, which reads the inputs from outside."""
+    inner = onnx.compose.add_prefix_graph(
+        minute.graph, "minute/", rename_inputs=False, rename_outputs=False
+    )
+    inward = list(inner.input)
+    del inner.input[:]
+    outward = list(inner.output)
+    nothing = helper.make_graph(
+        [_empty(f"no/{value.name}") for value in outward],
+        "no_minute",
+        [],
+        [helper.make_tensor_value_info(f"no/{value.name}", TensorProto.FLOAT, [None, None]) for value in outward],
+    )
+    branch = helper.make_node(
+        "If", ["closes"], [value.name for value in outward], then_branch=inner, else_branch=nothing
+    )
+    graph = tick.graph
+    graph.node.append(branch)
+    have = {value.name for value in (*graph.input, *graph.output)}
+    graph.input.extend(value for value in inward if value.name not in have)
+    graph.input.append(helper.make_tensor_value_info("closes", TensorProto.BOOL, []))
+    graph.output.extend(helper.make_tensor_value_info(value.name, TensorProto.FLOAT, [None, None]) for value in outward)
+    onnx.checker.check_model(tick)
+    return tick
+
+
+def _empty(name: str) -> onnx.NodeProto:
+    nothing = helper.make_tensor(f"{name}/value", TensorProto.FLOAT, [0, 1], [])
+    return helper.make_node("Constant", [], [name], value=nothing)

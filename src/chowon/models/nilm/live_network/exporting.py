@@ -14,23 +14,22 @@ from onnx import TensorProto, helper
 from torch import Tensor, nn
 from torch.nn import functional
 
-from chowon.models.nilm.live_network.front import BLOCK, RATES
+from chowon.models.nilm.live_network.front import BLOCK, HEARD, RATES
 from chowon.models.nilm.live_network.shape import (
     APART,
     CONTEXT,
+    NARROW,
     QUICK,
     TRUNK,
     WIDTH,
-    NARROW,
     Block,
     Network,
     heard_of,
     seen_of,
 )
-from chowon.models.nilm.live_network.front import HEARD
 from chowon.models.nilm.network.exporting import OPSET, halved
 
-_TICK_IN = ("tick_w", "tick_known", "heard_w", "heard_known", "trunk", "bases_w", "has", "threshold")
+_TICK_IN = ("tick_w", "tick_known", "heard_w", "heard_known", "trunk", "bases_w", "has", "tick_gate")
 _TICK_OUT = ("quick", "heard_w_next", "heard_known_next", "tick_power_w")
 _READ = tuple(f"{which}_{i}" for i in range(len(APART)) for which in ("near", "far"))
 _MINUTE_IN = (
@@ -47,7 +46,8 @@ _MINUTE_IN = (
     "context",
     "turns",
     "has",
-    "threshold",
+    "minute_gate",
+    "settled_gate",
     *_READ,
 )
 _MINUTE_OUT = (
@@ -60,7 +60,7 @@ _MINUTE_OUT = (
     "settled_w",
     *(f"narrow_{i}" for i in range(len(APART))),
 )
-_NO_HOMES = frozenset({"threshold", "turns"})
+_NO_HOMES = frozenset({"tick_gate", "minute_gate", "settled_gate", "turns"})
 """Inputs without an axis of homes"""
 
 
@@ -79,7 +79,7 @@ class _Tick(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(  # noqa: D102
+    def forward(
         self,
         tick_w: Tensor,
         tick_known: Tensor,
@@ -88,11 +88,12 @@ class _Tick(nn.Module):
         trunk: Tensor,
         bases_w: Tensor,
         has: Tensor,
-        threshold: Tensor,
+        tick_gate: Tensor,
     ) -> tuple[Tensor, ...]:
         network = self.network
         whole_w, whole_known = (
-            torch.cat([before, now[:, None]], 1) for before, now in ((heard_w, tick_w), (heard_known, tick_known))
+            torch.cat([before, now[:, None]], 1)
+            for before, now in ((heard_w, tick_w), (heard_known, tick_known))
         )
         listened = torch.stack(heard_of(whole_w, whole_known), 1).flatten(1)
         inner = functional.linear(listened, network.listen.weight.flatten(1), network.listen.bias)
@@ -100,7 +101,7 @@ class _Tick(nn.Module):
         step_w = (tick_w - heard_w[:, -1]) * tick_known * heard_known[:, -1]
         seen = seen_of(tick_w, tick_known, step_w, bases_w)
         said = network.by_tick(trunk[:, None], quick[:, None], seen[:, None])
-        power_w = _told(said.logit[..., 0], said.share[..., 0], tick_w, has, threshold)
+        power_w = _told(said.logit[..., 0], said.share[..., 0], tick_w, has, tick_gate)
         return quick, whole_w[:, 1:], whole_known[:, 1:], power_w
 
 
@@ -111,7 +112,7 @@ class _Minute(nn.Module):
         self.blocks = nn.ModuleList(_Block(block) for block in network.blocks)
         self.register_buffer("rates", torch.tensor(RATES))
 
-    def forward(  # noqa: D102
+    def forward(
         self,
         quick: Tensor,
         is_quick: Tensor,
@@ -126,7 +127,8 @@ class _Minute(nn.Module):
         context: Tensor,
         turns: Tensor,
         has: Tensor,
-        threshold: Tensor,
+        minute_gate: Tensor,
+        settled_gate: Tensor,
         *read: Tensor,
     ) -> tuple[Tensor, ...]:
         network, watts = self.network, minute_w[:, None]
@@ -147,8 +149,8 @@ class _Minute(nn.Module):
         sums, peaks = (torch.where(turns > 0, torch.zeros_like(one), one) for one in (sums, peaks))
         trunk = functional.gelu(network.trunk(torch.cat([heard, context], -1)))
         now_said, settled = network.by_minute(trunk[:, None])
-        now_w = _told(now_said.logit[..., 0], now_said.share[..., 0], minute_w, has, threshold)
-        settled_w = _told(settled.logit[..., 0], settled.share[..., 0], old_w, has, threshold)
+        now_w = _told(now_said.logit[..., 0], now_said.share[..., 0], minute_w, has, minute_gate)
+        settled_w = _told(settled.logit[..., 0], settled.share[..., 0], old_w, has, settled_gate)
         return bases_w, sums, peaks, context, trunk, now_w, settled_w, *narrow
 
     def _turned(self, pooled: Tensor, context: Tensor) -> Tensor:
@@ -187,9 +189,9 @@ def _linear(of_one: nn.Conv1d) -> nn.Linear:
     return made
 
 
-def _told(logit: Tensor, share: Tensor, mains_w: Tensor, has: Tensor, threshold: Tensor) -> Tensor:
+def _told(logit: Tensor, share: Tensor, mains_w: Tensor, has: Tensor, gate: Tensor) -> Tensor:
     """(homes, kinds) W: parts that together are the mains at most."""
-    watts = torch.where(torch.sigmoid(logit) >= threshold, share * mains_w[:, None], torch.zeros_like(share))
+    watts = torch.where(torch.sigmoid(logit) >= gate, share * mains_w[:, None], torch.zeros_like(share))
     watts = watts * has
     total = watts.sum(-1, keepdim=True)
     return watts * (mains_w[:, None] / torch.clamp(torch.maximum(total, mains_w[:, None]), min=1e-3))
@@ -208,7 +210,7 @@ def _minute_example(kinds: int) -> tuple[Tensor, ...]:
     start = torch.rand(homes, QUICK), one, one, one, one, one, torch.rand(homes, 3), one
     slow = torch.rand(homes, WIDTH), torch.rand(homes, WIDTH), torch.rand(homes, CONTEXT), torch.ones(1)
     read = (torch.rand(homes, NARROW) for _ in _READ)
-    return *start, *slow, torch.ones(homes, kinds), torch.ones(kinds), *read
+    return *start, *slow, torch.ones(homes, kinds), torch.ones(kinds), torch.ones(kinds), *read
 
 
 def _exported(
@@ -233,9 +235,7 @@ def _exported(
 
 def _joined(tick: onnx.ModelProto, minute: onnx.ModelProto) -> onnx.ModelProto:
     """The tick's graph with the minute's as a branch of an `If`, which reads the inputs from outside."""
-    inner = onnx.compose.add_prefix_graph(
-        minute.graph, "minute/", rename_inputs=False, rename_outputs=False
-    )
+    inner = onnx.compose.add_prefix_graph(minute.graph, "minute/", rename_inputs=False, rename_outputs=False)
     inward = list(inner.input)
     del inner.input[:]
     outward = list(inner.output)
@@ -243,7 +243,10 @@ def _joined(tick: onnx.ModelProto, minute: onnx.ModelProto) -> onnx.ModelProto:
         [_empty(f"no/{value.name}") for value in outward],
         "no_minute",
         [],
-        [helper.make_tensor_value_info(f"no/{value.name}", TensorProto.FLOAT, [None, None]) for value in outward],
+        [
+            helper.make_tensor_value_info(f"no/{value.name}", TensorProto.FLOAT, [None, None])
+            for value in outward
+        ],
     )
     branch = helper.make_node(
         "If", ["closes"], [value.name for value in outward], then_branch=inner, else_branch=nothing
@@ -253,7 +256,9 @@ def _joined(tick: onnx.ModelProto, minute: onnx.ModelProto) -> onnx.ModelProto:
     have = {value.name for value in (*graph.input, *graph.output)}
     graph.input.extend(value for value in inward if value.name not in have)
     graph.input.append(helper.make_tensor_value_info("closes", TensorProto.BOOL, []))
-    graph.output.extend(helper.make_tensor_value_info(value.name, TensorProto.FLOAT, [None, None]) for value in outward)
+    graph.output.extend(
+        helper.make_tensor_value_info(value.name, TensorProto.FLOAT, [None, None]) for value in outward
+    )
     onnx.checker.check_model(tick)
     return tick
 

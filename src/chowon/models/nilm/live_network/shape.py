@@ -20,7 +20,8 @@ WIDTH: Final = 48
 NARROW: Final = 24
 APART: Final = (1, 2, 4, 8, 16)
 """Minutes between what a convolution reads"""
-QUICK: Final = 32
+LISTENERS: Final = 64
+QUICK: Final = 48
 CONTEXT: Final = 64
 TRUNK: Final = 96
 FEATURES: Final = 64
@@ -41,15 +42,16 @@ class Network(nn.Module):
 
     def __init__(self, kinds: int) -> None:
         super().__init__()
-        self.listen = nn.Conv1d(_HEARD_OF_EACH, WIDTH, HEARD)
-        self.quick = nn.Linear(WIDTH, QUICK)
+        self.listen = nn.Conv1d(_HEARD_OF_EACH, LISTENERS, HEARD)
+        self.quick = nn.Linear(LISTENERS, QUICK)
         self.stem = nn.Linear(SEEN + 1 + QUICK, WIDTH)
         self.blocks = nn.ModuleList(Block(apart) for apart in APART)
         self.slow = nn.GRU(2 * WIDTH, CONTEXT, batch_first=True)
         self.trunk = nn.Linear(WIDTH + CONTEXT, TRUNK)
         self.minute = nn.Linear(TRUNK, FEATURES)
         self.beside = nn.Linear(TRUNK, QUICK)
-        self.tick = nn.Linear(2 * QUICK + SEEN, FEATURES)
+        self.together = nn.Linear(2 * QUICK + SEEN, TRUNK)
+        self.tick = nn.Linear(TRUNK, FEATURES)
         self.vectors = nn.Parameter(torch.randn(kinds, VECTOR) * 0.3)
         self.weights = nn.Linear(VECTOR, 2 * OUTPUTS * FEATURES)
         self.offsets = nn.Linear(VECTOR, 2 * OUTPUTS)
@@ -84,8 +86,8 @@ class Network(nn.Module):
 
     def by_tick(self, trunk: Tensor, quick: Tensor, seen: Tensor) -> Said:
         """The present ticks, from the trunk of the minute before each, (homes, ticks, …)."""
-        features = functional.gelu(self.tick(torch.cat([quick, self.beside(trunk), seen], -1)))
-        return self._said(features, 2)
+        together = functional.gelu(self.together(torch.cat([quick, self.beside(trunk), seen], -1)))
+        return self._said(functional.gelu(self.tick(together)), 2)
 
     def _said(self, features: Tensor, output: int) -> Said:
         gate, share = self.weights(self.vectors).chunk(2 * OUTPUTS, -1)[2 * output : 2 * output + 2]

@@ -22,6 +22,8 @@ F32: TypeAlias = NDArray[np.float32]
 
 FORGOTTEN: Final = 60
 """Unknown minutes in a row after which a home begins anew"""
+OUTPUTS: Final = ("tick", "minute", "settled")
+"""What is told: this tick, this minute of a meter by the minute, and the settled minute"""
 _CLOCK: Final = "clock"
 
 
@@ -57,15 +59,22 @@ class Weights:
         options.intra_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
         self.card = card
-        self.threshold = np.array(
-            [card.thresholds.get(kind, USUAL_THRESHOLD) for kind in card.kinds], np.float32
-        )
+        self.file_bytes = len(onnx)
+        self.gates = {f"{output}_gate": _gate(card, output) for output in OUTPUTS}
         shapes = {one.name: one.shape for one in self.session.get_inputs()}
         self.narrow: int = shapes["near_0"][1]
         """Numbers that a convolution keeps of a home and minute"""
         self.apart = tuple(2**i for i in range(sum(name.startswith("near_") for name in shapes)))
-        self.widths: dict[str, int] = {name: shapes[name][1] for name in ("trunk", "bases_w", "sums", "context")}
+        self.widths: dict[str, int] = {
+            name: shapes[name][1] for name in ("trunk", "bases_w", "sums", "context")
+        }
         self.outputs = [one.name for one in self.session.get_outputs()]
+
+
+def _gate(card: Card, output: str) -> F32:
+    """(kinds,) how likely each must be to be told by this output."""
+    own = card.gates.get(output, {})
+    return np.array([own.get(kind, USUAL_THRESHOLD) for kind in card.kinds], np.float32)
 
 
 class Stream:
@@ -89,7 +98,8 @@ class Stream:
     @property
     def bytes_a_home(self) -> float:
         """Memory that its state takes."""
-        return sum(one.nbytes for one in (*self._kept.values(), *self._rings.values())) / max(1, len(self))
+        whole: int = sum(one.nbytes for one in (*self._kept.values(), *self._rings.values()))
+        return whole / max(1, len(self))
 
     def grow(self, homes: int) -> None:
         """More rows, up to so many in all; they begin anew."""
@@ -202,7 +212,7 @@ class Stream:
             "minute_known": sure.astype(np.float32),
             "old_w": self._rings["old_w"][minute % DELAY],
             "turns": np.array([minute % BLOCK == BLOCK - 1], np.float32),
-            "threshold": weights.threshold,
+            **weights.gates,
             "closes": np.array(closes),
             **{name: kept[name] for name in _GIVEN},
         }

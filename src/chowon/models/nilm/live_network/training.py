@@ -4,7 +4,7 @@ A batch is windows of minutes, as meters that are slower than 10 s have them, an
 where the minutes are told too.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -37,6 +37,10 @@ QUICK_PART: Final = 0.4
 """Of the lessons of a batch"""
 NOW_WEIGHT: Final = 0.5
 """What is wrong now counts less than what is wrong when settled: much cannot be known yet"""
+QUICK_WEIGHT: Final = 0.5
+"""Settled minutes of homes at 10 s: they are taught by the minute too"""
+NOT_TAUGHT: Final = frozenset({"television", "lighting"})
+"""Steps of a hundred watts among others: no network here has found them. They are loads of no kind here"""
 _MOST_FINE: Final = 1_500_000
 """Intervals at 10 s of a home that is made finer"""
 
@@ -49,12 +53,20 @@ class Shelves:
     ticks: Library
 
 
-def shelves(homes: Sequence[Home], rules: dict[str, OnRule]) -> Shelves:
+def shelves(homes: Sequence[Home], rules: Mapping[str, OnRule]) -> Shelves:
     """Homes at a minute and plugs at a minute or finer, taken apart twice."""
+    homes = [_without(home) for home in homes]
     minutes = library(homes, rules, MINUTE_MS, MINUTES)
     fine = [finer(home, TICK_MS, _MOST_FINE) for home in homes]
     ticks = library(fine, rules, TICK_MS, QUICK_MINUTES * TICKS)
     return Shelves(minutes, replace(ticks, kinds=minutes.kinds))
+
+
+def _without(home: Home) -> Home:
+    """The home with the kinds that are not taught as loads of no kind."""
+    taught = {kind: power for kind, power in home.appliances.items() if kind not in NOT_TAUGHT}
+    others = {kind: power for kind, power in home.appliances.items() if kind in NOT_TAUGHT}
+    return replace(home, appliances=taught, others={**home.others, **others})
 
 
 def train(
@@ -71,50 +83,65 @@ def train(
 
     def loss_of(network: Network, batch: tuple[list[Tensor], list[Tensor]]) -> Tensor:
         slow, quick = batch
-        return _by_minute(network, slow, None, usual_w, settings)[0] + _by_tick(
-            network, quick, usual_w, settings
-        )
+        return _loss(network, slow, quick, usual_w, settings)
 
-    batches = _Batches(of, seed, settings.batch)
+    batches = Batches(of, seed, settings.batch)
     return taught(Network(len(of.minutes.kinds)), batches, loss_of, settings, signature, kept, tell)
 
 
-def _by_minute(
-    network: Network, batch: list[Tensor], quick: Tensor | None, usual_w: Tensor, settings: Settings
-) -> tuple[Tensor, Tensor]:
-    """(how wrong the minutes are, the trunk)."""
-    mains_w, known, bases_w, power_w, on, sure = batch
+def heard_minutes(
+    network: Network, batch: Sequence[Tensor], quick: Tensor | None
+) -> tuple[Tensor, Said, Said]:
+    """(trunk, now, settled) of a batch's minutes."""
+    mains_w, known, bases_w = batch[:3]
     with torch.autocast("cpu", dtype=torch.bfloat16):
         trunk = network.follow(seen_of(mains_w, known, stepped(mains_w, known), bases_w), quick)
         now, settled = network.by_minute(trunk)
-    mains = mains_w[:, None]
-    truth = power_w, on, sure
-    past = late(power_w), late(on), late(sure)
-    of_settled = Said(settled.logit[..., DELAY:], settled.share[..., DELAY:])
-    found = wrong(of_settled.logit, of_settled.share * late(mains), past, usual_w, settings)
-    if quick is None:
-        found = found + NOW_WEIGHT * wrong(now.logit, now.share * mains, truth, usual_w, settings)
-    return found, trunk
+    return trunk, now, settled
 
 
-def _by_tick(network: Network, batch: list[Tensor], usual_w: Tensor, settings: Settings) -> Tensor:
-    mains_w, known, power_w, on, sure, *minutes = batch
-    bases_w = minutes[2]
+def heard_ticks(network: Network, batch: Sequence[Tensor]) -> tuple[Tensor, Said, Said, Said]:
+    """(trunk, now, settled, ticks) of a batch at 10 s."""
+    mains_w, known, *_ = batch
+    minutes = batch[5:]
     with torch.autocast("cpu", dtype=torch.bfloat16):
         quick = network.hear(mains_w, known)
-    found, trunk = _by_minute(network, minutes, quick[:, TICKS - 1 :: TICKS], usual_w, settings)
+    trunk, now, settled = heard_minutes(network, minutes, quick[:, TICKS - 1 :: TICKS])
+    bases_w = minutes[2]
     first = torch.full_like(bases_w[:, :1], -1.0)
     before_w = torch.cat([first, bases_w[:, :-1]], 1).repeat_interleave(TICKS, 1)
     seen = seen_of(mains_w, known, stepped(mains_w, known), before_w)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        said = network.by_tick(before_each_tick(trunk), quick, seen)
-    truth = power_w, on, sure
-    return NOW_WEIGHT * (
-        found + wrong(said.logit, said.share * mains_w[:, None], truth, usual_w, settings)
-    )
+        return trunk, now, settled, network.by_tick(before_each_tick(trunk), quick, seen)
 
 
-class _Batches(Dataset):
+def _loss(
+    network: Network, slow: Sequence[Tensor], quick: Sequence[Tensor], usual_w: Tensor, settings: Settings
+) -> Tensor:
+    _, now, settled = heard_minutes(network, slow, None)
+    of_slow = _settled_wrong(settled, slow, usual_w, settings)
+    of_slow = of_slow + NOW_WEIGHT * _wrong(now, slow[0], slow[3:], usual_w, settings)
+    _, _, settled, ticks = heard_ticks(network, quick)
+    of_quick = QUICK_WEIGHT * _settled_wrong(settled, quick[5:], usual_w, settings)
+    return of_slow + of_quick + _wrong(ticks, quick[0], quick[2:5], usual_w, settings)
+
+
+def _settled_wrong(said: Said, batch: Sequence[Tensor], usual_w: Tensor, settings: Settings) -> Tensor:
+    past = [late(one) for one in (batch[0], *batch[3:])]
+    from_then = Said(said.logit[..., DELAY:], said.share[..., DELAY:])
+    return _wrong(from_then, past[0], past[1:], usual_w, settings)
+
+
+def _wrong(
+    said: Said, mains_w: Tensor, truth: Sequence[Tensor], usual_w: Tensor, settings: Settings
+) -> Tensor:
+    power_w, on, sure = truth
+    return wrong(said.logit, said.share * mains_w[:, None], (power_w, on, sure), usual_w, settings)
+
+
+class Batches(Dataset):
+    """By number, (minutes, homes at 10 s): each number has its own seed."""
+
     def __init__(self, of: Shelves, seed: int, batch: int) -> None:
         self._of, self._seed = of, seed
         self._quick = max(1, round(QUICK_PART * batch))

@@ -30,6 +30,8 @@ class Card:
     """Of the data that taught it, with the attribution they ask for"""
     figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """By kind, on homes that did not teach a network of the same settings"""
+    gates: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """As thresholds, for each output of the live network: "tick", "minute", "settled" """
 
 
 def write(card: Card, path: Path) -> None:

@@ -115,9 +115,7 @@ def _slowly(average: Tensor, now: Tensor, seen: Tensor | int) -> Tensor:
 def _made(batches: Dataset, settings: Settings, done: int) -> Iterator[Any]:
     """Made by one process beside this one, so that the network does not wait."""
     steps: Any = range(done, settings.steps)
-    return iter(
-        DataLoader(batches, sampler=steps, batch_size=None, num_workers=1, prefetch_factor=_AHEAD)
-    )
+    return iter(DataLoader(batches, sampler=steps, batch_size=None, num_workers=1, prefetch_factor=_AHEAD))
 
 
 def _keep(kept: Path, signature: Any, step: int, *parts: Any) -> None:

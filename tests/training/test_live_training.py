@@ -91,14 +91,14 @@ def test_home_by_home_and_step_by_step_is_as_all_at_once(quick):
     base_w = torch.from_numpy(bases(minutes_w.numpy(), minutes_known.numpy() > 0))
     with torch.no_grad():
         seen = seen_of(minutes_w, minutes_known, stepped(minutes_w, minutes_known), base_w)
-        heard_quick = network.hear(ticks_w, ticks_known) if quick else None
-        trunk = network.follow(seen, None if heard_quick is None else heard_quick[:, TICKS - 1 :: TICKS])
+        trunk = network.follow(seen)
         said_now, said_settled = network.by_minute(trunk)
-        if heard_quick is not None:
+        if quick:
             first = torch.full_like(base_w[:, :1], -1)
             late_w = torch.cat([first, base_w[:, :-1]], 1).repeat_interleave(TICKS, 1)
             seen = seen_of(ticks_w, ticks_known, stepped(ticks_w, ticks_known), late_w)
-            said_now = network.by_tick(before_each_tick(trunk), heard_quick, seen)
+            heard = network.hear(ticks_w, ticks_known)
+            said_now = network.by_tick(before_each_tick(trunk), heard, seen)
     assert np.abs(within(said_now.share, ticks_w) - now).max() < 1
     past = within(said_settled.share[..., DELAY:], minutes_w[:, :-DELAY])
     assert np.abs(past - settled).max() < 1
@@ -112,7 +112,7 @@ def test_no_output_of_the_network_looks_ahead():
     def trunk(mains_w):
         base_w = torch.from_numpy(bases(mains_w.numpy(), known.numpy() > 0))
         with torch.no_grad():
-            return network.follow(seen_of(mains_w, known, stepped(mains_w, known), base_w), None)
+            return network.follow(seen_of(mains_w, known, stepped(mains_w, known), base_w))
 
     first, second = trunk(watts), trunk(other)
     assert torch.equal(first[:, :100], second[:, :100])

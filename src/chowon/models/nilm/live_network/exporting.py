@@ -19,7 +19,6 @@ from chowon.models.nilm.live_network.shape import (
     APART,
     CONTEXT,
     NARROW,
-    QUICK,
     TRUNK,
     WIDTH,
     Block,
@@ -30,11 +29,9 @@ from chowon.models.nilm.live_network.shape import (
 from chowon.models.nilm.network.exporting import OPSET, halved
 
 _TICK_IN = ("tick_w", "tick_known", "heard_w", "heard_known", "trunk", "bases_w", "has", "tick_gate")
-_TICK_OUT = ("quick", "heard_w_next", "heard_known_next", "tick_power_w")
+_TICK_OUT = ("heard_w_next", "heard_known_next", "tick_power_w")
 _READ = tuple(f"{which}_{i}" for i in range(len(APART)) for which in ("near", "far"))
 _MINUTE_IN = (
-    "quick",
-    "is_quick",
     "minute_w",
     "minute_known",
     "before_w",
@@ -102,7 +99,7 @@ class _Tick(nn.Module):
         seen = seen_of(tick_w, tick_known, step_w, bases_w)
         said = network.by_tick(trunk[:, None], quick[:, None], seen[:, None])
         power_w = _told(said.logit[..., 0], said.share[..., 0], tick_w, has, tick_gate)
-        return quick, whole_w[:, 1:], whole_known[:, 1:], power_w
+        return whole_w[:, 1:], whole_known[:, 1:], power_w
 
 
 class _Minute(nn.Module):
@@ -114,8 +111,6 @@ class _Minute(nn.Module):
 
     def forward(
         self,
-        quick: Tensor,
-        is_quick: Tensor,
         minute_w: Tensor,
         minute_known: Tensor,
         before_w: Tensor,
@@ -137,8 +132,7 @@ class _Minute(nn.Module):
         bases_w = torch.where(minute_known[:, None] > 0, moved, bases_w)
         step_w = (minute_w - before_w) * minute_known * before_known
         seen = seen_of(minute_w, minute_known, step_w, bases_w)
-        flag = is_quick[:, None]
-        heard = functional.gelu(network.stem(torch.cat([seen, flag, quick * flag], -1)))
+        heard = functional.gelu(network.stem(seen))
         narrow = []
         for i, block in enumerate(self.blocks):
             heard, now = block(heard, read[2 * i], read[2 * i + 1])
@@ -207,7 +201,7 @@ def _tick_example(kinds: int) -> tuple[Tensor, ...]:
 def _minute_example(kinds: int) -> tuple[Tensor, ...]:
     homes = 2
     one = torch.rand(homes)
-    start = torch.rand(homes, QUICK), one, one, one, one, one, torch.rand(homes, 3), one
+    start = one, one, one, one, torch.rand(homes, 3), one
     slow = torch.rand(homes, WIDTH), torch.rand(homes, WIDTH), torch.rand(homes, CONTEXT), torch.ones(1)
     read = (torch.rand(homes, NARROW) for _ in _READ)
     return *start, *slow, torch.ones(homes, kinds), torch.ones(kinds), torch.ones(kinds), *read

@@ -27,8 +27,8 @@ def gates_of(network: Network, of: Shelves, seed: int, after: int) -> Mapping[st
     for i in range(_BATCHES):
         slow, quick = batches[after + 1 + i]
         with torch.no_grad():
-            _, now, settled = heard_minutes(network, slow, None)
-            _, _, quick_settled, said = heard_ticks(network, quick)
+            _, now, settled = heard_minutes(network, slow)
+            quick_settled, said = heard_ticks(network, quick)
         *_, on, sure = slow
         *_, quick_on, quick_sure = quick
         counts["minute"] += _counted(now.logit, on, sure)

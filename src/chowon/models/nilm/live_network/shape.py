@@ -1,9 +1,9 @@
 """The live network's shape, in torch: three rates, each looking back only.
 
-The quick part reads the last six minutes at 10 s. The minute part, five dilated convolutions over minutes,
-reads the minute, what the quick part made of it, and an hour before it; the slow part, a gated recurrence
-every four minutes, keeps what is longer ago. Of the three, each kind's vector makes three outputs: now, by
-the minute; `DELAY` minutes ago, settled; and the present 10 s. Each is how likely it is on and which share of
+The minute part, five dilated convolutions over minutes, reads a minute and an hour before it; the slow part,
+a gated recurrence every four minutes, keeps what is longer ago. The quick part reads the last six minutes at
+10 s. Of these, each kind's vector makes three outputs: now, by the minute; `DELAY` minutes ago, settled; and
+the present 10 s, of the quick part and of the minute before. Each is how likely it is on and which share of
 the mains it takes if so.
 """
 
@@ -44,7 +44,7 @@ class Network(nn.Module):
         super().__init__()
         self.listen = nn.Conv1d(_HEARD_OF_EACH, LISTENERS, HEARD)
         self.quick = nn.Linear(LISTENERS, QUICK)
-        self.stem = nn.Linear(SEEN + 1 + QUICK, WIDTH)
+        self.stem = nn.Linear(SEEN, WIDTH)
         self.blocks = nn.ModuleList(Block(apart) for apart in APART)
         self.slow = nn.GRU(2 * WIDTH, CONTEXT, batch_first=True)
         self.trunk = nn.Linear(WIDTH + CONTEXT, TRUNK)
@@ -61,15 +61,9 @@ class Network(nn.Module):
         heard = functional.pad(torch.stack(heard_of(mains_w, known), 1), (HEARD - 1, 0))
         return functional.gelu(self.quick(functional.gelu(self.listen(heard)).transpose(1, 2)))
 
-    def follow(self, seen: Tensor, quick: Tensor | None) -> Tensor:
-        """(homes, minutes, TRUNK) of (homes, minutes, SEEN); n a multiple of `BLOCK`.
-
-        quick: (homes, minutes, QUICK) of meters that are fast enough.
-        """
-        extra = seen.new_zeros(*seen.shape[:2], 1 + QUICK)
-        if quick is not None:
-            extra = torch.cat([torch.ones_like(quick[..., :1]), quick], -1)
-        heard = functional.gelu(self.stem(torch.cat([seen, extra], -1))).transpose(1, 2)
+    def follow(self, seen: Tensor) -> Tensor:
+        """(homes, minutes, TRUNK) of (homes, minutes, SEEN); minutes a multiple of `BLOCK`."""
+        heard = functional.gelu(self.stem(seen)).transpose(1, 2)
         for block in self.blocks:
             heard = block(heard)
         pooled = [functional.avg_pool1d(heard, BLOCK), functional.max_pool1d(functional.relu(heard), BLOCK)]

@@ -244,7 +244,6 @@ _GIVEN: Final = (
     "trunk",
     "bases_w",
     "has",
-    "is_quick",
     "before_w",
     "before_known",
     "sums",

@@ -89,39 +89,36 @@ def train(
     return taught(Network(len(of.minutes.kinds)), batches, loss_of, settings, signature, kept, tell)
 
 
-def heard_minutes(
-    network: Network, batch: Sequence[Tensor], quick: Tensor | None
-) -> tuple[Tensor, Said, Said]:
+def heard_minutes(network: Network, batch: Sequence[Tensor]) -> tuple[Tensor, Said, Said]:
     """(trunk, now, settled) of a batch's minutes."""
     mains_w, known, bases_w = batch[:3]
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        trunk = network.follow(seen_of(mains_w, known, stepped(mains_w, known), bases_w), quick)
+        trunk = network.follow(seen_of(mains_w, known, stepped(mains_w, known), bases_w))
         now, settled = network.by_minute(trunk)
     return trunk, now, settled
 
 
-def heard_ticks(network: Network, batch: Sequence[Tensor]) -> tuple[Tensor, Said, Said, Said]:
-    """(trunk, now, settled, ticks) of a batch at 10 s."""
+def heard_ticks(network: Network, batch: Sequence[Tensor]) -> tuple[Said, Said]:
+    """(settled, ticks) of a batch at 10 s."""
     mains_w, known, *_ = batch
     minutes = batch[5:]
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        quick = network.hear(mains_w, known)
-    trunk, now, settled = heard_minutes(network, minutes, quick[:, TICKS - 1 :: TICKS])
+    trunk, _, settled = heard_minutes(network, minutes)
     bases_w = minutes[2]
     first = torch.full_like(bases_w[:, :1], -1.0)
     before_w = torch.cat([first, bases_w[:, :-1]], 1).repeat_interleave(TICKS, 1)
     seen = seen_of(mains_w, known, stepped(mains_w, known), before_w)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        return trunk, now, settled, network.by_tick(before_each_tick(trunk), quick, seen)
+        quick = network.hear(mains_w, known)
+        return settled, network.by_tick(before_each_tick(trunk), quick, seen)
 
 
 def _loss(
     network: Network, slow: Sequence[Tensor], quick: Sequence[Tensor], usual_w: Tensor, settings: Settings
 ) -> Tensor:
-    _, now, settled = heard_minutes(network, slow, None)
+    _, now, settled = heard_minutes(network, slow)
     of_slow = _settled_wrong(settled, slow, usual_w, settings)
     of_slow = of_slow + NOW_WEIGHT * _wrong(now, slow[0], slow[3:], usual_w, settings)
-    _, _, settled, ticks = heard_ticks(network, quick)
+    settled, ticks = heard_ticks(network, quick)
     of_quick = QUICK_WEIGHT * _settled_wrong(settled, quick[5:], usual_w, settings)
     return of_slow + of_quick + _wrong(ticks, quick[0], quick[2:5], usual_w, settings)
 

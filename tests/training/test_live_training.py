@@ -1,4 +1,4 @@
-"""Teaching the live network. Needs torch: `make test-training` installs it, and then nothing here is skipped."""
+"""Teaching the live network. Needs torch (`make test-training` installs it), or nothing here is run."""
 
 import os
 

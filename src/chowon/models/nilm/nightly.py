@@ -49,12 +49,8 @@ class Nightly:
 
 MODEL: Final[Model] = Nightly()
 
-TRUSTED_F1: Final = 0.5
-"""On homes that it had never seen, a kind must be told this well before people are told of it"""
-
 
 def trusted() -> tuple[Disaggregator, Mapping[str, Lesson]]:
     """(the shipped network, the kinds that people may be told of). Errors: NotFound."""
     teller, card = shipped(())
-    kinds = [kind for kind in card.kinds if card.figures.get(kind, {}).get("f1", 0.0) >= TRUSTED_F1]
-    return teller, {kind: lessons()[kind] for kind in kinds}
+    return teller, {kind: lessons()[kind] for kind in card.trusted}

@@ -28,6 +28,8 @@ FEATURES: Final = 64
 VECTOR: Final = 16
 OUTPUTS: Final = 3
 _HEARD_OF_EACH: Final = 3
+_SELDOM: Final = 2
+"""Most kinds are off most of the time"""
 
 
 class Said(NamedTuple):
@@ -76,19 +78,24 @@ class Network(nn.Module):
     def by_minute(self, trunk: Tensor) -> tuple[Said, Said]:
         """(now, settled); the second is of `DELAY` minutes before."""
         features = functional.gelu(self.minute(trunk))
-        return self._said(features, 0), self._said(features, 1)
+        return _said(*self._heads(features, 0)), _said(*self._heads(features, 1))
 
     def by_tick(self, trunk: Tensor, quick: Tensor, seen: Tensor) -> Said:
-        """The present ticks, from the trunk of the minute before each, (homes, ticks, …)."""
+        """The present ticks, (homes, ticks, …): what was said of the minute before each, moved by the tick."""
         together = functional.gelu(self.together(torch.cat([quick, self.beside(trunk), seen], -1)))
-        return self._said(functional.gelu(self.tick(together)), 2)
+        logit, part = self._heads(functional.gelu(self.tick(together)), 2)
+        before, part_before = self._heads(functional.gelu(self.minute(trunk)), 0)
+        return _said(logit + before, part + part_before)
 
-    def _said(self, features: Tensor, output: int) -> Said:
+    def _heads(self, features: Tensor, output: int) -> tuple[Tensor, Tensor]:
+        """(homes, n, kinds): logits of being on, and of the share of the mains."""
         gate, share = self.weights(self.vectors).chunk(2 * OUTPUTS, -1)[2 * output : 2 * output + 2]
         offset = self.offsets(self.vectors)[:, 2 * output : 2 * output + 2]
-        logit = features @ gate.T + offset[:, 0] - 2
-        part = torch.sigmoid(features @ share.T + offset[:, 1])
-        return Said(logit.transpose(1, 2), part.transpose(1, 2))
+        return features @ gate.T + offset[:, 0], features @ share.T + offset[:, 1]
+
+
+def _said(logit: Tensor, part: Tensor) -> Said:
+    return Said((logit - _SELDOM).transpose(1, 2), torch.sigmoid(part).transpose(1, 2))
 
 
 class Block(nn.Module):

@@ -7,7 +7,7 @@ import typer
 from rich.console import Group
 
 from chowon.cli.exits import clear_errors
-from chowon.cli.output import AsJson, emit, note, table
+from chowon.cli.output import AsJson, emit, note, short, table
 
 
 def nilm_speed(
@@ -31,18 +31,8 @@ def nilm_speed(
 
         def shown() -> Group:
             return Group(
-                table(list(rows[0]), [[_short(value) for value in row.values()] for row in rows]),
-                table(list(beside), [[_short(value) for value in beside.values()]]),
+                table(list(rows[0]), [[short(value) for value in row.values()] for row in rows]),
+                table(list(beside), [[short(value) for value in beside.values()]]),
             )
 
         emit({"networks": rows, "live": beside}, as_json, shown)
-
-
-def _short(value: object) -> str:
-    return (
-        f"{value:,.6g}"
-        if isinstance(value, float)
-        else f"{value:,}"
-        if isinstance(value, int)
-        else str(value)
-    )

@@ -81,7 +81,7 @@ class Network(nn.Module):
         return _said(*self._heads(features, 0)), _said(*self._heads(features, 1))
 
     def by_tick(self, trunk: Tensor, quick: Tensor, seen: Tensor) -> Said:
-        """The present ticks, (homes, ticks, …): what was said of the minute before each, moved by the tick."""
+        """The present ticks, (homes, ticks, …): what was said of the minute before each, moved."""
         together = functional.gelu(self.together(torch.cat([quick, self.beside(trunk), seen], -1)))
         logit, part = self._heads(functional.gelu(self.tick(together)), 2)
         before, part_before = self._heads(functional.gelu(self.minute(trunk)), 0)

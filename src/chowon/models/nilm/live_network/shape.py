@@ -30,6 +30,8 @@ OUTPUTS: Final = 3
 _HEARD_OF_EACH: Final = 3
 _SELDOM: Final = 2
 """Most kinds are off most of the time"""
+_PART: Final = 1
+"""And take less than half of the mains when on"""
 
 
 class Said(NamedTuple):
@@ -95,7 +97,7 @@ class Network(nn.Module):
 
 
 def _said(logit: Tensor, part: Tensor) -> Said:
-    return Said((logit - _SELDOM).transpose(1, 2), torch.sigmoid(part).transpose(1, 2))
+    return Said((logit - _SELDOM).transpose(1, 2), torch.sigmoid(part - _PART).transpose(1, 2))
 
 
 class Block(nn.Module):

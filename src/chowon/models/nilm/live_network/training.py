@@ -133,7 +133,8 @@ def _wrong(
     said: Said, mains_w: Tensor, truth: Sequence[Tensor], usual_w: Tensor, settings: Settings
 ) -> Tensor:
     power_w, on, sure = truth
-    return wrong(said.logit, said.share * mains_w[:, None], (power_w, on, sure), usual_w, settings)
+    told_w = said.share * mains_w[:, None]
+    return wrong(said.logit, told_w, (power_w, on, sure), usual_w, settings, free_gate=True)
 
 
 class Batches(Dataset):

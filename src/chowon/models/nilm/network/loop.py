@@ -73,12 +73,18 @@ def taught(
 
 
 def wrong(
-    logit: Tensor, told_w: Tensor, truth: tuple[Tensor, Tensor, Tensor], usual_w: Tensor, settings: Settings
+    logit: Tensor,
+    told_w: Tensor,
+    truth: tuple[Tensor, Tensor, Tensor],
+    usual_w: Tensor,
+    settings: Settings,
+    *,
+    free_gate: bool = False,
 ) -> Tensor:
     """How wrong it is: about being on, power while on, power in all, and the energy of a window.
 
     logit, told_w: (homes, kinds, n). truth: power in W, being on, and where these are sure, alike. usual_w:
-    (kinds,).
+    (kinds,). free_gate: how likely a kind is on is taught by being on alone, not by power and energy.
     """
     power_w, on, sure = truth
     on = on * sure
@@ -89,7 +95,8 @@ def wrong(
     on_loss = crossed.sum((0, 2)) / on_time
     apart = functional.smooth_l1_loss(told_w / scale, power_w / scale, reduction="none", beta=0.2)
     power_loss = (apart * on).sum((0, 2)) / on_time
-    blurred = (torch.sigmoid(logit) * told_w - power_w) * sure / scale
+    likely = torch.sigmoid(logit.detach() if free_gate else logit)
+    blurred = (likely * told_w - power_w) * sure / scale
     blurred_loss = blurred.abs().sum((0, 2)) / on_time
     energy_loss = blurred.sum(2).abs().sum(0) / on_time
     parts = (

@@ -41,6 +41,8 @@ QUICK_WEIGHT: Final = 0.5
 """Settled minutes of homes at 10 s: they are taught by the minute too"""
 NOT_TAUGHT: Final = frozenset({"television", "lighting"})
 """Steps of a hundred watts among others: no network here has found them. They are loads of no kind here"""
+_LOOKED_AT: Final = 100
+"""Batches by which it is known how long each kind is on in one"""
 _MOST_FINE: Final = 1_500_000
 """Intervals at 10 s of a home that is made finer"""
 
@@ -79,13 +81,13 @@ def train(
     """The network after all steps, as network.loop.taught."""
     torch.manual_seed(seed)
     signature = {"kinds": of.minutes.kinds, "seed": seed, "settings": asdict(settings)}
-    usual_w = usual(of.minutes)
+    batches = Batches(of, seed, settings.batch)
+    by = _scale(of, batches, settings)
 
     def loss_of(network: Network, batch: tuple[list[Tensor], list[Tensor]]) -> Tensor:
         slow, quick = batch
-        return _loss(network, slow, quick, usual_w, settings)
+        return _loss(network, slow, quick, by)
 
-    batches = Batches(of, seed, settings.batch)
     return taught(Network(len(of.minutes.kinds)), batches, loss_of, settings, signature, kept, tell)
 
 
@@ -112,29 +114,49 @@ def heard_ticks(network: Network, batch: Sequence[Tensor]) -> tuple[Said, Said]:
         return settled, network.by_tick(before_each_tick(trunk), quick, seen)
 
 
-def _loss(
-    network: Network, slow: Sequence[Tensor], quick: Sequence[Tensor], usual_w: Tensor, settings: Settings
-) -> Tensor:
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """What errors are measured by."""
+
+    usual_w: Tensor
+    """(kinds,)"""
+    slow_on: Tensor
+    """(kinds,) intervals on in a usual batch; of minutes, of ticks, and of these by the minute"""
+    tick_on: Tensor
+    quick_on: Tensor
+    settings: Settings
+
+    def wrong(self, said: Said, mains_w: Tensor, truth: Sequence[Tensor], usual_on: Tensor) -> Tensor:
+        """As network.loop.wrong."""
+        power_w, on, sure = truth
+        told_w = said.share * mains_w[:, None]
+        return wrong(said.logit, told_w, (power_w, on, sure), self.usual_w, self.settings, usual_on)
+
+    def settled_wrong(self, said: Said, batch: Sequence[Tensor], usual_on: Tensor) -> Tensor:
+        """The same of what is told `DELAY` minutes late."""
+        mains_w, *truth = (late(one) for one in (batch[0], *batch[3:]))
+        from_then = Said(said.logit[..., DELAY:], said.share[..., DELAY:])
+        return self.wrong(from_then, mains_w, truth, usual_on)
+
+
+def _scale(of: Shelves, batches: "Batches", settings: Settings) -> _Scale:
+    """By batches that don't teach."""
+    counts = [[], [], []]  # type: list[list[Tensor]]
+    for i in range(_LOOKED_AT):
+        slow, quick = batches[settings.steps + 1 + i]
+        for at, (on, sure) in enumerate(((slow[4], slow[5]), (quick[3], quick[4]), (quick[9], quick[10]))):
+            counts[at].append((on * sure).sum((0, 2)))
+    slow_on, tick_on, quick_on = (torch.stack(one).mean(0) for one in counts)
+    return _Scale(usual(of.minutes), slow_on, tick_on, quick_on, settings)
+
+
+def _loss(network: Network, slow: Sequence[Tensor], quick: Sequence[Tensor], by: _Scale) -> Tensor:
     _, now, settled = heard_minutes(network, slow)
-    of_slow = _settled_wrong(settled, slow, usual_w, settings)
-    of_slow = of_slow + NOW_WEIGHT * _wrong(now, slow[0], slow[3:], usual_w, settings)
+    of_slow = by.settled_wrong(settled, slow, by.slow_on)
+    of_slow = of_slow + NOW_WEIGHT * by.wrong(now, slow[0], slow[3:], by.slow_on)
     settled, ticks = heard_ticks(network, quick)
-    of_quick = QUICK_WEIGHT * _settled_wrong(settled, quick[5:], usual_w, settings)
-    return of_slow + of_quick + _wrong(ticks, quick[0], quick[2:5], usual_w, settings)
-
-
-def _settled_wrong(said: Said, batch: Sequence[Tensor], usual_w: Tensor, settings: Settings) -> Tensor:
-    past = [late(one) for one in (batch[0], *batch[3:])]
-    from_then = Said(said.logit[..., DELAY:], said.share[..., DELAY:])
-    return _wrong(from_then, past[0], past[1:], usual_w, settings)
-
-
-def _wrong(
-    said: Said, mains_w: Tensor, truth: Sequence[Tensor], usual_w: Tensor, settings: Settings
-) -> Tensor:
-    power_w, on, sure = truth
-    told_w = said.share * mains_w[:, None]
-    return wrong(said.logit, told_w, (power_w, on, sure), usual_w, settings, free_gate=True)
+    of_quick = QUICK_WEIGHT * by.settled_wrong(settled, quick[5:], by.quick_on)
+    return of_slow + of_quick + by.wrong(ticks, quick[0], quick[2:5], by.tick_on)
 
 
 class Batches(Dataset):

@@ -78,24 +78,25 @@ def wrong(
     truth: tuple[Tensor, Tensor, Tensor],
     usual_w: Tensor,
     settings: Settings,
-    *,
-    free_gate: bool = False,
+    usual_on: Tensor | None = None,
 ) -> Tensor:
     """How wrong it is: about being on, power while on, power in all, and the energy of a window.
 
     logit, told_w: (homes, kinds, n). truth: power in W, being on, and where these are sure, alike. usual_w:
-    (kinds,). free_gate: how likely a kind is on is taught by being on alone, not by power and energy.
+    (kinds,). usual_on: (kinds,) intervals that a kind is on in a usual batch: errors are divided by it;
+    without, by those of this batch, and then likelihoods sink: a batch in which it is never on weighs most.
+    With it likelihoods are taught by being on alone, not by power and energy.
     """
     power_w, on, sure = truth
     on = on * sure
     logit, told_w = logit.float(), told_w.float()
     scale = usual_w[None, :, None]
-    on_time = on.sum((0, 2)) + _FEW
+    on_time = _FEW + (on.sum((0, 2)) if usual_on is None else usual_on)
     crossed = functional.binary_cross_entropy_with_logits(logit, on, reduction="none") * sure
     on_loss = crossed.sum((0, 2)) / on_time
     apart = functional.smooth_l1_loss(told_w / scale, power_w / scale, reduction="none", beta=0.2)
     power_loss = (apart * on).sum((0, 2)) / on_time
-    likely = torch.sigmoid(logit.detach() if free_gate else logit)
+    likely = torch.sigmoid(logit if usual_on is None else logit.detach())
     blurred = (likely * told_w - power_w) * sure / scale
     blurred_loss = blurred.abs().sum((0, 2)) / on_time
     energy_loss = blurred.sum(2).abs().sum(0) / on_time

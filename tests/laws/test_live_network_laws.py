@@ -21,6 +21,10 @@ HAIR_W = 0.05
 START = 1_700_000_040_000 // MINUTE_MS * MINUTE_MS
 
 
+few = settings(max_examples=20)
+"""Each example is some hundreds of ticks, several times"""
+
+
 @st.composite
 def fleets(draw, minutes: int = 45):
     """(mains_w (homes, ticks), known, which homes' meters are quick)."""
@@ -61,6 +65,7 @@ def alike(first, second, atol: float = 0.0) -> None:
             assert np.allclose(mine.rest_w, theirs.rest_w, rtol=0, atol=atol * len(CARD.kinds))
 
 
+@few
 @given(fleets())
 def test_parts_and_rest_are_the_mains_at_every_tick(fleet):
     watts, known, quick = fleet
@@ -80,6 +85,7 @@ def test_parts_and_rest_are_the_mains_at_every_tick(fleet):
         assert np.array_equal(now, known[:, at] & quick)
 
 
+@few
 @given(fleets())
 def test_a_settled_minute_is_told_once_when_it_is_as_old_as_declared(fleet):
     watts, known, quick = fleet
@@ -98,6 +104,7 @@ def test_a_settled_minute_is_told_once_when_it_is_as_old_as_declared(fleet):
         assert np.array_equal(parts.known, sure)
 
 
+@few
 @given(fleets())
 def test_a_home_is_told_the_same_alone_and_among_others(fleet):
     watts, known, quick = fleet
@@ -113,6 +120,7 @@ def test_a_home_is_told_the_same_alone_and_among_others(fleet):
                 assert np.allclose(told.settled.power_w, beside.settled.power_w[one], rtol=0, atol=HAIR_W)
 
 
+@few
 @given(fleets(), st.integers(1, 45 * TICKS - 1))
 def test_going_on_from_kept_arrays_is_going_on(fleet, at):
     watts, known, quick = fleet
@@ -124,8 +132,8 @@ def test_going_on_from_kept_arrays_is_going_on(fleet, at):
     alike(run(whole, watts, known, at), run(again, watts, known, at))
 
 
+@few
 @given(fleets(), st.integers(0, 44 * TICKS), st.integers(1, 90 * TICKS))
-@settings(max_examples=30)
 def test_ticks_that_never_came_are_as_ticks_of_which_nothing_is_known(fleet, at, missing):
     watts, known, quick = fleet
     n, homes = watts.shape[1], len(quick)
@@ -146,6 +154,7 @@ def test_ticks_that_never_came_are_as_ticks_of_which_nothing_is_known(fleet, at,
             alike([one], [beside], HAIR_W)
 
 
+@few
 @given(fleets(), st.integers(1, 45 * TICKS - 1), st.integers(1, 200))
 def test_a_replay_changes_nothing_and_tells_nothing(fleet, at, back):
     watts, known, quick = fleet
@@ -156,6 +165,7 @@ def test_a_replay_changes_nothing_and_tells_nothing(fleet, at, back):
     assert all(np.array_equal(before[name], array) for name, array in stream.arrays().items())
 
 
+@few
 @given(fleets(), st.integers(0, 44 * TICKS))
 def test_what_was_told_does_not_depend_on_what_comes(fleet, at):
     watts, known, quick = fleet
@@ -165,6 +175,7 @@ def test_what_was_told_does_not_depend_on_what_comes(fleet, at):
     alike(until, second[: len(until)])
 
 
+@few
 @given(fleets())
 def test_after_a_long_silence_a_home_begins_anew(fleet):
     watts, known, quick = fleet
@@ -183,6 +194,7 @@ def test_after_a_long_silence_a_home_begins_anew(fleet):
                 assert np.allclose(mine.power_w[since], theirs.power_w[since], rtol=0, atol=HAIR_W)
 
 
+@few
 @given(fleets())
 def test_what_a_home_has_not_takes_nothing(fleet):
     watts, known, quick = fleet
@@ -194,6 +206,7 @@ def test_what_a_home_has_not_takes_nothing(fleet):
         assert told.settled is None or not told.settled.power_w[0, others].any()
 
 
+@few
 @given(fleets(), st.integers(1, 44 * TICKS))
 def test_a_home_that_comes_or_is_forgotten_changes_no_other(fleet, at):
     watts, known, quick = fleet

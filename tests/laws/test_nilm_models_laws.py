@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chowon.domain.nilm.fitted import fitted
@@ -50,6 +50,7 @@ def mains(draw) -> Power:
 
 
 @each_model
+@settings(max_examples=40)
 @given(mains())
 def test_power_is_never_negative_and_known_where_the_mains_are(model, mains):
     for told in TOLD[model.name].disaggregate(mains, KINDS).values():
@@ -61,6 +62,7 @@ def test_power_is_never_negative_and_known_where_the_mains_are(model, mains):
 
 
 @each_model
+@settings(max_examples=40)
 @given(mains())
 def test_the_sum_stays_within_the_mains_where_that_is_declared(model, mains):
     told = TOLD[model.name].disaggregate(mains, KINDS)
@@ -70,6 +72,7 @@ def test_the_sum_stays_within_the_mains_where_that_is_declared(model, mains):
 
 
 @each_model
+@settings(max_examples=40)
 @given(mains(), mains(), st.integers(0, N))
 def test_nothing_is_told_from_further_ahead_than_declared(model, mains, other, at):
     lookahead_ms = model.lookahead_ms(STEP_MS)
@@ -96,6 +99,7 @@ def test_the_same_seed_tells_the_same(model, mains, seed):
 
 
 @each_model
+@settings(max_examples=40)
 @given(mains(), st.integers(-20, 20))
 def test_when_it_was_does_not_matter(model, mains, days):
     moved = Power(mains.start_ms + days * 86_400_000, mains.step_ms, mains.power_w, mains.known)

@@ -1,7 +1,7 @@
 """The trained network as one step of all homes, in a file that needs no torch. Extra `train` (torch, onnx).
 
-A tick is one call: the quick part always, the minute part within an ONNX `If` where the tick closes a minute.
-State goes in and comes out; docs/decisions/0021-live-network.md names the arrays.
+A tick is one call: within an ONNX `If` each, the quick part where a meter is heard by the tick, and the
+minute part where the tick closes a minute. State goes in and comes out.
 """
 
 import io
@@ -88,10 +88,8 @@ class _Tick(nn.Module):
         tick_gate: Tensor,
     ) -> tuple[Tensor, ...]:
         network = self.network
-        whole_w, whole_known = (
-            torch.cat([before, now[:, None]], 1)
-            for before, now in ((heard_w, tick_w), (heard_known, tick_known))
-        )
+        whole_w = torch.cat([heard_w, tick_w[:, None]], 1)
+        whole_known = torch.cat([heard_known, tick_known[:, None]], 1)
         listened = torch.stack(heard_of(whole_w, whole_known), 1).flatten(1)
         inner = functional.linear(listened, network.listen.weight.flatten(1), network.listen.bias)
         quick = functional.gelu(network.quick(functional.gelu(inner)))
@@ -228,33 +226,33 @@ def _exported(
 
 
 def _joined(tick: onnx.ModelProto, minute: onnx.ModelProto) -> onnx.ModelProto:
-    """The tick's graph with the minute's as a branch of an `If`, which reads the inputs from outside."""
-    inner = onnx.compose.add_prefix_graph(minute.graph, "minute/", rename_inputs=False, rename_outputs=False)
-    inward = list(inner.input)
-    del inner.input[:]
-    outward = list(inner.output)
-    nothing = helper.make_graph(
-        [_empty(f"no/{value.name}") for value in outward],
-        "no_minute",
-        [],
-        [
-            helper.make_tensor_value_info(f"no/{value.name}", TensorProto.FLOAT, [None, None])
-            for value in outward
-        ],
-    )
-    branch = helper.make_node(
-        "If", ["closes"], [value.name for value in outward], then_branch=inner, else_branch=nothing
-    )
-    graph = tick.graph
-    graph.node.append(branch)
-    have = {value.name for value in (*graph.input, *graph.output)}
-    graph.input.extend(value for value in inward if value.name not in have)
-    graph.input.append(helper.make_tensor_value_info("closes", TensorProto.BOOL, []))
-    graph.output.extend(
-        helper.make_tensor_value_info(value.name, TensorProto.FLOAT, [None, None]) for value in outward
-    )
-    onnx.checker.check_model(tick)
-    return tick
+    """Both as branches of an `If` each, which read the inputs from outside."""
+    inward: dict[str, onnx.ValueInfoProto] = {}
+    nodes, outward = [], []
+    for name, when, model in (("tick", "hears", tick), ("minute", "closes", minute)):
+        inner = onnx.compose.add_prefix_graph(
+            model.graph, f"{name}/", rename_inputs=False, rename_outputs=False
+        )
+        inward |= {value.name: value for value in inner.input}
+        inward[when] = helper.make_tensor_value_info(when, TensorProto.BOOL, [])
+        del inner.input[:]
+        told = [value.name for value in inner.output]
+        nothing = helper.make_graph(
+            [_empty(f"no/{one}") for one in told],
+            f"no_{name}",
+            [],
+            [_any_matrix(f"no/{one}") for one in told],
+        )
+        nodes.append(helper.make_node("If", [when], told, then_branch=inner, else_branch=nothing))
+        outward += [_any_matrix(one) for one in told]
+    graph = helper.make_graph(nodes, "live", list(inward.values()), outward)
+    made = helper.make_model(graph, opset_imports=list(tick.opset_import), ir_version=tick.ir_version)
+    onnx.checker.check_model(made)
+    return made
+
+
+def _any_matrix(name: str) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, None])
 
 
 def _empty(name: str) -> onnx.NodeProto:

@@ -110,8 +110,13 @@ class Stream:
             self._rings = {name: np.concatenate([one, rings[name]], 1) for name, one in self._rings.items()}
 
     def meters(self, rows: I64 | Bools, *, every_tick: bool) -> None:
-        """Do these homes' meters say something for every tick of 10 s, or by the minute?"""
+        """Do these homes' meters say something for every tick of 10 s, or by the minute?
+
+        Ticks that were heard before are forgotten.
+        """
         self._kept["is_quick"][rows] = every_tick
+        for name in ("heard_w", "heard_known", "sum_w", "count"):
+            self._kept[name][rows] = 0
 
     def owns(self, row: int, kinds: tuple[str, ...]) -> None:
         """Of other kinds this home is told nothing. Kinds that the network doesn't know are passed over."""
@@ -192,28 +197,31 @@ class Stream:
         sure = np.where(quick, kept["count"] >= TICKS / 2, heard) if closes else heard
         mean_w = np.where(quick, kept["sum_w"] / np.maximum(kept["count"], 1), watts)
         minute_w = np.where(sure, mean_w, 0).astype(np.float32)
-        said = self._said(tick // TICKS, closes, tick_w, now, minute_w, sure)
-        kept["heard_w"], kept["heard_known"] = said["heard_w_next"], said["heard_known_next"]
+        said = self._said(tick // TICKS, (some_quick, closes), (tick_w, now), (minute_w, sure))
+        if some_quick:
+            kept["heard_w"], kept["heard_known"] = said["heard_w_next"], said["heard_known_next"]
         settled = self._closed(tick // TICKS, said, minute_w, sure) if closes else None
-        power_w, mains_w = said["tick_power_w"], tick_w
+        power_w, mains_w = said["tick_power_w" if some_quick else "now_w"], tick_w
         if closes:
             power_w = np.where(quick[:, None], power_w, said["now_w"])
             mains_w, now = np.where(quick, tick_w, minute_w), np.where(quick, now, sure)
         return [Told(_parts(tick * TICK_MS, TICK_MS, power_w, mains_w, now), settled)]
 
     def _said(
-        self, minute: int, closes: bool, tick_w: F32, heard: Bools, minute_w: F32, sure: Bools
+        self, minute: int, which: tuple[bool, bool], tick: tuple[F32, Bools], whole: tuple[F32, Bools]
     ) -> dict[str, F32]:
+        """What the network says: of the tick, of the minute, or of both."""
         kept, weights = self._kept, self._weights
         given: dict[str, Any] = {
-            "tick_w": tick_w,
-            "tick_known": heard.astype(np.float32),
-            "minute_w": minute_w,
-            "minute_known": sure.astype(np.float32),
+            "tick_w": tick[0],
+            "tick_known": tick[1].astype(np.float32),
+            "minute_w": whole[0],
+            "minute_known": whole[1].astype(np.float32),
             "old_w": self._rings["old_w"][minute % DELAY],
             "turns": np.array([minute % BLOCK == BLOCK - 1], np.float32),
             **weights.gates,
-            "closes": np.array(closes),
+            "hears": np.array(which[0]),
+            "closes": np.array(which[1]),
             **{name: kept[name] for name in _GIVEN},
         }
         for i, apart in enumerate(weights.apart):

@@ -230,9 +230,10 @@ def test_another_number_of_homes_is_refused():
 
 def test_arrays_of_other_weights_are_refused():
     arrays = Stream(WEIGHTS, 3).arrays()
-    arrays["context"] = arrays["context"][:, :-1]
     with pytest.raises(BadInput, match="context"):
-        Stream(WEIGHTS, 0).restored(arrays)
+        Stream(WEIGHTS, 0).restored(arrays | {"context": arrays["context"][:, :-1]})
+    with pytest.raises(BadInput, match="weights"):
+        Stream(WEIGHTS, 0).restored(arrays | {"weights": arrays["weights"] + 1})
 
 
 def test_what_is_no_number_is_not_known():

@@ -4,6 +4,7 @@ All state is arrays over homes. Nothing looks ahead: a settled minute is told wh
 Parts are never negative, and never more than the mains; the rest is told too.
 """
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -25,6 +26,7 @@ FORGOTTEN: Final = 60
 OUTPUTS: Final = ("tick", "minute", "settled")
 """What is told: this tick, this minute of a meter by the minute, and the settled minute"""
 _CLOCK: Final = "clock"
+_MARK: Final = "weights"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +62,8 @@ class Weights:
         self.session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
         self.card = card
         self.file_bytes = len(onnx)
+        self.mark = zlib.crc32(onnx)
+        """By which state of other weights is known"""
         self.gates = {f"{output}_gate": _gate(card, output) for output in OUTPUTS}
         shapes = {one.name: one.shape for one in self.session.get_inputs()}
         self.narrow: int = shapes["near_0"][1]
@@ -152,13 +156,16 @@ class Stream:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything that is known, by name; not copies. Made a stream again by `restored`."""
         clock = np.array([-1 if self._tick is None else self._tick], np.int64)
-        return {_CLOCK: clock} | self._kept | self._rings
+        mark = np.array([self._weights.mark], np.int64)
+        return {_CLOCK: clock, _MARK: mark} | self._kept | self._rings
 
     def restored(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Go on from arrays of the same weights. Errors: BadInput for others."""
         own = self.arrays()
         fresh = Stream(self._weights, len(arrays["has"]) if "has" in arrays else 0).arrays()
         wrong = [name for name in own if name not in arrays or arrays[name].shape != fresh[name].shape]
+        if not wrong and not np.array_equal(arrays[_MARK], own[_MARK]):
+            wrong = [_MARK]
         if wrong:
             raise BadInput(f"live: {', '.join(wrong)} are not of these weights; begin anew without them")
         clock = int(arrays[_CLOCK][0])

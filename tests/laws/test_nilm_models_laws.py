@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chowon.domain.nilm.fitted import fitted
 from chowon.domain.nilm.power import Power
+from chowon.errors import HomeSeen
 from chowon.models.nilm import blueprint
 from chowon.models.nilm.interface import KeepsTraining
 from chowon.models.nilm.registry import models
@@ -23,6 +24,9 @@ def told_by(model):
         return model.shipped().for_home(TEACHERS[0])
     return model.fit(TEACHERS, RULES, seed=0)
 
+
+NONE_LEFT_OUT = {"live", "live-settled"}
+"""Weights of theirs that a home didn't teach are still to be made (docs/decisions/0021-live-network.md)"""
 
 TOLD = {model.name: told_by(model) for model in MODELS}
 KINDS = ["fridge", "kettle", "shower"]
@@ -50,6 +54,7 @@ def mains(draw) -> Power:
 
 
 @each_model
+@settings(max_examples=40)
 @given(mains())
 def test_power_is_never_negative_and_known_where_the_mains_are(model, mains):
     for told in TOLD[model.name].disaggregate(mains, KINDS).values():
@@ -61,6 +66,7 @@ def test_power_is_never_negative_and_known_where_the_mains_are(model, mains):
 
 
 @each_model
+@settings(max_examples=40)
 @given(mains())
 def test_the_sum_stays_within_the_mains_where_that_is_declared(model, mains):
     told = TOLD[model.name].disaggregate(mains, KINDS)
@@ -70,6 +76,7 @@ def test_the_sum_stays_within_the_mains_where_that_is_declared(model, mains):
 
 
 @each_model
+@settings(max_examples=40)
 @given(mains(), mains(), st.integers(0, N))
 def test_nothing_is_told_from_further_ahead_than_declared(model, mains, other, at):
     lookahead_ms = model.lookahead_ms(STEP_MS)
@@ -96,6 +103,7 @@ def test_the_same_seed_tells_the_same(model, mains, seed):
 
 
 @each_model
+@settings(max_examples=40)
 @given(mains(), st.integers(-20, 20))
 def test_when_it_was_does_not_matter(model, mains, days):
     moved = Power(mains.start_ms + days * 86_400_000, mains.step_ms, mains.power_w, mains.known)
@@ -131,6 +139,10 @@ def test_a_model_is_used_through_what_carries_its_homes(model):
 @pytest.mark.parametrize("model", list(models().values()), ids=lambda model: model.name)
 def test_a_shipped_model_leaves_a_home_out_when_asked(model):
     without = model.shipped(without=["refit/2"])
+    if model.name in NONE_LEFT_OUT:
+        with pytest.raises(HomeSeen, match="refit/2"):
+            without.for_home(home("refit/2"))
+        return
     assert "refit/2" not in without.homes
     told = without.for_home(home("refit/2")).disaggregate(TEACHERS[0].mains, ["kettle"])
     assert "kettle" in told

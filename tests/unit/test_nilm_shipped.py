@@ -14,7 +14,8 @@ from chowon.domain.nilm.fitted import taught_by
 from chowon.domain.nilm.scores import f1
 from chowon.errors import BadInput, HomeSeen
 from chowon.models.nilm.network import shipped as kept
-from chowon.models.nilm.nightly import MODEL, TRUSTED_F1, trusted
+from chowon.models.nilm.network.card import TRUSTED_F1
+from chowon.models.nilm.nightly import MODEL, trusted
 from tests.nilm_homes import home, power
 
 DATA = Path(__file__).parents[3] / "shared/data"

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Group
 
-from chowon.cli.output import AsJson, emit, note, table
+from chowon.cli.output import AsJson, emit, note, short, table
 from chowon.errors import ExtraMissing
 
 app = typer.Typer(
@@ -136,14 +136,8 @@ def _percent(shares: Sequence[tuple[str, float]]) -> str:
 
 
 def _figures(figures: dict[str, Any]) -> Any:
-    return table(("figure", "value"), [(name, _short(value)) for name, value in figures.items()])
+    return table(("figure", "value"), [(name, short(value)) for name, value in figures.items()])
 
 
 def _rows(rows: Sequence[dict[str, Any]]) -> Any:
-    return table(list(rows[0]), [[_short(v) for v in row.values()] for row in rows])
-
-
-def _short(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-    return "–" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+    return table(list(rows[0]), [[short(v) for v in row.values()] for row in rows])

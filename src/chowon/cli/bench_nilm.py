@@ -10,7 +10,7 @@ import typer
 from rich.console import Group
 
 from chowon.cli.exits import clear_errors
-from chowon.cli.output import AsJson, emit, note, table
+from chowon.cli.output import AsJson, emit, note, short, table
 from chowon.errors import BadInput
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _recordings(
         "homes": [asdict(home) for home in found],
     }
     rows = [
-        [home.home, kind, *(_short(asdict(scored)[name]) for name in _SHOWN)]
+        [home.home, kind, *(short(asdict(scored)[name]) for name in _SHOWN)]
         for home in found
         for kind, scored in home.appliances.items()
     ]
@@ -174,8 +174,4 @@ def _page(results: Path | None, page: Path) -> None:
 
 
 def _spread(spread: Any) -> str:
-    return _short(None if spread is None else spread.mean)
-
-
-def _short(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return short(None if spread is None else spread.mean)

@@ -8,7 +8,7 @@ import typer
 from rich.console import Group
 
 from chowon.cli.exits import clear_errors
-from chowon.cli.output import AsJson, emit, table
+from chowon.cli.output import AsJson, emit, short, table
 
 _BATCHES = ((200, 1, 300), (20_000, 1, 60), (100_000, 1, 20), (2_000, 60, 5), (20_000, 60, 2))
 """(homes, seconds a batch, batches)"""
@@ -52,20 +52,14 @@ def _tables(homes: list[dict[str, Any]], *others: list[dict[str, Any]]) -> Group
     shown: list[Any] = []
     if homes:
         rows = [
-            [home["home"], *(_short(one[name]) for name in _SCORES)]
+            [home["home"], *(short(one[name]) for name in _SCORES)]
             for home in homes
             for one in home["by_size"]
         ]
         shown.append(table(("home", *_SCORES.values()), rows))
         rest = [name for name in homes[0] if name != "by_size"]
-        shown.append(table(rest, [[_short(home[name]) for name in rest] for home in homes]))
+        shown.append(table(rest, [[short(home[name]) for name in rest] for home in homes]))
     shown += [
-        table(list(of[0]), [[_short(value) for value in one.values()] for one in of]) for of in others if of
+        table(list(of[0]), [[short(value) for value in one.values()] for one in of]) for of in others if of
     ]
     return Group(*shown)
-
-
-def _short(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-    return "–" if value is None else str(value)

@@ -9,6 +9,7 @@ from chowon.cli import (
     bench,
     bench_nilm,
     bench_nilm_events,
+    bench_nilm_speed,
     bill,
     bill_compare,
     bill_outlook,
@@ -62,6 +63,7 @@ app.add_typer(train.app, name="train")
 app.add_typer(enertalk.app, name="enertalk")
 bench.app.command("nilm")(bench_nilm.nilm)
 bench.app.command("nilm-events")(bench_nilm_events.nilm_events)
+bench.app.command("nilm-speed")(bench_nilm_speed.nilm_speed)
 app.add_typer(bench.app, name="bench")
 app.command()(doctor.doctor)
 app.command("config")(configuration.config)

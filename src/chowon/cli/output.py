@@ -38,6 +38,13 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
     return made
 
 
+def short(value: object) -> str:
+    """A figure for a table: three digits, or whole from 100 on."""
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return "–" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+
+
 def pairs(values: Mapping[str, object]) -> Table:
     """Names and values."""
     made = Table(box=None, show_header=False, pad_edge=False)

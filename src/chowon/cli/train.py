@@ -24,6 +24,9 @@ def nilm(
     unseen: Annotated[
         list[Path] | None, typer.Option(help="recording that it is to be scored on: left out; repeat")
     ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="the network that tells while appliances run, not the nightly one")
+    ] = False,
     steps: Annotated[int, typer.Option(min=1, help="batches")] = 6000,
     seed: Annotated[int, typer.Option(help="all chance comes from it")] = 0,
     kept: Annotated[
@@ -31,11 +34,12 @@ def nilm(
     ] = Path(".chowon-training"),
     as_json: AsJson = False,
 ) -> None:
-    """Teach the network that tells appliances apart; needs the extra `train` (torch)."""
+    """Teach a network that tells appliances apart; needs the extra `train` (torch)."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from chowon.bench.nilm import teaching as lists
+    from chowon.models.nilm.live_network.fitting import WAY
     from chowon.models.nilm.network import fitting
 
     with clear_errors():
@@ -49,7 +53,10 @@ def nilm(
             def tell(step: int, loss: float) -> None:
                 bar.update(task, completed=step, description=f"loss {loss:.2f}")
 
-            weights = fitting.fit(homes, lists.rules(), seed, chosen.step_ms, steps, kept, tell, licences)
+            way = WAY if live else None
+            weights = fitting.fit(
+                homes, lists.rules(), seed, chosen.step_ms, steps, kept, tell, licences, way
+            )
         fitting.keep(weights, out)
         card = weights.card
         done = {

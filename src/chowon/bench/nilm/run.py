@@ -74,7 +74,8 @@ def run(
 ) -> Results:
     """The experiment with these models, zero and mean always among them.
 
-    A protocol in which no home teaches takes the models as they come, for each home without that home.
+    A protocol in which no home teaches takes the models as they come, for each home without that home; where
+    none of a model's weights leave a home out, the model is not scored there, and `tell` says so.
     data: the folder of data sets. tell: hears what is being done. kept: where models whose training takes
     long keep it. Errors: NotFound, DataSetInvalid, …
     """
@@ -104,6 +105,9 @@ def run(
             taught = _taught(model, train, protocol.rules, seed) if train else None
             for home, absent in test:
                 own = taught or model.shipped(taught_by([home]))
+                if taught is None and own.homes & taught_by([home]):
+                    tell(f"{model.name}: none of its weights leave {home.id} out; not scored there")
+                    continue
                 theirs = means if train else _shipped_means(taught_by([home]))
                 for kind, scored in scored_home(model, own, theirs, home, absent, protocol.rules, bill):
                     found.setdefault((home.id, kind), []).append(scored)

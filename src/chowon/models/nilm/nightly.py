@@ -51,9 +51,6 @@ class Nightly:
 
 MODEL: Final[Model] = Nightly()
 
-TRUSTED_F1: Final = 0.5
-"""On homes that it had never seen, a kind must be told this well before people are told of it"""
-
 
 @dataclass(frozen=True, slots=True)
 class Trusted:
@@ -69,9 +66,10 @@ class Trusted:
 def trusted() -> tuple[Disaggregator, Mapping[str, Trusted]]:
     """(the shipped network, the kinds that people may be told of). Errors: NotFound."""
     teller, card = shipped(())
-    f1 = {kind: card.figures.get(kind, {}).get("f1", 0.0) for kind in card.kinds}
-    taught = {kind: lessons()[kind] for kind in card.kinds if f1[kind] >= TRUSTED_F1}
-    return teller, {kind: Trusted(_label(kind), one.standing, f1[kind]) for kind, one in taught.items()}
+    told = {kind: lessons()[kind] for kind in card.trusted}
+    return teller, {
+        kind: Trusted(_label(kind), one.standing, card.figures[kind]["f1"]) for kind, one in told.items()
+    }
 
 
 def _label(kind: str) -> Text:

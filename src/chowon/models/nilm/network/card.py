@@ -4,11 +4,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Final
 
 from chowon.domain.nilm.runs import OnRule
 from chowon.errors import BadInput
 
 FORMAT = 1
+TRUSTED_F1: Final = 0.5
+"""On homes that it had never seen, a kind must be told this well before people are told of it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,13 @@ class Card:
     """Of the data that taught it, with the attribution they ask for"""
     figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """By kind, on homes that did not teach a network of the same settings"""
+    gates: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """As thresholds, for each output of the live network: "tick", "minute", "settled" """
+
+    @property
+    def trusted(self) -> tuple[str, ...]:
+        """The kinds that people may be told of."""
+        return tuple(kind for kind in self.kinds if self.figures.get(kind, {}).get("f1", 0.0) >= TRUSTED_F1)
 
 
 def write(card: Card, path: Path) -> None:

@@ -34,11 +34,11 @@ def onnx_bytes(network: Network) -> bytes:
             opset_version=OPSET,
             dynamo=False,
         )
-    made: bytes = _halved(onnx.load_from_string(sink.getvalue())).SerializeToString()
+    made: bytes = halved(onnx.load_from_string(sink.getvalue())).SerializeToString()
     return made
 
 
-def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
+def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     """Large constants as float16, cast back where the file is opened."""
     graph = model.graph
     casts = []

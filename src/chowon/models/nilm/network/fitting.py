@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from chowon.domain.nilm.fitted import taught_by
 from chowon.domain.nilm.power import Home
@@ -15,7 +15,7 @@ from chowon.models.nilm.network.card import Card, read, write
 from chowon.models.nilm.network.library import library
 
 if TYPE_CHECKING:
-    from chowon.models.nilm.network.training import Settings
+    from chowon.models.nilm.network.loop import Settings
 
 WINDOW: Final = 1024
 STEPS: Final = 6000
@@ -29,6 +29,15 @@ class Weights:
     card: Card
 
 
+Tell: TypeAlias = Callable[[int, float], None]
+Teach: TypeAlias = Callable[
+    [Sequence[Home], Mapping[str, OnRule], int, int, "Settings", Path | None, Tell],
+    tuple[tuple[str, ...], bytes, Mapping[str, Mapping[str, float]]],
+]
+"""From homes, rules, the grid's step, a seed, settings, and where it is kept, to kinds, a file and its gates
+(card.Card)"""
+
+
 def fit(
     homes: Sequence[Home],
     rules: Mapping[str, OnRule],
@@ -36,37 +45,52 @@ def fit(
     step_ms: int,
     steps: int = STEPS,
     kept: Path | None = None,
-    tell: Callable[[int, float], None] = lambda _step, _loss: None,
+    tell: Tell = lambda _step, _loss: None,
     licences: Sequence[str] = (),
+    way: tuple[str, Teach] | None = None,
 ) -> Weights:
     """A network taught by these homes and plugs.
 
     kept: a folder; weights of the same homes, rules, seed and steps that are there are taken, a training that
-    was interrupted is taken up, and what comes out is kept. tell: hears the step and how wrong it was.
+    was interrupted is taken up, and what comes out is kept. tell: hears the step and how wrong it was. way:
+    the name and the teaching of another network than the one that is told over whole recordings.
     Errors: ExtraMissing without torch.
     """
     try:
-        from chowon.models.nilm.network import exporting, training  # noqa: PLC0415
+        from chowon.models.nilm.network.loop import Settings  # noqa: PLC0415
     except ModuleNotFoundError as missing:
         raise ExtraMissing("training", "train") from missing
-    chosen = training.Settings(steps=steps)
+    name, teach = way or ("network", _teach)
+    chosen = Settings(steps=steps)
     ids = tuple(sorted(taught_by(homes)))
-    key = _key(ids, rules, seed, step_ms, chosen)
+    key = _key(name, ids, rules, seed, step_ms, chosen)
     begun = None if kept is None else kept / f"{key}.pt"
     if kept is not None:
         kept.mkdir(parents=True, exist_ok=True)
         if (found := _kept(kept / key)) is not None:
             return found
-    of = library(homes, rules, step_ms, WINDOW)
-    network = training.train(of, seed, chosen, begun, tell)
-    taught = {kind: rules[kind] for kind in of.kinds}
-    weights = Weights(
-        exporting.onnx_bytes(network),
-        Card(of.kinds, step_ms, taught, ids, seed, steps, licences=tuple(licences)),
-    )
+    kinds, onnx, gates = teach(homes, rules, step_ms, seed, chosen, begun, tell)
+    taught = {kind: rules[kind] for kind in kinds}
+    card = Card(kinds, step_ms, taught, ids, seed, steps, licences=tuple(licences), gates=gates)
+    weights = Weights(onnx, card)
     if kept is not None:
         keep(weights, kept / key)
     return weights
+
+
+def _teach(
+    homes: Sequence[Home],
+    rules: Mapping[str, OnRule],
+    step_ms: int,
+    seed: int,
+    settings: "Settings",
+    kept: Path | None,
+    tell: Tell,
+) -> tuple[tuple[str, ...], bytes, Mapping[str, Mapping[str, float]]]:
+    from chowon.models.nilm.network import exporting, training  # noqa: PLC0415
+
+    of = library(homes, rules, step_ms, WINDOW)
+    return of.kinds, exporting.onnx_bytes(training.train(of, seed, settings, kept, tell)), {}
 
 
 def keep(weights: Weights, path: Path) -> None:
@@ -81,9 +105,9 @@ def _kept(path: Path) -> Weights | None:
 
 
 def _key(
-    ids: Sequence[str], rules: Mapping[str, OnRule], seed: int, step_ms: int, settings: "Settings"
+    name: str, ids: Sequence[str], rules: Mapping[str, OnRule], seed: int, step_ms: int, settings: "Settings"
 ) -> str:
     """One name for one training."""
     said = [list(ids), {kind: asdict(rule) for kind, rule in sorted(rules.items())}, seed, step_ms]
     text = json.dumps([*said, asdict(settings)], sort_keys=True)
-    return f"network-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"

@@ -41,7 +41,7 @@ class Teller:
                 f"{card.step_ms / 1000:g} s or a part of it"
             )
         ratio = card.step_ms // mains.step_ms
-        grid = coarser(_filled_up(mains, ratio), card.step_ms)
+        grid = coarser(filled_up(mains, ratio), card.step_ms)
         known_kinds = [kind for kind in kinds if kind in card.kinds]
         likely, power_w = self._said(grid, [card.kinds.index(kind) for kind in known_kinds])
         told = {kind: self._while_on(grid, kind, likely[i], power_w[i]) for i, kind in enumerate(known_kinds)}
@@ -86,7 +86,7 @@ def _runs(grid: Power, sure: Bools, rule: OnRule) -> Runs:
     return runs_by_rule(as_power, rule)
 
 
-def _filled_up(mains: Power, ratio: int) -> Power:
+def filled_up(mains: Power, ratio: int) -> Power:
     """With unknown intervals after the last, up to a whole interval of the network's grid."""
     missing = -len(mains) % ratio
     power_w, known = np.pad(mains.power_w, (0, missing)), np.pad(mains.known, (0, missing))

@@ -35,7 +35,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them."""
-    with op.batch_alter_table("sites") as batch:
-        batch.drop_column("without")
+    op.execute(
+        'ALTER TABLE sites DROP COLUMN "without"'
+    )  # a batch would make anew what others refer to
     op.drop_table("appliance_taps")
     op.drop_table("appliance_homes")

@@ -165,7 +165,8 @@ class _Samples:
             for s in each
         ]
         factors = np.array([s.factor for s in each], np.float64)[which]
-        values = np.array([v for v, _ in self._sent], np.float64) * factors
+        with np.errstate(over="ignore"):  # what is beyond a float is beyond every range
+            values = np.array([v for v, _ in self._sent], np.float64) * factors
         apart = np.array([QUANTITIES.index(BY_NAME[s.field].column) for s in each], np.int64)[which]
         times: I64 = np.clip(np.array([t for _, t in self._sent], np.int64), -(2**62), 2**62) + apart
         fields = np.array([s.field for s in each])[which] if each else np.zeros(0, np.str_)

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from chowon.domain.nilm.fitted import fitted
 from chowon.domain.nilm.power import Power
-from chowon.errors import HomeSeen
 from chowon.models.nilm import blueprint
 from chowon.models.nilm.interface import KeepsTraining
 from chowon.models.nilm.registry import models
@@ -24,9 +23,6 @@ def told_by(model):
         return model.shipped().for_home(TEACHERS[0])
     return model.fit(TEACHERS, RULES, seed=0)
 
-
-NONE_LEFT_OUT = {"live", "live-settled"}
-"""Weights of theirs that a home didn't teach are still to be made (docs/decisions/0021-live-network.md)"""
 
 TOLD = {model.name: told_by(model) for model in MODELS}
 KINDS = ["fridge", "kettle", "shower"]
@@ -139,10 +135,6 @@ def test_a_model_is_used_through_what_carries_its_homes(model):
 @pytest.mark.parametrize("model", list(models().values()), ids=lambda model: model.name)
 def test_a_shipped_model_leaves_a_home_out_when_asked(model):
     without = model.shipped(without=["refit/2"])
-    if model.name in NONE_LEFT_OUT:
-        with pytest.raises(HomeSeen, match="refit/2"):
-            without.for_home(home("refit/2"))
-        return
     assert "refit/2" not in without.homes
     told = without.for_home(home("refit/2")).disaggregate(TEACHERS[0].mains, ["kettle"])
     assert "kettle" in told

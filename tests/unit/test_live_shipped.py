@@ -9,6 +9,7 @@ import pytest
 from chowon.bench.nilm.homes import GapRules, home_on_grid
 from chowon.bench.nilm.kinds import kinds
 from chowon.bench.nilm.readers import recording
+from chowon.domain.nilm.fitted import taught_by
 from chowon.domain.nilm.scores import f1
 from chowon.errors import BadInput, HomeSeen
 from chowon.models.nilm import live, live_settled
@@ -43,6 +44,14 @@ def test_what_may_not_be_passed_on_taught_none_of_them():
         assert card.licences
         assert card.gates.keys() == set(OUTPUTS)
         assert not [name for name in card.homes if name.startswith("redd")]
+
+
+@needs_data
+@each_model
+@pytest.mark.parametrize("house", ["refit/house2_1min", "refit/house20_1min", "ideal/house65_1min"])
+def test_every_real_home_at_hand_has_weights_that_it_did_not_teach(name, house):
+    raw = recording.read(DATA / f"{house}.parquet")
+    MODELS[name].shipped(taught_by([raw])).for_home(raw)
 
 
 def test_a_home_is_not_scored_with_what_it_taught():

@@ -85,6 +85,7 @@ def _part(home: Home, kind: str, rule: OnRule, context: int) -> tuple[NDArray[An
 def _starts(known: Bools, settings: Settings) -> I64:
     """First seen intervals of the windows whose told ones are nearly all known."""
     heard = np.concatenate([[0], np.cumsum(known)])
-    first = np.arange(settings.context, max(0, len(known) - settings.context - settings.tells) + 1)
+    first = np.arange(settings.context, len(known) - settings.context - settings.tells + 1)
     enough = heard[first + settings.tells] - heard[first] >= _KNOWN * settings.tells
-    return (first[enough] - settings.context).astype(np.int64)
+    starts: I64 = (first[enough] - settings.context).astype(np.int64)
+    return starts

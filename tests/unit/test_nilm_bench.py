@@ -156,7 +156,7 @@ def test_a_model_that_ran_with_fewer_seeds_than_the_others_says_so(experiment, d
     write(run(three, data, ["hart"]), tmp_path)
     write(run(three, data, ["co"], seeds=1), tmp_path)
     (kept,) = read_all(tmp_path)
-    assert {row.model: row.seeds for row in kept.rows} == {"zero": (0,), "mean": (0,), "hart": (), "co": (0,)}
+    assert {row.model: row.seeds for row in kept.rows} == {"zero": (), "mean": (), "hart": (), "co": (0,)}
     page = scoreboard([kept], "kept")
     assert "| co (1 seed) |" in page
     assert "| hart |" in page

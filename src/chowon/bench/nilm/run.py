@@ -274,5 +274,7 @@ def _spreads(scored: Sequence[ApplianceScore]) -> dict[str, Spread | None]:
     for name in by_seed[0]:
         values = [one[name] for one in by_seed]
         missing = any(value is None for value in values)
-        found[name] = None if missing else Spread(sum(values) / len(values), min(values), max(values))
+        found[name] = (
+            None if missing else Spread(sum(values) / len(values), float(min(values)), float(max(values)))
+        )
     return found

@@ -1,4 +1,9 @@
-"""What every model that tells appliances apart must keep to; the blueprint too. A new model is held to it."""
+"""What every model that tells appliances apart must keep to; the blueprint too. A new model is held to it.
+
+Models that come without weights and learn for long are held to it in tests/training, taught for a moment.
+"""
+
+from functools import cache
 
 import numpy as np
 import pytest
@@ -9,22 +14,22 @@ from chowon.domain.nilm.fitted import fitted
 from chowon.domain.nilm.power import Power
 from chowon.models.nilm import blueprint
 from chowon.models.nilm.interface import KeepsTraining
-from chowon.models.nilm.registry import models
+from chowon.models.nilm.registry import ready_models
 from tests.nilm_homes import RULES, STEP_MS, home, power
 
-MODELS = [*models().values(), blueprint.MODEL]
+MODELS = [*ready_models().values(), blueprint.MODEL]
 TEACHERS = [home("made/1", seed=1), home("made/2", seed=2, always_w=90.0)]
 QUICK = [model for model in MODELS if not isinstance(model, KeepsTraining)]
-"""The others take hours to learn: they are held to the laws as they come."""
+"""The others take long to learn: they are held to the laws as they come."""
 
 
+@cache
 def told_by(model):
-    if isinstance(model, KeepsTraining):
+    if isinstance(model, KeepsTraining) and model.comes_taught:
         return model.shipped().for_home(TEACHERS[0])
     return model.fit(TEACHERS, RULES, seed=0)
 
 
-TOLD = {model.name: told_by(model) for model in MODELS}
 KINDS = ["fridge", "kettle", "shower"]
 N = 400
 
@@ -53,7 +58,7 @@ def mains(draw) -> Power:
 @settings(max_examples=40)
 @given(mains())
 def test_power_is_never_negative_and_known_where_the_mains_are(model, mains):
-    for told in TOLD[model.name].disaggregate(mains, KINDS).values():
+    for told in told_by(model).disaggregate(mains, KINDS).values():
         assert told.power_w.min() >= 0
         assert np.isfinite(told.power_w).all()
         assert np.array_equal(told.known, mains.known)
@@ -65,7 +70,7 @@ def test_power_is_never_negative_and_known_where_the_mains_are(model, mains):
 @settings(max_examples=40)
 @given(mains())
 def test_the_sum_stays_within_the_mains_where_that_is_declared(model, mains):
-    told = TOLD[model.name].disaggregate(mains, KINDS)
+    told = told_by(model).disaggregate(mains, KINDS)
     total = np.sum([power.power_w for power in told.values()], axis=0)
     if model.within_mains:
         assert (total <= np.maximum(mains.power_w, 0) + 1e-6).all()
@@ -83,7 +88,7 @@ def test_nothing_is_told_from_further_ahead_than_declared(model, mains, other, a
         np.concatenate([mains.power_w[:at], other.power_w[at:]]),
         known=np.concatenate([mains.known[:at], other.known[at:]]),
     )
-    before, after = (TOLD[model.name].disaggregate(one, KINDS) for one in (mains, changed))
+    before, after = (told_by(model).disaggregate(one, KINDS) for one in (mains, changed))
     settled = max(0, at - steps)
     for kind, told in before.items():
         assert np.array_equal(told.power_w[:settled], after[kind].power_w[:settled])
@@ -103,22 +108,22 @@ def test_the_same_seed_tells_the_same(model, mains, seed):
 @given(mains(), st.integers(-20, 20))
 def test_when_it_was_does_not_matter(model, mains, days):
     moved = Power(mains.start_ms + days * 86_400_000, mains.step_ms, mains.power_w, mains.known)
-    then, now = (TOLD[model.name].disaggregate(one, KINDS) for one in (mains, moved))
+    then, now = (told_by(model).disaggregate(one, KINDS) for one in (mains, moved))
     for kind, told in then.items():
         assert np.array_equal(told.power_w, now[kind].power_w)
 
 
 @each_quick_model
 def test_a_kind_that_nobody_taught_is_left_out_or_said_to_be_off(model):
-    told = TOLD[model.name].disaggregate(TEACHERS[0].mains, KINDS)
+    told = told_by(model).disaggregate(TEACHERS[0].mains, KINDS)
     assert "shower" not in told or told["shower"].power_w.max() == 0
 
 
 @each_model
 def test_no_power_and_no_home_are_no_trouble(model):
     nothing = power([])
-    assert all(len(told) == 0 for told in TOLD[model.name].disaggregate(nothing, KINDS).values())
-    assert TOLD[model.name].disaggregate(TEACHERS[0].mains, []) == {}
+    assert all(len(told) == 0 for told in told_by(model).disaggregate(nothing, KINDS).values())
+    assert told_by(model).disaggregate(TEACHERS[0].mains, []) == {}
 
 
 @each_quick_model
@@ -132,7 +137,7 @@ def test_a_model_is_used_through_what_carries_its_homes(model):
     assert carried.homes == {"made/1", "made/2"}
 
 
-@pytest.mark.parametrize("model", list(models().values()), ids=lambda model: model.name)
+@pytest.mark.parametrize("model", list(ready_models().values()), ids=lambda model: model.name)
 def test_a_shipped_model_leaves_a_home_out_when_asked(model):
     without = model.shipped(without=["refit/2"])
     assert "refit/2" not in without.homes

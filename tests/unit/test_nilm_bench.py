@@ -1,6 +1,7 @@
 """An experiment from recordings to the scoreboard, and the command."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from xml.etree import ElementTree as ET
 
@@ -137,6 +138,28 @@ def test_a_home_of_plain_edges_is_told_apart(experiment, data):
     found = figures(run(experiment, data, ["hart", "co"]), "hart", "kettle")
     assert found["f1"].mean > 0.95
     assert abs(found["energy_error_pct"].mean) < 5
+
+
+def test_rows_of_models_that_did_not_run_stay_while_the_experiment_is_the_same(experiment, data, tmp_path):
+    write(run(experiment, data, ["hart"]), tmp_path)
+    write(run(experiment, data, ["co"]), tmp_path)
+    (kept,) = read_all(tmp_path)
+    assert list(dict.fromkeys(row.model for row in kept.rows)) == ["zero", "mean", "hart", "co"]
+    assert len({(row.model, row.home, row.kind) for row in kept.rows}) == len(kept.rows)
+    write(run(replace(experiment, least_coverage=0.1, step_ms=300_000), data, ["co"]), tmp_path)
+    (kept,) = read_all(tmp_path)
+    assert {row.model for row in kept.rows} == {"zero", "mean", "co"}
+
+
+def test_a_model_that_ran_with_fewer_seeds_than_the_others_says_so(experiment, data, tmp_path):
+    three = replace(experiment, seeds=(0, 1, 2))
+    write(run(three, data, ["hart"]), tmp_path)
+    write(run(three, data, ["co"], seeds=1), tmp_path)
+    (kept,) = read_all(tmp_path)
+    assert {row.model: row.seeds for row in kept.rows} == {"zero": (), "mean": (), "hart": (), "co": (0,)}
+    page = scoreboard([kept], "kept")
+    assert "| co (1 seed) |" in page
+    assert "| hart |" in page
 
 
 def test_results_survive_being_written_and_make_the_page(experiment, data, tmp_path):

@@ -102,7 +102,9 @@ def test_a_run_much_longer_than_any_seen_is_none():
 def test_an_unknown_model_is_told_which_there_are():
     with pytest.raises(NotFound, match="did you mean hart"):
         model("heart")
-    with pytest.raises(NotFound, match="co, fhmm, hart, live, live-settled, mean, network, zero"):
+    with pytest.raises(
+        NotFound, match="co, fhmm, hart, live, live-settled, mean, network, seq2point, sgn, zero"
+    ):
         model("xxxxxxxx")
     assert "blueprint" not in models()
 

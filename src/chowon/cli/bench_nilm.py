@@ -49,6 +49,9 @@ def nilm(
     zero_mains_is_gap: Annotated[
         bool, typer.Option("--zero-mains-is-gap", help="mains of 0 W are no measurement (REFIT)")
     ] = False,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="only so many of a protocol's seeds, the first ones")
+    ] = None,
     seed: Annotated[int, typer.Option(help="for training on --train")] = 0,
     kept: Annotated[
         Path, typer.Option(help="folder in which long trainings of protocols are kept and taken up")
@@ -64,7 +67,7 @@ def nilm(
                 raise BadInput("--model: name the one model to score; `--model co`, for example")
             _recordings(paths, model[0], train or [], absent or [], step, zero_mains_is_gap, seed, as_json)
         elif protocol:
-            _protocols(protocol, data, model, results, kept, as_json)
+            _protocols(protocol, data, model, results, kept, seeds, as_json)
         elif not page:
             raise BadInput("nothing to do: name recordings, or --protocol, or --results with --page")
         if page and not paths:
@@ -123,7 +126,13 @@ def _recordings(
 
 
 def _protocols(
-    asked: list[str], data: Path, models: list[str] | None, results: Path | None, kept: Path, as_json: bool
+    asked: list[str],
+    data: Path,
+    models: list[str] | None,
+    results: Path | None,
+    kept: Path,
+    seeds: int | None,
+    as_json: bool,
 ) -> None:
     from chowon.bench.nilm import protocol
     from chowon.bench.nilm.results import write
@@ -131,7 +140,7 @@ def _protocols(
 
     chosen = protocol.names() if asked == ["all"] else asked
     loaded = [protocol.load(name) for name in chosen]
-    found = [run(one, data, models or sorted(_usual(one)), note, kept) for one in loaded]
+    found = [run(one, data, models or sorted(_usual(one)), note, kept, seeds) for one in loaded]
     if results is not None:
         for one in found:
             note(f"wrote {write(one, results)}")
@@ -140,9 +149,9 @@ def _protocols(
 
 def _usual(protocol: "Protocol") -> Collection[str]:
     """The models to run where none is named: one that learns for hours only where it comes taught."""
-    from chowon.models.nilm.registry import models, quick_models
+    from chowon.models.nilm.registry import quick_models, ready_models
 
-    return quick_models() if protocol.train else models()
+    return quick_models() if protocol.train else ready_models()
 
 
 def _tables(found: list[Any]) -> Group:

@@ -115,12 +115,16 @@ def _appliance(rows: Sequence[Row], rule: OnRule) -> str:
     on = f"On from {rule.on_w:g} W, runs from {rule.min_on_ms / 1000:g} s, pauses from "
     on += f"{rule.min_off_ms / 1000:g} s, cut-off {rule.most_w:,g} W"
     cells = [
-        [row.model + ("" if row.learnt else " (never learnt it)"), row.value]
-        + [_text(row.figures[name], digits) for _, name, digits in _COLUMNS]
+        [_named(row), row.value] + [_text(row.figures[name], digits) for _, name, digits in _COLUMNS]
         for row in rows
     ]
     heading = f"### {first.kind.replace('_', ' ').capitalize()}, {first.home}\n{about}. {on}."
     return f"{heading}\n\n" + _table(["model", "value", *(title for title, _, _ in _COLUMNS)], cells)
+
+
+def _named(row: Row) -> str:
+    seeds = f" ({len(row.seeds)} seed{'s' * (len(row.seeds) > 1)})" if row.seeds else ""
+    return row.model + seeds + ("" if row.learnt else " (never learnt it)")
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -59,9 +59,10 @@ def _scale() -> list[str]:
 
 def _legend(colours: dict[str, str]) -> Sequence[str]:
     parts = []
+    apart = min(110.0, (_WIDTH + 60) / max(1, len(colours)))
     for n, (model, colour) in enumerate(colours.items()):
-        x = _LEFT + 110 * n
-        parts.append(f"<rect x='{x}' y='10' width='12' height='12' fill='{colour}'/>")
+        x = _LEFT + apart * n
+        parts.append(f"<rect x='{x:g}' y='10' width='12' height='12' fill='{colour}'/>")
         parts.append(_text(x + 17, 20, model, "start"))
     return parts
 

@@ -138,6 +138,22 @@ def coarser(power: Power, step_ms: int, phase: int = 0) -> Power:
     return Power(start_ms, step_ms, np.where(known, total / np.maximum(heard, 1), 0.0), known)
 
 
+def wholly_coarser(mains: Power, step_ms: int) -> tuple[Power, int]:
+    """(means of longer steps up to the end of the last one begun, the intervals in each).
+
+    Errors: BadInput where the steps don't divide.
+    """
+    per_step, rest = divmod(step_ms, mains.step_ms)
+    if rest or not per_step:
+        raise BadInput(
+            f"mains every {mains.step_ms / 1000:g} s: too seldom to tell appliances apart; expected "
+            f"{step_ms / 1000:g} s or a part of it"
+        )
+    missing = -len(mains) % per_step
+    power_w, known = np.pad(mains.power_w, (0, missing)), np.pad(mains.known, (0, missing))
+    return coarser(Power(mains.start_ms, mains.step_ms, power_w, known), step_ms), per_step
+
+
 def within(mains: Power, told_w: Mapping[str, F64]) -> dict[str, Power]:
     """Parts of the mains, scaled down alike where their sum is above them; 0 where these are unknown."""
     total = np.sum([np.zeros(len(mains)), *told_w.values()], axis=0)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from chowon.domain.nilm.always_on import always_on_w
 from chowon.domain.nilm.levels import KindFacts, choices_within
-from chowon.domain.nilm.power import F64, Power, coarser, within
+from chowon.domain.nilm.power import F64, Power, wholly_coarser, within
 from chowon.domain.quantities import DAY_MS, I64
 from chowon.models.nilm.interface import Model
 from chowon.models.nilm.of_facts import OfFacts
@@ -115,15 +115,7 @@ def _coarse(mains: Power) -> tuple[Power, int]:
     """(the mains by the minute where they are finer, fine intervals in each)."""
     if mains.step_ms >= STEP_MS or STEP_MS % mains.step_ms:
         return mains, 1
-    per_step = STEP_MS // mains.step_ms
-    missing = -len(mains) % per_step
-    whole = Power(
-        mains.start_ms,
-        mains.step_ms,
-        np.append(mains.power_w, np.zeros(missing)),
-        np.append(mains.known, np.zeros(missing, np.bool_)),
-    )
-    return coarser(whole, STEP_MS), per_step
+    return wholly_coarser(mains, STEP_MS)
 
 
 def _course(mains: Power, chains: Sequence[Chain]) -> I64:

@@ -57,5 +57,9 @@ class Model(Protocol):
 class KeepsTraining(Protocol):
     """A model whose training takes long and can be kept."""
 
+    @property
+    def comes_taught(self) -> bool:
+        """Do weights come with chowon (`Model.shipped`)? Else it can only be taught."""
+
     def keeping_in(self, folder: Path) -> Model:
         """The same model: it keeps trainings in this folder, and takes up or uses those that are there."""

@@ -26,6 +26,7 @@ class Nightly:
     """Where trainings are kept and taken up"""
     name: str = "network"
     within_mains: bool = True
+    comes_taught: bool = True
 
     def keeping_in(self, folder: Path) -> "Nightly":
         """The same, with trainings kept in a folder."""

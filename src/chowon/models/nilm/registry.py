@@ -35,6 +35,13 @@ def quick_models() -> dict[str, Model]:
     return {name: one for name, one in models().items() if not isinstance(one, KeepsTraining)}
 
 
+def ready_models() -> dict[str, Model]:
+    """Those that come taught or learn within minutes, by name."""
+    return {
+        name: one for name, one in models().items() if not isinstance(one, KeepsTraining) or one.comes_taught
+    }
+
+
 def model(name: str) -> Model:
     """The model of this name. Errors: NotFound with close matches."""
     known = models()

@@ -26,6 +26,7 @@ class Live:
     kept: Path | None = None
     """Where trainings are kept and taken up: one for both values"""
     within_mains: bool = True
+    comes_taught: bool = True
 
     def keeping_in(self, folder: Path) -> "Live":
         """The same, with trainings kept in a folder."""

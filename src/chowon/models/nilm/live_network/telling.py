@@ -4,11 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from chowon.domain.nilm.power import F64, Power, coarser, within
-from chowon.errors import BadInput
+from chowon.domain.nilm.power import F64, Power, wholly_coarser, within
 from chowon.models.nilm.live_network.front import DELAY, MINUTE_MS, TICK_MS
 from chowon.models.nilm.live_network.stream import Stream, Weights
-from chowon.models.nilm.network.telling import filled_up
 
 
 class Teller:
@@ -19,22 +17,16 @@ class Teller:
 
     def disaggregate(self, mains: Power, kinds: Sequence[str]) -> dict[str, Power]:
         """As models.nilm.interface.Disaggregator. Errors: BadInput for mains coarser than a minute."""
-        if mains.step_ms > MINUTE_MS or MINUTE_MS % mains.step_ms:
-            raise BadInput(
-                f"mains every {mains.step_ms / 1000:g} s: too seldom to tell appliances apart; expected "
-                f"{MINUTE_MS / 1000:g} s or a part of it"
-            )
+        step_ms = grid_of(mains.step_ms)
+        grid, ratio = wholly_coarser(mains, step_ms)
         names = self._weights.card.kinds
         asked = [kind for kind in kinds if kind in names]
         if not asked or not len(mains):
             return within(mains, {kind: np.zeros(len(mains)) for kind in asked})
-        step_ms = grid_of(mains.step_ms)
-        grid = coarser(filled_up(mains, step_ms // mains.step_ms), step_ms)
         stream = Stream(self._weights, 1)
         stream.meters(np.array([0]), every_tick=step_ms == TICK_MS)
         stream.owns(0, tuple(asked))
         told_w = self._told(stream, grid)
-        ratio = step_ms // mains.step_ms
         return within(
             mains, {kind: np.repeat(told_w[names.index(kind)], ratio)[: len(mains)] for kind in asked}
         )

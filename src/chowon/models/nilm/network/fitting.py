@@ -1,7 +1,5 @@
 """Homes in, weights and their card out. Needs the extra `train`."""
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from chowon.domain.nilm.fitted import taught_by
 from chowon.domain.nilm.power import Home
 from chowon.domain.nilm.runs import OnRule
 from chowon.errors import ExtraMissing
+from chowon.models.nilm.kept import training_name
 from chowon.models.nilm.network.card import Card, read, write
 from chowon.models.nilm.network.library import library
 
@@ -109,5 +108,4 @@ def _key(
 ) -> str:
     """One name for one training."""
     said = [list(ids), {kind: asdict(rule) for kind, rule in sorted(rules.items())}, seed, step_ms]
-    text = json.dumps([*said, asdict(settings)], sort_keys=True)
-    return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    return training_name(name, [*said, asdict(settings)])

@@ -6,10 +6,9 @@ from typing import Final
 import numpy as np
 import onnxruntime
 
-from chowon.domain.nilm.power import F64, Power, coarser, within
+from chowon.domain.nilm.power import F64, Power, wholly_coarser, within
 from chowon.domain.nilm.runs import OnRule, Runs, runs_by_rule, states
 from chowon.domain.quantities import Bools
-from chowon.errors import BadInput
 from chowon.models.nilm.network.card import Card
 from chowon.models.nilm.network.kinds import lessons
 from chowon.models.nilm.network.owning import one_power
@@ -35,13 +34,7 @@ class Teller:
     def disaggregate(self, mains: Power, kinds: Sequence[str]) -> dict[str, Power]:
         """As models.nilm.interface.Disaggregator. Errors: BadInput for mains coarser than the grid."""
         card = self._card
-        if mains.step_ms > card.step_ms or card.step_ms % mains.step_ms:
-            raise BadInput(
-                f"mains every {mains.step_ms / 1000:g} s: too seldom to tell appliances apart; expected "
-                f"{card.step_ms / 1000:g} s or a part of it"
-            )
-        ratio = card.step_ms // mains.step_ms
-        grid = coarser(filled_up(mains, ratio), card.step_ms)
+        grid, ratio = wholly_coarser(mains, card.step_ms)
         known_kinds = [kind for kind in kinds if kind in card.kinds]
         likely, power_w = self._said(grid, [card.kinds.index(kind) for kind in known_kinds])
         told = {kind: self._while_on(grid, kind, likely[i], power_w[i]) for i, kind in enumerate(known_kinds)}
@@ -84,10 +77,3 @@ class Teller:
 def _runs(grid: Power, sure: Bools, rule: OnRule) -> Runs:
     as_power = Power(grid.start_ms, grid.step_ms, np.where(sure, rule.on_w, 0.0), grid.known)
     return runs_by_rule(as_power, rule)
-
-
-def filled_up(mains: Power, ratio: int) -> Power:
-    """With unknown intervals after the last, up to a whole interval of the network's grid."""
-    missing = -len(mains) % ratio
-    power_w, known = np.pad(mains.power_w, (0, missing)), np.pad(mains.known, (0, missing))
-    return Power(mains.start_ms, mains.step_ms, power_w, known)

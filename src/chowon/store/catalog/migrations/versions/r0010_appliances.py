@@ -35,8 +35,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them."""
-    op.execute(
-        'ALTER TABLE sites DROP COLUMN "without"'
-    )  # a batch would make anew what others refer to
+    op.execute('ALTER TABLE sites DROP COLUMN "without"')  # a batch would make anew what others refer to
     op.drop_table("appliance_taps")
     op.drop_table("appliance_homes")

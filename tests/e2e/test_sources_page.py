@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.brokers import free_port
 from tests.cables import TELEGRAM, Meter, saying, silent_port, terminal
@@ -90,6 +90,31 @@ def test_the_same_in_korean(browser, server, meter):
         row.click()
         expect(seen(page, f"{meter.address} · 7번 · 1초마다")).to_be_visible()
         well_made(page)
+
+
+def test_a_row_that_was_opened_stays_open_when_its_meter_speaks_for_the_first_time(browser, server, meter):
+    with page_of(browser, DESK) as page:
+        silent = server.get("/devices")
+        _open(page, server)
+        _look(page, meter.address)
+        page.get_by_role("button", name=re.compile("^Connect ")).click()
+        expect(_sum(page)).to_have_text("2,310 W")
+
+        def unheard(route: Route) -> None:
+            told = route.fetch().json()
+            for one in told["sources"]:
+                one |= {"placed": False, "talking": False}
+            route.fulfill(json=told)
+
+        page.route("**/api/v1/devices", lambda route: route.fulfill(json=silent))
+        page.route("**/api/v1/sources", unheard)
+        page.get_by_role("button", name="Save").click()
+        row = page.get_by_role("button", name=re.compile("^Chowon Works Meter 3P"))
+        row.click()
+        expect(row).to_have_attribute("aria-expanded", "true")
+        page.unroute_all(behavior="wait")
+        expect(page.get_by_role("row", name=re.compile("^main"))).to_be_visible(timeout=SHOWN_MS)
+        expect(row).to_have_attribute("aria-expanded", "true")
 
 
 def test_a_meter_is_paused_changed_and_removed(browser, server, meter):

@@ -310,3 +310,44 @@ async def test_a_round_that_breaks_is_counted_and_the_next_one_goes_on(home, mon
     assert home.appliances.failed_rounds >= 1
     home.takes(60, 10)
     assert home.parts().power_w == 60
+
+
+async def test_settings_that_change_while_a_site_is_loaded_cost_neither_its_names_nor_its_last_day(
+    home, monkeypatch
+):
+    home.lives(hours=3)
+    (cluster,) = home.appliances.home(1).known.clusters
+    await home.appliances.tap(1, Name(cluster.id, "kettle"), "me")
+    home.began()
+    told = home.book.homes
+
+    def meanwhile():
+        home.site = site(channel(1, hold_ms=30_000))
+        home.appliances.follow([home.site])
+        return told()
+
+    monkeypatch.setattr(home.book, "homes", meanwhile)
+    await home.appliances.tick()
+    await home.appliances.tick()
+    assert home.parts().why is None
+    assert home.appliances.home(1).known.names == {cluster.id: "kettle"}
+
+
+async def test_a_tap_while_settings_change_is_not_lost(home, monkeypatch):
+    home.lives(hours=3)
+    (cluster,) = home.appliances.home(1).known.clusters
+    keep = home.book.tapped
+
+    def meanwhile(*said):
+        home.site = site(channel(1, hold_ms=30_000))
+        home.appliances.follow([home.site])
+        keep(*said)
+
+    monkeypatch.setattr(home.book, "tapped", meanwhile)
+    await home.appliances.tap(1, Name(cluster.id, "kettle"), "me")
+    await home.appliances.tick()
+    home.lives(hours=1)
+    home.second += SAVED_MS // 1000
+    await home.appliances.tick()
+    assert home.appliances.home(1).known.names == {cluster.id: "kettle"}
+    assert home.book.kept[1].known.names == {cluster.id: "kettle"}

@@ -151,7 +151,7 @@ class Mains:
 
     def parts_of(self, row: int, now_ms: int) -> list[tuple[int, int]]:
         """(channel, 0.1 W) of the lines that measure a part of the row's use and were heard lately."""
-        lines = np.arange(len(self._row))[self._lines_at(row)]
+        lines = np.arange(self._first_line[row], self._first_line[row] + self._lines[row])
         heard = now_ms - self._last_ms[lines] <= self._hold_ms[lines]
         lines = lines[heard & (self._kind[lines] == _PART)]
         return list(zip(self._channel[lines].tolist(), self._last_dw[lines].tolist(), strict=True))

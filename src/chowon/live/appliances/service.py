@@ -217,14 +217,16 @@ class Appliances:
 
     async def tap(self, site_id: int, tap: Tap, by: str) -> Home:
         """A person said something; it is kept before this returns. Errors: NotFound, StoreUnavailable."""
-        self.home(site_id)
         async with self._changing:
-            followed = self._followed[site_id]
-            await self._begin(followed)
-            home = followed.home.told(tap)
+            await self._load()
+            self.home(site_id)
+            self._begin(self._followed[site_id])
+            home = self.home(site_id).told(tap)
             await asyncio.to_thread(self._book.tapped, site_id, _kept(home), tap, by)
-            followed.home = followed.home.told(tap)  # which readings may have changed
-            return followed.home
+            followed = self._followed.get(site_id)
+            if followed is not None:  # readings may have changed it, or settings put another in its place
+                home = followed.home = followed.home.told(tap)
+            return home
 
     def _facts(self, followed: _Followed, row: RowNow, last_ms: int) -> Facts:
         guesses = self._guesses(followed, last_ms)
@@ -272,18 +274,20 @@ class Appliances:
 
     async def _read(self, site_id: int) -> None:
         """Read the last day of a site, if it was not read too often lately; what came meanwhile is added."""
-        followed = self._followed.get(site_id)
-        if followed is None:
+        if site_id in self._followed and not self._pace.takes(site_id, self._now() / 1000):
+            return
+        async with self._changing:
+            await self._load()
             del self._owed[site_id]
-        elif self._pace.takes(site_id, self._now() / 1000):
-            async with self._changing:
-                await self._begin(followed)
-                del self._owed[site_id]
-                try:
-                    await self._read_day(followed)
-                except BaseException:
-                    self._owed[site_id] = None
-                    raise
+            followed = self._followed.get(site_id)
+            if followed is None:
+                return
+            self._begin(followed)
+            try:
+                await self._read_day(followed)
+            except BaseException:
+                self._owed[site_id] = None
+                raise
 
     async def _read_day(self, followed: _Followed) -> None:
         site, now_ms = followed.site, self._now()
@@ -314,11 +318,14 @@ class Appliances:
         found = await asyncio.to_thread(_agreed, self._teller, followed.site, runs, now_ms)
         followed.agreed = {**followed.agreed, **found}
 
-    async def _begin(self, followed: _Followed) -> None:
-        """With what is written down of it, the first time."""
+    async def _load(self) -> None:
+        """Ask once what is written down."""
         if self._kept is None:
             self._kept = await asyncio.to_thread(self._book.homes)
-        kept = self._kept.pop(followed.site.id, None)
+
+    def _begin(self, followed: _Followed) -> None:
+        """With what is written down of it, the first time. At once: another may take its place meanwhile."""
+        kept = None if self._kept is None else self._kept.pop(followed.site.id, None)
         if kept is not None:
             followed.home = followed.home.taught(kept)
             followed.saved_ms = kept.learnt_ms

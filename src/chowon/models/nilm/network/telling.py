@@ -11,7 +11,7 @@ from chowon.domain.nilm.runs import OnRule, Runs, runs_by_rule, states
 from chowon.domain.quantities import Bools
 from chowon.models.nilm.network.card import Card
 from chowon.models.nilm.network.kinds import lessons
-from chowon.models.nilm.network.owning import one_power
+from chowon.models.nilm.network.owning import own_w
 
 CHUNK: Final = 4096
 """Intervals told at once"""
@@ -69,9 +69,8 @@ class Teller:
         sure = grid.known & (likely >= card.thresholds.get(kind, USUAL_THRESHOLD))
         runs = _runs(grid, sure, card.rules[kind])
         lesson = lessons().get(kind)
-        if lesson is not None and lesson.one_power and not one_power(grid, runs):
-            return np.zeros(len(grid))
-        return np.where(states(len(grid), runs) & grid.known, power_w, 0.0)
+        told_w = np.where(states(len(grid), runs) & grid.known, power_w, 0.0)
+        return own_w(grid, runs, told_w) if lesson is not None and lesson.one_power else told_w
 
 
 def _runs(grid: Power, sure: Bools, rule: OnRule) -> Runs:

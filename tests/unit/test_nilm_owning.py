@@ -63,7 +63,7 @@ def test_runs_at_the_very_begin_and_end_have_a_size_too():
 
 
 def test_a_run_that_holds_a_whole_minute_is_not_weaker_than_the_homes_kettle():
-    """A washing machine heats for four minutes at 2,200 W; a kettle of 2,800 W boils for a part of a minute."""
+    """A washing machine heats for four minutes at 2,200 W; a kettle of 2,800 W may boil for less than two."""
     powers = [2800.0] * 30 + [2200.0]
     assert kept(*home(*powers, minutes=4)) == [True] * 30 + [False]
     assert all(kept(*home(*powers, minutes=2)))

@@ -1,8 +1,8 @@
 """Whether a home has a kettle at all, and which runs can be its, by the runs that were taken for one's.
 
-Nobody has to label anything: a home's kettle always takes the same power. What is taken for a kettle in a home
-without one is a toaster, a hair dryer, a coffee machine: many powers. So a kind of one power is told where many
-of its runs agree, and there only runs that this one appliance can make.
+Nobody has to label anything: a home's kettle always takes the same power. What is taken for a kettle in a
+home without one is a toaster, a hair dryer, a coffee machine: many powers. So a kind of one power is told
+where many of its runs agree, and there only runs that this one appliance can make.
 """
 
 from typing import Final
@@ -33,8 +33,8 @@ _LEAST_PART: Final = 0.5
 def own_w(mains: Power, runs: Runs, power_w: F64) -> F64:
     """(n,) W of the runs that one appliance of one power makes; 0 throughout in a home that has none.
 
-    runs: intervals of `mains` taken for its; of few, all of them. power_w: (n,) what it takes in them, here at
-    most as much as in its usual runs.
+    runs: intervals of `mains` taken for its; of few, all of them. power_w: (n,) what it takes in them, here
+    at most as much as in its usual runs.
     """
     if len(runs) < LEAST_RUNS:
         return power_w

@@ -36,6 +36,8 @@ Stamp = Literal["start", "end"]
 EPOCH_S: Final = "epoch s"
 EPOCH_MS: Final = "epoch ms"
 ISO: Final = "ISO 8601"
+LONGEST_NAME: Final = 1000
+"""Of a column whose meaning is guessed"""
 
 
 class Value(BaseModel):
@@ -137,7 +139,7 @@ class Draft(BaseModel):
     decimal: Decimal = "."
     header_line: Annotated[int, Field(ge=1, le=10_000)] = 1
     encoding: Annotated[str, Field(max_length=40)] = "utf-8-sig"
-    time: Annotated[tuple[Annotated[str, Field(max_length=1000)], ...], Field(max_length=2)] = ()
+    time: Annotated[tuple[Annotated[str, Field(max_length=LONGEST_NAME)], ...], Field(max_length=2)] = ()
     time_format: Annotated[str, Field(max_length=100)] = ""
     timezone: Annotated[str, Field(max_length=100)] = ""
     stamp: Stamp = "start"

@@ -17,8 +17,9 @@ from chowon.domain.nilm.events.running import Guess, worth_naming
 from chowon.domain.tariff import Text
 from chowon.errors import NotFound
 from chowon.live.appliances.home import REMEMBERED_MS, Home, PastRun
+from chowon.live.appliances.price import Price
 from chowon.live.appliances.service import Appliances
-from chowon.live.appliances.view import Price, Suggested, suggested_of
+from chowon.live.appliances.view import Suggested, suggested_of
 
 router = APIRouter(prefix="/sites", tags=["appliances"])
 

@@ -41,7 +41,7 @@ def followed_speed(homes: int, seconds: int, seed: int = 0) -> FollowedSpeed:
         power_dw, level = switching(random, level, 1)
         batch = Readings(channel, np.full(homes, 1000 * second), power_dw.astype(np.int32))
         begun = time.process_time()
-        for row, edges in rows.feed(batch)[0].by_row():
+        for row, edges in rows.feed(batch).edges.by_row():
             known[row] = known[row].after(edges)
         spent += time.process_time() - begun if second >= _WARM_S else 0.0
     a_second = spent / seconds
@@ -58,7 +58,7 @@ def _replay_ms(random: np.random.Generator) -> float:
     begun = time.process_time()
     rows = Rows()
     rows.add(_site(0))
-    Home().anew(rows.feed(day)[0])
+    Home().anew(rows.feed(day).edges)
     return 1000 * (time.process_time() - begun)
 
 

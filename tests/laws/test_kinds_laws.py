@@ -23,7 +23,7 @@ from chowon.models.nilm.network.shipped import LIVE, chosen
 ONNX, CARD = chosen((), LIVE)
 SMOOTH = Weights(ONNX, replace(CARD, gates=dict.fromkeys(OUTPUTS, dict.fromkeys(CARD.kinds, 0.0))))
 """Tells everything however unlikely, so that a hair of rounding moves what is told by a hair only"""
-MODEL = KindModel(lambda homes: Network(SMOOTH, homes), CARD.trusted)
+MODEL = KindModel(lambda homes: Network(SMOOTH, homes), dict.fromkeys(CARD.trusted, 0.8))
 START_MS = 1_790_000_000_000 // 86_400_000 * 86_400_000
 HOLD_MS = 10_000
 MINUTES = 40

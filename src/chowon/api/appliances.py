@@ -102,7 +102,7 @@ async def appliances(request: Request, site_id: SiteId) -> AppliancesAnswer:
     """What was met behind the site's main meter, with and without a name."""
     parts = parts_of(request)
     parts.access.check(request.headers, "read")
-    return _answer(site_id, await _followed(parts, site_id))
+    return _answer(site_id, await followed_by(parts, site_id))
 
 
 @router.get("/{site_id}/appliances/runs")
@@ -110,7 +110,7 @@ async def runs(request: Request, site_id: SiteId) -> RunsOfDayAnswer:
     """What was on in the last 26 hours, as steps of the mains tell it."""
     parts = parts_of(request)
     parts.access.check(request.headers, "read")
-    followed = await _followed(parts, site_id)
+    followed = await followed_by(parts, site_id)
     now = await parts.live.now(site_id)
     price = None if now.marginal_price is None else Price(now.marginal_price, now.currency)
     home = followed.home(site_id)
@@ -129,13 +129,14 @@ async def tap(request: Request, site_id: SiteId, said: Said) -> AppliancesAnswer
     """Say what something is, or what it is not. It is kept, with who said it, and counts at once."""
     parts = parts_of(request)
     parts.access.check(request.headers, "write")
-    followed = await _followed(parts, site_id)
+    followed = await followed_by(parts, site_id)
     who = await asyncio.to_thread(parts.access.who, request.headers)
     await followed.tap(site_id, tap_of(said), who)
     return _answer(site_id, followed)
 
 
-async def _followed(parts: Parts, site_id: int) -> Appliances:
+async def followed_by(parts: Parts, site_id: int) -> Appliances:
+    """What follows the site. Errors: NotFound."""
     await asyncio.to_thread(parts.sites.site, site_id)
     if parts.appliances is None:
         raise NotFound("nobody follows what switches: set [appliances] tell = true and start chowon again")

@@ -45,8 +45,13 @@ class KindModel:
 
     opened: Callable[[int], KindStream]
     """Streams of so many homes; slow the first time"""
-    kinds: tuple[str, ...]
-    """People may be told of these"""
+    f1: Mapping[str, float]
+    """The kinds that people may be told of, and how well each is settled in homes that it never saw"""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """In an order that stays."""
+        return tuple(self.f1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ class CaughtUp:
         self.quick = 0 < every_ms <= QUICK_MS
         self.minutes.grow(1)
         self.stream.owns(0, owned)
-        self._columns = columns_of(self.stream, model.kinds)
+        self._columns, self._by_tick = columns_of(self.stream, model.kinds), False
         self.present: Parts | None = None
         """What was told last"""
         self.mains = _NO_MAINS
@@ -82,6 +87,7 @@ class CaughtUp:
         since_ms = (until_ms - KEPT_MS) // MINUTE_MS * MINUTE_MS
         whole_ms = until_ms // MINUTE_MS * MINUTE_MS - (_BY_TICK_MS if self.quick else 0)
         self._steps(on_grid(trace, hold_ms, since_ms, MINUTE_MS, (whole_ms - since_ms) // MINUTE_MS))
+        self._by_tick = self.quick
         self.stream.meters(np.array([0]), every_tick=self.quick)
         if self.quick:
             self._steps(on_grid(trace, hold_ms, whole_ms, TICK_MS, (until_ms - whole_ms) // TICK_MS))
@@ -97,7 +103,7 @@ class CaughtUp:
 
     def _step(self, watts: F32, known: Bools, at_ms: int) -> None:
         for told in self.stream.step(watts, known, at_ms):
-            self.minutes.hear(told, self._columns)
+            self.minutes.hear(told, self._columns, np.array([self._by_tick]))
             if told.present.known[0]:
                 self.present = told.present
 

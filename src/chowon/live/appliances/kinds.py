@@ -119,8 +119,9 @@ class Kinds:
             self._changes(every_ms, start_ms)
             watts, known = self._ticks.mean(start_ms, ~self._quick)
             self._next_ms += TICK_MS
+            quick = self._quick.copy()
             for told in await asyncio.to_thread(self._every.step, watts, known, start_ms):
-                self._minutes.hear(told, self._columns)
+                self._minutes.hear(told, self._columns, quick)
                 heard = np.flatnonzero(told.present.known)
                 self._tell(told.present, heard, heard)
         return True

@@ -58,8 +58,8 @@ def kinds_now(
 ) -> KindsNow:
     """today: by minute."""
     found = []
-    for kind, watts in latest.power_w.items():
-        power = best_of(today, kind)
+    for kind in today["settled"]:
+        power, watts = best_of(today, kind), latest.power_w[kind]
         used_wh = round(float(power.power_w.sum()) / _MINUTES_AN_HOUR, 1)
         if watts or used_wh:
             minutes = int((power.power_w > 0).sum())

@@ -15,6 +15,7 @@ VALUES: Final[tuple[Value, ...]] = ("provisional", "settled")
 KEPT_MS: Final = DAY_MS + 3 * HOUR_MS
 """A day, however long it is, and the time until somebody asks about it"""
 _MINUTES: Final = KEPT_MS // MINUTE_MS
+_LEAST: Final = MINUTE_MS // TICK_MS // 2
 _MOST_W: Final = 2**16 - 1
 
 
@@ -45,15 +46,17 @@ class Minutes:
             self._sum_w = np.append(self._sum_w, np.zeros((more, len(self.kinds)), np.float32), axis=0)
             self._count = np.append(self._count, np.zeros(more, np.int64))
 
-    def hear(self, told: Told, columns: I64) -> None:
-        """What a tick told of the first rows. columns: of these kinds in what was told."""
+    def hear(self, told: Told, columns: I64, quick: Bools) -> None:
+        """What a tick told of all rows. columns: of these kinds in what was told. quick: (rows,) told by the
+        tick, of which half of a minute's must be known."""
         present, rows = told.present, len(told.present.known)
         self._enter(present.start_ms // MINUTE_MS)
         self._sum_w[:rows] += np.where(present.known[:, None], present.power_w[:, columns], 0)
-        self._count[:rows] += present.known
+        self._count[:rows] += np.where(quick, 1, _LEAST) * present.known
         if (present.start_ms + TICK_MS) % MINUTE_MS == 0:
-            mean_w = (self._sum_w / np.maximum(self._count, 1)[:, None]).astype(np.float32)
-            self._note("provisional", present.start_ms, mean_w, self._count > 0)
+            ticks = np.where(quick, np.maximum(self._count[:rows], 1), 1)
+            mean_w = (self._sum_w[:rows] / ticks[:, None]).astype(np.float32)
+            self._note("provisional", present.start_ms, mean_w, self._count[:rows] >= _LEAST)
             self._sum_w[:], self._count[:] = 0, 0
         if told.settled is not None:
             self._note("settled", *_of(told.settled, columns))

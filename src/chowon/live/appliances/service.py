@@ -12,17 +12,16 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from chowon.domain.allowance import Allowance
-from chowon.domain.nilm.events.agreeing import Agreeing, agreeing
-from chowon.domain.nilm.events.following import Run
+from chowon.domain.nilm.events.agreeing import Agreeing
 from chowon.domain.nilm.events.kept import KeptHome
 from chowon.domain.nilm.events.known import Tap
 from chowon.domain.nilm.events.running import Guess, running, to_ask
 from chowon.domain.nilm.power import Power
-from chowon.domain.quantities import HOUR_MS, MINUTE_MS
 from chowon.domain.readings import Readings, concat, of_channels
 from chowon.domain.sites import Site
 from chowon.domain.tariff import Text
 from chowon.errors import ChowonError, NotFound
+from chowon.live.appliances.agreed import Agreed, Teller
 from chowon.live.appliances.home import REMEMBERED_MS, Home
 from chowon.live.appliances.keeping_up import CaughtUp, KindModel
 from chowon.live.appliances.kinds import Kinds
@@ -47,10 +46,6 @@ BEHIND_PER_S: Final = 1 / 3600
 """A site whose readings come after their tick was told is read again once an hour"""
 GUESSED_MS: Final = 5000
 """What something may be depends on how long it is on, too: it is thought about again so often"""
-AGREED_MS: Final = HOUR_MS
-"""A model is asked so often what clusters may be"""
-Teller = Callable[[Site, int, int], Mapping[str, Power]]
-"""(site, from ms, to ms) → the power of each kind, as a model tells it; blocks"""
 _log = logging.getLogger(__name__)
 
 
@@ -69,10 +64,6 @@ class _Followed:
     """`home.learnt_ms` as it was written down last"""
     guessed: tuple[int, Home, tuple[Guess, ...]] | None = None
     """(when, of what, the guesses)"""
-    asked_ms: int = 0
-    """When a model was asked last"""
-    agreed: dict[int, Agreeing] = field(default_factory=dict)
-    """What clusters may be"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +95,7 @@ class Appliances:
         model: KindModel | None = None,
     ) -> None:
         self._history, self._book, self.label, self._now = history, book, label, now
-        self._most, self._teller = most_sites, teller
+        self._most, self._agreed = most_sites, None if teller is None else Agreed(teller)
         self._rows, self._model = Rows(), model
         self._kinds = None if model is None else Kinds(model)
         self._behind = Allowance(BEHIND_PER_S, 1)
@@ -189,7 +180,9 @@ class Appliances:
                     await self._read(site_id)
                     await self._advance()
             await self._advance()
-            await self._ask_model()
+            if self._agreed is not None and not self._closing.is_set():
+                learnt = [one for one in self._followed.values() if not one.learning]
+                await self._agreed.ask([(one.site, one.home) for one in learnt], self._now())
             if self._closing.is_set() or not 0 <= self._now() - self._saved_ms < SAVED_MS:
                 await self._save()
             self.problem = None
@@ -224,9 +217,19 @@ class Appliances:
         return self._followed[site_id].home
 
     def told(self, site_id: int, from_ms: int, to_ms: int) -> Mapping[Value, Mapping[str, Power]]:
-        """What a model told of the site's kinds in whole minutes, as far as it is kept; empty of a site of
-        which nothing is told."""
-        return {} if self._kinds is None else self._kinds.told(site_id, from_ms, to_ms)
+        """What a model told of the kinds that the site may have, in whole minutes, as far as it is kept.
+
+        Empty where nothing is told yet. Errors: as `home`.
+        """
+        self.home(site_id)
+        told = {} if self._kinds is None else self._kinds.told(site_id, from_ms, to_ms)
+        without = self._followed[site_id].site.without
+        return {of: {k: p for k, p in kinds.items() if k not in without} for of, kinds in told.items()}
+
+    @property
+    def kinds(self) -> Mapping[str, float]:
+        """The kinds that a model tells as they run, and how well (keeping_up.KindModel)."""
+        return {} if self._model is None else self._model.f1
 
     def running(self, site_id: int) -> tuple[Guess, ...]:
         """What is on in the site, and what it may be. Errors: as `home`."""
@@ -238,11 +241,7 @@ class Appliances:
     def agreed(self, site_id: int) -> Mapping[int, Agreeing]:
         """What clusters of the site may be, by a model; not what a person denied. Errors: as `home`."""
         known = self.home(site_id).known
-        return {
-            cluster: one
-            for cluster, one in self._followed[site_id].agreed.items()
-            if (cluster, one.kind) not in known.refused and cluster not in known.not_mine
-        }
+        return {} if self._agreed is None else self._agreed.of(site_id, known)
 
     async def tap(self, site_id: int, tap: Tap, by: str) -> Home:
         """A person said something; it is kept before this returns. Errors: NotFound, StoreUnavailable."""
@@ -277,7 +276,7 @@ class Appliances:
         if self._kinds is None or latest is None:
             return None
         from_ms = since_ms(latest.end_ms - 1, site.timezone)
-        return kinds_now(latest, self._kinds.told(site.id, from_ms, latest.end_ms), price, self.label)
+        return kinds_now(latest, self.told(site.id, from_ms, latest.end_ms), price, self.label)
 
     def _guesses(self, followed: _Followed, last_ms: int) -> tuple[Guess, ...]:
         if followed.guessed is not None:
@@ -313,6 +312,8 @@ class Appliances:
         del self._site_of_row[gone.row]
         if self._kinds is not None:
             self._kinds.drop(gone.site.id)
+        if self._agreed is not None:
+            self._agreed.drop(gone.site.id)
 
     async def _advance(self) -> None:
         """Tell the kinds of what has passed."""
@@ -358,19 +359,6 @@ class Appliances:
             mine = of_channels(since, [one.id for one in measured(site)])
             self._feed(self._rows.newer(mine))
 
-    async def _ask_model(self) -> None:
-        """What the clusters of one site may be: of the one that waits longest, each once an hour."""
-        now_ms = self._now()
-        due = [one for one in self._followed.values() if not 0 <= now_ms - one.asked_ms < AGREED_MS]
-        due = [one for one in due if one.home.runs and not one.learning]
-        if self._teller is None or self._closing.is_set() or not due:
-            return
-        followed = min(due, key=lambda one: one.asked_ms)
-        followed.asked_ms = now_ms
-        runs = [(cluster, one.run) for one in followed.home.runs if (cluster := one.cluster) is not None]
-        found = await asyncio.to_thread(_agreed, self._teller, followed.site, runs, now_ms)
-        followed.agreed = {**followed.agreed, **found}
-
     async def _load(self) -> None:
         """Ask once what is written down."""
         if self._kept is None:
@@ -401,11 +389,6 @@ class Appliances:
 
 def _kept(home: Home) -> KeptHome:
     return KeptHome(home.known, home.learnt_ms, home.following.gives)
-
-
-def _agreed(teller: Teller, site: Site, runs: list[tuple[int, Run]], now_ms: int) -> dict[int, Agreeing]:
-    until_ms = now_ms // MINUTE_MS * MINUTE_MS
-    return agreeing(runs, teller(site, until_ms - REMEMBERED_MS, until_ms))
 
 
 def _replayed(history: History, site: Site, home: Home, now_ms: int, kinds: Kinds | None) -> _Again:

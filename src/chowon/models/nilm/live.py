@@ -1,7 +1,7 @@
 """The live network: its provisional values as a model of the bench, and streams of it for a server."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from chowon.models.nilm.interface import Model
@@ -12,8 +12,9 @@ from chowon.models.nilm.network.shipped import LIVE, chosen
 MODEL: Final[Model] = Live("live", settled=False)
 
 
-def streams() -> tuple[Callable[[int], Stream], tuple[str, ...]]:
-    """(makes a stream of so many homes, the kinds that people may be told of). Errors: NotFound."""
+def streams() -> tuple[Callable[[int], Stream], Mapping[str, float]]:
+    """(makes a stream of so many homes, the kinds that people may be told of and how well each is settled, as
+    F1 in homes that it never saw). Errors: NotFound."""
     onnx, card = chosen((), LIVE)
     weights = functools.cache(lambda: Weights(onnx, card))
-    return lambda homes: Stream(weights(), homes), card.trusted
+    return lambda homes: Stream(weights(), homes), {kind: card.figures[kind]["f1"] for kind in card.trusted}

@@ -94,16 +94,18 @@ async def test_kinds_are_told_as_they_run_with_what_they_took_today(home):
 
 async def test_kinds_of_the_day_are_told_by_minute_at_once_and_settled(home):
     told = await home.ask("GET", "/sites/1/appliances/kinds")
-    assert (told["to_ms"] - told["from_ms"], told["step_ms"]) == (26 * 3_600_000, 60_000)
+    assert (told["to_ms"] - told["from_ms"], told["step_ms"]) == (24 * 3_600_000, 60_000)
     (kettle,) = (one for one in told["kinds"] if one["kind"] == "kettle")
     assert 0.5 < kettle["f1"] < 1
     at = (START_MS + 10 * 60_000 - told["from_ms"]) // 60_000
     assert kettle["settled_w"][at + 1] > 1500
     assert kettle["settled_w"][at + 5] == 0
+    assert kettle["kwh"] == pytest.approx(6 * 2 / 30, rel=0.2)
+    assert float(kettle["cost"]) > 0
     assert kettle["settled_w"][0] is kettle["provisional_w"][0] is None
     assert kettle["settled_w"][-1] is None
     assert kettle["provisional_w"][-1] is not None
-    assert len(kettle["settled_w"]) == len(kettle["provisional_w"]) == 26 * 60
+    assert len(kettle["settled_w"]) == len(kettle["provisional_w"]) == 24 * 60
 
 
 async def test_appliances_are_listed_with_names_to_choose_from(home):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from chowon.domain.nilm.power import Power
 from chowon.domain.nilm.told import TICK_MS, Parts, Told
 from chowon.domain.quantities import MINUTE_MS
 from chowon.errors import NotFound
@@ -58,7 +59,11 @@ class Model:
 
 
 class Followed(Watched):
-    """With a model."""
+    """With a model; teller: of what is over."""
+
+    def __init__(self, *channels, teller=None) -> None:
+        self.teller = teller
+        super().__init__(*channels)
 
     def began(self) -> None:
         self.appliances = Appliances(
@@ -66,6 +71,7 @@ class Followed(Watched):
             self.book,
             lambda name: name,
             lambda: self.now_ms,
+            teller=self.teller,
             model=KindModel(Model, F1),
         )
         self.appliances.follow([self.site])
@@ -174,3 +180,24 @@ async def test_nothing_is_told_of_a_site_that_nobody_follows_or_of_a_home_withou
     await alone.appliances.tick()
     assert alone.parts().kinds is None
     assert alone.appliances.told(1, START_MS, alone.now_ms) == {}
+
+
+def of_month(told_w: dict[str, float], days: int):
+    """A model of what is over, of a meter that is known for so many days."""
+
+    def teller(where, from_ms, to_ms):
+        n = (to_ms - from_ms) // MINUTE_MS
+        known = np.arange(n) >= n - days * 24 * 60
+        return {kind: Power(from_ms, MINUTE_MS, watts * known, known) for kind, watts in told_w.items()}
+
+    return teller
+
+
+@pytest.mark.parametrize(("kettle_w", "days", "told"), [(0.0, 8, False), (0.0, 6, True), (3.0, 8, True)])
+async def test_a_kind_of_which_a_week_tells_nothing_is_not_told_as_it_runs_either(kettle_w, days, told):
+    home = Followed(teller=of_month({"kettle": kettle_w, "fridge": 30.0}, days))
+    await home.goes_on(2060, 90)
+    kinds = home.parts().kinds
+    assert [one.kind for one in kinds.kinds] == (["kettle"] if told else [])
+    assert kinds.rest_w == (0 if told else 2060)
+    assert ("kettle" in home.appliances.told(1, START_MS, home.now_ms)["settled"]) == told

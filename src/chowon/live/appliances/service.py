@@ -22,13 +22,14 @@ from chowon.domain.sites import Site
 from chowon.domain.tariff import Text
 from chowon.errors import ChowonError, NotFound
 from chowon.live.appliances.agreed import Agreed, Teller
-from chowon.live.appliances.home import REMEMBERED_MS, Home
-from chowon.live.appliances.keeping_up import CaughtUp, KindModel
+from chowon.live.appliances.home import Home
+from chowon.live.appliances.keeping_up import KindModel
 from chowon.live.appliances.kinds import Kinds
 from chowon.live.appliances.kinds_view import KindsNow, kinds_now, since_ms
 from chowon.live.appliances.mains import measured
 from chowon.live.appliances.minutes import Value
 from chowon.live.appliances.price import Price
+from chowon.live.appliances.replaying import hold_ms_of, read_again
 from chowon.live.appliances.rows import RowNow, Rows
 from chowon.live.appliances.view import Facts, PartsOfNow, nothing, parts_of_now
 from chowon.ports import ApplianceBook, History
@@ -64,16 +65,6 @@ class _Followed:
     """`home.learnt_ms` as it was written down last"""
     guessed: tuple[int, Home, tuple[Guess, ...]] | None = None
     """(when, of what, the guesses)"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Again:
-    """A site as its readings of the last day tell it."""
-
-    home: Home
-    rows: Rows
-    """Of it alone"""
-    kinds: CaughtUp | None
 
 
 class Appliances:
@@ -127,7 +118,7 @@ class Appliances:
             if known is not None and measured(known.site) == measured(site):
                 known.site = site
                 if self._kinds is not None:
-                    self._kinds.without(site.id, site.without)
+                    self._kinds.without(site.id, self._absent(site))
                 continue
             if known is not None:
                 self._drop(known)
@@ -182,7 +173,9 @@ class Appliances:
             await self._advance()
             if self._agreed is not None and not self._closing.is_set():
                 learnt = [one for one in self._followed.values() if not one.learning]
-                await self._agreed.ask([(one.site, one.home) for one in learnt], self._now())
+                asked = await self._agreed.ask([(one.site, one.home) for one in learnt], self._now())
+                if asked is not None and self._kinds is not None:
+                    self._kinds.without(asked.id, self._absent(asked))
             if self._closing.is_set() or not 0 <= self._now() - self._saved_ms < SAVED_MS:
                 await self._save()
             self.problem = None
@@ -200,7 +193,7 @@ class Appliances:
         row = self._rows.now(followed.row)
         if followed.learning:
             return nothing("learning", now_ms)
-        if row.last_ms is None or now_ms - row.last_ms > _hold_ms(followed.site):
+        if row.last_ms is None or now_ms - row.last_ms > hold_ms_of(followed.site):
             return nothing("silent", now_ms)
         if row.slow:
             return nothing("slow", now_ms)
@@ -223,8 +216,8 @@ class Appliances:
         """
         self.home(site_id)
         told = {} if self._kinds is None else self._kinds.told(site_id, from_ms, to_ms)
-        without = self._followed[site_id].site.without
-        return {of: {k: p for k, p in kinds.items() if k not in without} for of, kinds in told.items()}
+        absent = self._absent(self._followed[site_id].site)
+        return {of: {k: p for k, p in kinds.items() if k not in absent} for of, kinds in told.items()}
 
     @property
     def kinds(self) -> Mapping[str, float]:
@@ -315,6 +308,10 @@ class Appliances:
         if self._agreed is not None:
             self._agreed.drop(gone.site.id)
 
+    def _absent(self, site: Site) -> frozenset[str]:
+        """Kinds that the site has not, as people say, or seems not to have."""
+        return site.without | (frozenset() if self._agreed is None else self._agreed.absent(site.id))
+
     async def _advance(self) -> None:
         """Tell the kinds of what has passed."""
         self._take_in()
@@ -345,7 +342,7 @@ class Appliances:
         followed.reading, self._meanwhile = True, []
         try:
             again = await asyncio.to_thread(
-                _replayed, self._history, site, followed.home, now_ms, self._kinds
+                read_again, self._history, site, self._absent(site), followed.home, now_ms, self._kinds
             )
         finally:
             self._take_in()
@@ -355,7 +352,7 @@ class Appliances:
             followed.home, followed.learning = again.home, False
             self._rows.put(followed.row, again.rows)
             if self._kinds is not None and again.kinds is not None:
-                self._kinds.put(site.id, followed.row, _hold_ms(site), again.kinds)
+                self._kinds.put(site.id, followed.row, hold_ms_of(site), again.kinds)
             mine = of_channels(since, [one.id for one in measured(site)])
             self._feed(self._rows.newer(mine))
 
@@ -389,19 +386,3 @@ class Appliances:
 
 def _kept(home: Home) -> KeptHome:
     return KeptHome(home.known, home.learnt_ms, home.following.gives)
-
-
-def _replayed(history: History, site: Site, home: Home, now_ms: int, kinds: Kinds | None) -> _Again:
-    channels = [one.id for one in measured(site)]
-    lone = Rows()
-    lone.add(site)
-    fed = lone.feed(history.readings(channels, now_ms - REMEMBERED_MS, now_ms + 1))
-    caught = None
-    if kinds is not None:
-        every_ms, until_ms = float(lone.every_ms[0]), kinds.next_ms(now_ms)
-        caught = kinds.caught_up(fed.stream, _hold_ms(site), every_ms, site.without, until_ms)
-    return _Again(home.anew(fed.edges), lone, caught)
-
-
-def _hold_ms(site: Site) -> int:
-    return max(one.hold_ms for one in site.main_channels)

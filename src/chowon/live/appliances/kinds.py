@@ -68,7 +68,7 @@ class Kinds:
     def put(self, site_id: int, row: int, hold_ms: int, caught: CaughtUp) -> None:
         """Go on with a site from there; `row` is where its readings come from now on."""
         self.drop(site_id)
-        slot = self._free.pop() if self._free else self._new_slot()
+        slot = self._free_slot()
         if self._every is None:
             self._every, self._columns = caught.stream, columns_of(caught.stream, self.model.kinds)
         else:
@@ -151,13 +151,19 @@ class Kinds:
     def _kinds_but(self, without: Collection[str]) -> tuple[str, ...]:
         return tuple(kind for kind in self.model.kinds if kind not in without)
 
-    def _new_slot(self) -> int:
-        slot = len(self._quick)
-        self._minutes.grow(slot + 1)
-        self._quick, self._end_ms = np.append(self._quick, False), np.append(self._end_ms, 0)
-        self._power_w = np.append(self._power_w, np.zeros((1, len(self.model.kinds)), np.float32), axis=0)
-        self._rest_w = np.append(self._rest_w, np.zeros(1, np.float32))
-        return slot
+    def _free_slot(self) -> int:
+        if not self._free:
+            begun = len(self._quick)
+            more = max(1, begun // 4)
+            # The last one is taken first: what grows with it grows at once.
+            self._free = list(range(begun, begun + more))
+            self._minutes.grow(begun + more)
+            self._quick = np.append(self._quick, np.zeros(more, np.bool_))
+            self._end_ms = np.append(self._end_ms, np.zeros(more, np.int64))
+            self._rest_w = np.append(self._rest_w, np.zeros(more, np.float32))
+            fresh_w = np.zeros((more, len(self.model.kinds)), np.float32)
+            self._power_w = np.append(self._power_w, fresh_w, axis=0)
+        return self._free.pop()
 
     def _ready(self, end_ms: int, now_ms: int) -> bool:
         if now_ms < end_ms or now_ms >= end_ms + WAITED_MS:

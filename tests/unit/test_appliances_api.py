@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chowon.api.appliances import label_of
+from chowon import i18n
 from chowon.domain.readings import Readings
 from chowon.domain.sites import ChannelKey
 from chowon.live.appliances.service import Appliances
@@ -29,7 +29,7 @@ class Home(Served):
         store.journal.append(
             [Readings(np.full(len(seconds), channel.id, np.uint32), START_MS + 1000 * seconds, power)]
         )
-        appliances = Appliances(store.history, store.appliances, label_of, lambda: now_ms)
+        appliances = Appliances(store.history, store.appliances, i18n.appliance, lambda: now_ms)
         super().__init__(store, now_ms, appliances)
         self.appliances = appliances
 

@@ -90,12 +90,6 @@ class RunsOfDayAnswer(BaseModel):
     runs: list[RunOfDay]
 
 
-def label_of(name: str) -> Text:
-    """What people call an appliance of this name."""
-    said = i18n.appliance(name)
-    return Text(said.ko, said.en)
-
-
 @router.get("/{site_id}/appliances")
 async def appliances(request: Request, site_id: SiteId) -> AppliancesAnswer:
     """What was met behind the site's main meter, with and without a name."""
@@ -154,7 +148,7 @@ def _answer(site_id: int, followed: Appliances) -> AppliancesAnswer:
     return AppliancesAnswer(
         site=site_id,
         appliances=sorted(found, key=lambda one: (-one.kwh, one.id)),
-        names=[NameAnswer(name=name, label=label_of(name)) for name in i18n.appliances()],
+        names=[NameAnswer(name=name, label=i18n.appliance(name)) for name in i18n.appliances()],
     )
 
 
@@ -166,8 +160,8 @@ def _appliance(
     return ApplianceAnswer(
         id=number,
         name=name,
-        label=None if name is None else label_of(name),
-        suggested=suggested_of(agreed, label_of) if name is None else None,
+        label=None if name is None else i18n.appliance(name),
+        suggested=suggested_of(agreed, i18n.appliance) if name is None else None,
         power_w=round(first.power_w),
         lasts_s=round(first.seconds),
         every_s=None if first.every_s is None else round(first.every_s),
@@ -218,7 +212,7 @@ def _run(
         end_ms=end_ms,
         appliance=appliance,
         name=name,
-        label=None if name is None else label_of(name),
+        label=None if name is None else i18n.appliance(name),
         power_w=round(power_w, 1),
         kwh=round(energy_wh / 1000, 4),
         cost=None if price is None else price.of(energy_wh),

@@ -14,19 +14,13 @@ from chowon.api.parts import Parts, SiteId, parts_of
 from chowon.domain.clock import local_day, period_of
 from chowon.domain.quantities import DAY_MS
 from chowon.domain.sites import HoldBy, Role, Site
+from chowon.domain.tariff import Text
 from chowon.errors import BadInput, NotFound, TariffInvalid
 
 NO_CURRENCY = "XXX"
 """ISO 4217: no currency."""
 _KINDS_AT = "GET /api/v1/sites/{id}/appliances lists the names"
 router = APIRouter(prefix="/sites", tags=["sites"])
-
-
-class Text(BaseModel):
-    """A text for people."""
-
-    ko: str
-    en: str
 
 
 class TariffName(BaseModel):
@@ -200,5 +194,5 @@ def _tariff(parts: Parts, site: Site) -> tuple[str, Text]:
     try:
         tariff = parts.tariff(site.tariff)
     except (NotFound, TariffInvalid):
-        return NO_CURRENCY, Text(ko=site.tariff, en=site.tariff)
-    return tariff.currency, Text(ko=tariff.name.ko, en=tariff.name.en)
+        return NO_CURRENCY, Text(site.tariff, site.tariff)
+    return tariff.currency, tariff.name

@@ -159,3 +159,28 @@ async def test_what_a_site_has_not_is_kept_and_told_and_an_unknown_name_is_refus
     answer = await home.ask("PATCH", "/sites/1", {"without": ["dragon"]}, 422)
     assert "no appliance is called dragon" in str(answer)
     assert (await home.ask("PATCH", "/sites/1", {"without": []}))["without"] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "scopes", "status"),
+    [
+        ({"without": ["dishwasher"]}, {"read", "write"}, 200),
+        ({"without": ["dishwasher"]}, {"read"}, 401),
+        ({"without": ["dishwasher"], "reading_day": 5}, {"read", "write"}, 401),
+        ({"reading_day": 5}, {"read", "write"}, 401),
+        ({}, {"read", "write"}, 401),
+        ({"without": ["dishwasher"], "reading_day": 5}, {"admin"}, 200),
+    ],
+)
+async def test_who_may_name_appliances_may_say_which_there_are_not_and_nothing_else_of_a_site(
+    home, change, scopes, status
+):
+    token = home.store.tokens.issue("resident", frozenset(scopes))
+    bearer = {"authorization": f"Bearer {token}"}
+    answer = await home.http.request("PATCH", "/sites/1", json=change, headers=bearer)
+    assert answer.status_code == status, answer.text
+    site = home.store.sites.site(1)
+    assert ("dishwasher" in site.without, site.reading_day) == (
+        status == 200,
+        5 if scopes == {"admin"} else 1,
+    )

@@ -105,9 +105,12 @@ async def site(request: Request, site_id: SiteId) -> SiteAnswer:
 
 @router.patch("/{site_id}")
 async def change_site(request: Request, site_id: SiteId, change: SiteChange) -> SiteAnswer:
-    """Change a site's name, time zone, reading day or tariff; live figures follow at once."""
+    """Change a site's name, time zone, reading day or tariff; live figures follow at once.
+
+    Which appliances it has not is for those to say who may name the ones that it has.
+    """
     parts = parts_of(request)
-    parts.access.check(request.headers, "admin")
+    parts.access.check(request.headers, "write" if change.model_fields_set == {"without"} else "admin")
     wanted = change.model_dump(exclude_none=True)
     if "timezone" in wanted and wanted["timezone"] not in available_timezones():
         raise BadInput(f"timezone: {wanted['timezone']!r} is not an IANA name such as Asia/Seoul")

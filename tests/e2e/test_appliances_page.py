@@ -310,6 +310,39 @@ def test_the_list_names_puts_together_splits_and_asks_again(browser, home):
         assert not home.appliance(KETTLE_W)["not_mine"]
 
 
+@pytest.mark.parametrize(
+    ("locale", "none", "again"),
+    [
+        ("ko-KR", "없다고 하신 가전", "없다고 하셨던 가전이에요"),
+        ("en-GB", "You said that there is none", "Saving this says that there is one"),
+    ],
+)
+def test_a_kind_that_there_was_none_of_comes_last_and_naming_it_says_that_there_is_one(
+    browser, home, locale, none, again
+):
+    status, _ = home.server.tell("PATCH", "/api/v1/sites/1", {"without": ["dishwasher", "iron"]})
+    assert status == 200
+    home.takes(BASE_W + OTHER_W)
+    with page_of(browser, locale=locale) as page:
+        opened(page, home)
+        question(page).get_by_role("button").first.click()
+        choice = question(page).get_by_role("combobox")
+        last = choice.locator("optgroup")
+        assert last.get_attribute("label") == none
+        assert last.locator("option").evaluate_all("all => all.map(one => one.value)") == [
+            "dishwasher",
+            "iron",
+        ]
+        expect(question(page)).not_to_contain_text(again)
+        choice.select_option(value="iron")
+        expect(question(page).get_by_role("status")).to_contain_text(again)
+        well_made(page)
+        choice.press("Tab")
+        page.keyboard.press("Enter")
+        expect(question(page)).to_have_count(0)
+        assert home.server.get("/sites/1")["without"] == ["dishwasher"]
+
+
 def test_what_is_refused_is_said_and_the_form_stays(browser, home):
     home.takes(BASE_W + OTHER_W)
     with page_of(browser, allowed="404") as page:

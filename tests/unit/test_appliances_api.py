@@ -85,7 +85,8 @@ async def test_appliances_are_listed_with_names_to_choose_from(home):
         True,
     )
     assert [one["id"] for one in kettle["clusters"]] == [kettle["id"]]
-    assert {"name": "rice_cooker", "label": {"ko": "전기밥솥", "en": "Rice cooker"}} in told["names"]
+    rice_cooker = {"ko": "전기밥솥", "en": "Rice cooker"}
+    assert {"name": "rice_cooker", "label": rice_cooker, "without": False} in told["names"]
 
 
 async def test_runs_of_the_day_are_told_and_what_is_still_on(home):
@@ -159,6 +160,26 @@ async def test_what_a_site_has_not_is_kept_and_told_and_an_unknown_name_is_refus
     answer = await home.ask("PATCH", "/sites/1", {"without": ["dragon"]}, 422)
     assert "no appliance is called dragon" in str(answer)
     assert (await home.ask("PATCH", "/sites/1", {"without": []}))["without"] == []
+
+
+@pytest.mark.parametrize("how", ["name", "name_run"])
+async def test_what_is_named_is_there_though_people_had_said_that_there_is_none(home, how):
+    def absent(told):
+        return [one["name"] for one in told["names"] if one["without"]]
+
+    await home.ask("PATCH", "/sites/1", {"without": ["kettle", "dishwasher"]})
+    told = await home.ask("GET", "/sites/1/appliances")
+    assert sorted(absent(told)) == ["dishwasher", "kettle"]
+    what = (
+        {"appliance": told["appliances"][0]["id"]}
+        if how == "name"
+        else {"since_ms": START_MS + HOURS * 3_600_000}
+    )
+    told = await home.ask("POST", "/sites/1/appliances/taps", {"tap": how, "name": "kettle", **what})
+    assert absent(told) == ["dishwasher"]
+    assert (await home.ask("GET", "/sites/1"))["without"] == ["dishwasher"]
+    (running,) = (await home.ask("GET", "/sites/1/now"))["parts"]["running"]
+    assert running["label"]["en"] == "Kettle"
 
 
 @pytest.mark.parametrize(

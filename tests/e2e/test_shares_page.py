@@ -86,6 +86,9 @@ def test_the_section_fits_and_is_accessible(browser, server, size, locale, schem
         part.locator("button[aria-expanded=false]").click()
         expect(part.locator("[aria-busy=true]")).to_have_count(0)
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+        bar = part.locator(".track").first.bounding_box()
+        assert bar is not None
+        assert bar["width"] > 200, "short bars tell nothing"
         page.evaluate(AXE.read_text("utf-8"))
         found = page.evaluate("axe.run().then(r => r.violations.map(v => [v.impact, v.id, v.help]))")
         assert [v for v in found if v[0] in ("serious", "critical")] == []

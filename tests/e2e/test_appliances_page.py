@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.e2e.homes import (
     HEATER_W,
     HOLD_MS,
     KETTLE_W,
+    SEOUL,
     Meter,
     boil,
     fill,
@@ -107,6 +109,9 @@ def test_the_chips_are_the_parts_that_the_server_tells(browser, lived_in):
         }
         for name, power_w in watts.items():
             expect(chip(page, name)).to_contain_text(f"{power_w:,.0f}\u00a0W")
+        [unknown] = [one for one in parts["running"] if not one["label"]]
+        began = datetime.fromtimestamp(unknown["since_ms"] / 1000, SEOUL).strftime("%H:%M")
+        expect(chip(page, "?")).to_contain_text(f" {began}")
 
 
 def test_a_chip_opens_to_what_it_is_by_keyboard_and_closes_again(browser, lived_in):

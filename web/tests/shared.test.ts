@@ -59,7 +59,22 @@ test("the period before is asked for once, and is the site's own", async () => {
   shared.forget();
   void shared.load(2, null, "shapley");
   await server.answers("2 null shapley", month(NOVEMBER));
-  expect(server.asked.map(({ words }) => words)).toEqual(["2 2026-10-31 average"]);
+  await server.answers("2 2026-10-31 average", month("2026-10-01", "two's, after"));
+  expect(shared.before?.total).toBe("two's, after");
+});
+
+test("what was asked of the period before is not taken once it was forgotten", async () => {
+  const [server, shared] = [new Server(), new Shared()];
+  void shared.load(1, null, "average");
+  await server.answers("1 null average", month(NOVEMBER));
+  shared.forget();
+  void shared.load(1, null, "average");
+  await server.answers("1 null average", month(NOVEMBER));
+  const [old, fresh] = server.asked;
+  fresh?.answer(month("2026-10-01", "fresh"));
+  old?.answer(month("2026-10-01", "old"));
+  await new Promise((done) => setTimeout(done));
+  expect(shared.before?.total).toBe("fresh");
 });
 
 test("a period before that nobody tells is none, and is asked for again only where there was no answer", async () => {

@@ -13,6 +13,7 @@ export class Shared {
   problem = $state<string | null>(null);
   waiting = $state(false);
   #asked = 0;
+  #compares = 0;
   /** Of which site and period `before` is; empty: of none. */
   #compared = "";
 
@@ -42,13 +43,14 @@ export class Shared {
   async #compare(site: number, start: Day): Promise<void> {
     const asking = `${site} ${start}`;
     if (this.#compared === asking) return;
+    const turn = ++this.#compares;
     [this.#compared, this.before] = [asking, null];
     try {
       const answer = await api.shares(site, shifted(start, -1), "average");
-      if (this.#compared === asking) this.before = answer;
+      if (turn === this.#compares) this.before = answer;
     } catch (error) {
       // Bills stand without it; where nobody answered, it is asked for again with the next one.
-      if (this.#compared === asking && !(error instanceof Refused)) this.#compared = "";
+      if (turn === this.#compares && !(error instanceof Refused)) this.#compared = "";
     }
   }
 }

@@ -209,10 +209,13 @@ class Appliances:
     def agreed(self, site_id: int) -> Mapping[int, Agreeing]:
         """What clusters of the site may be, by a model; not what a person denied. Errors: as `home`."""
         known = self.home(site_id).known
+        followed = self._followed[site_id]
         return {
             cluster: one
-            for cluster, one in self._followed[site_id].agreed.items()
-            if (cluster, one.kind) not in known.refused and cluster not in known.not_mine
+            for cluster, one in followed.agreed.items()
+            if one.kind not in followed.site.without
+            and (cluster, one.kind) not in known.refused
+            and cluster not in known.not_mine
         }
 
     async def tap(self, site_id: int, tap: Tap, by: str) -> Home:

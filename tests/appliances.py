@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from chowon.api.appliances import label_of
+from chowon import i18n
 from chowon.domain.nilm.events.kept import KeptHome, Tapped
 from chowon.domain.nilm.events.known import Tap
 from chowon.domain.readings import Readings
@@ -74,7 +74,7 @@ class Watched:
 
     def began(self) -> None:
         """As after a start of the server."""
-        self.appliances = Appliances(self.history, self.book, label_of, lambda: self.now_ms)
+        self.appliances = Appliances(self.history, self.book, i18n.appliance, lambda: self.now_ms)
         self.appliances.follow([self.site])
 
     def takes(self, power_w, seconds: int = 1, number: int = 1) -> None:

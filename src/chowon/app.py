@@ -11,8 +11,8 @@ from pathlib import Path
 
 import uvicorn
 
+from chowon import i18n
 from chowon.api.access import Access, RememberedTokens
-from chowon.api.appliances import label_of
 from chowon.api.connections import Connections
 from chowon.api.parts import Limits, Parts, Pulse
 from chowon.api.server import create_app
@@ -194,7 +194,7 @@ def _appliances(
     teller = None if telling is None else functools.partial(telling.by_minute, store.history)
     most = 0 if telling is None else config.appliances.live_sites
     model = None if telling is None else KindModel(*streams())
-    return Appliances(store.history, store.appliances, label_of, now_ms, most, teller, model)
+    return Appliances(store.history, store.appliances, i18n.appliance, now_ms, most, teller, model)
 
 
 def _pulse(core: _Core, doors: _Doors) -> Pulse:

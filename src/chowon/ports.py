@@ -198,10 +198,10 @@ class ApplianceBook(Protocol):
         """In place of what was kept of these sites."""
 
     def tapped(self, site_id: int, home: KeptHome, tap: Tap, by: str) -> None:
-        """Keep what a person said, and what is known after it; both or none."""
+        """Keep what a person said, and what is known after it; both or none. Old taps may go."""
 
     def taps(self, site_id: int) -> list[Tapped]:
-        """All that was said of a site, in its order."""
+        """The newest that was said of a site, in its order."""
 
 
 class TokenBook(Protocol):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.e2e.homes import (
     HEATER_W,
     HOLD_MS,
     KETTLE_W,
+    SEOUL,
     Meter,
     boil,
     fill,
@@ -107,6 +109,9 @@ def test_the_chips_are_the_parts_that_the_server_tells(browser, lived_in):
         }
         for name, power_w in watts.items():
             expect(chip(page, name)).to_contain_text(f"{power_w:,.0f}\u00a0W")
+        [unknown] = [one for one in parts["running"] if not one["label"]]
+        began = datetime.fromtimestamp(unknown["since_ms"] / 1000, SEOUL).strftime("%H:%M")
+        expect(chip(page, "?")).to_contain_text(f" {began}")
 
 
 def test_a_chip_opens_to_what_it_is_by_keyboard_and_closes_again(browser, lived_in):
@@ -308,6 +313,39 @@ def test_the_list_names_puts_together_splits_and_asks_again(browser, home):
         kettle.get_by_role("button", name="Ask again").press("Enter")
         expect(kettle.locator(".head")).not_to_contain_text("not mine")
         assert not home.appliance(KETTLE_W)["not_mine"]
+
+
+@pytest.mark.parametrize(
+    ("locale", "none", "again"),
+    [
+        ("ko-KR", "없다고 하신 가전", "없다고 하셨던 가전이에요"),
+        ("en-GB", "You said that there is none", "Saving this says that there is one"),
+    ],
+)
+def test_a_kind_that_there_was_none_of_comes_last_and_naming_it_says_that_there_is_one(
+    browser, home, locale, none, again
+):
+    status, _ = home.server.tell("PATCH", "/api/v1/sites/1", {"without": ["dishwasher", "iron"]})
+    assert status == 200
+    home.takes(BASE_W + OTHER_W)
+    with page_of(browser, locale=locale) as page:
+        opened(page, home)
+        question(page).get_by_role("button").first.click()
+        choice = question(page).get_by_role("combobox")
+        last = choice.locator("optgroup")
+        assert last.get_attribute("label") == none
+        assert last.locator("option").evaluate_all("all => all.map(one => one.value)") == [
+            "dishwasher",
+            "iron",
+        ]
+        expect(question(page)).not_to_contain_text(again)
+        choice.select_option(value="iron")
+        expect(question(page).get_by_role("status")).to_contain_text(again)
+        well_made(page)
+        choice.press("Tab")
+        page.keyboard.press("Enter")
+        expect(question(page)).to_have_count(0)
+        assert home.server.get("/sites/1")["without"] == ["dishwasher"]
 
 
 def test_what_is_refused_is_said_and_the_form_stays(browser, home):

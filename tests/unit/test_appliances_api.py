@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chowon.api.appliances import label_of
+from chowon import i18n
 from chowon.domain.readings import Readings
 from chowon.domain.sites import ChannelKey
 from chowon.live.appliances.keeping_up import KindModel
@@ -31,9 +31,12 @@ class Home(Served):
         store.journal.append(
             [Readings(np.full(len(seconds), channel.id, np.uint32), START_MS + 1000 * seconds, power)]
         )
-        self.clock_ms = now_ms
         appliances = Appliances(
-            store.history, store.appliances, label_of, lambda: self.clock_ms, model=KindModel(*streams())
+            store.history,
+            store.appliances,
+            i18n.appliance,
+            lambda: self.clock_ms,
+            model=KindModel(*streams()),
         )
         super().__init__(store, now_ms, appliances)
         self.appliances = appliances
@@ -120,7 +123,8 @@ async def test_appliances_are_listed_with_names_to_choose_from(home):
         True,
     )
     assert [one["id"] for one in kettle["clusters"]] == [kettle["id"]]
-    assert {"name": "rice_cooker", "label": {"ko": "전기밥솥", "en": "Rice cooker"}} in told["names"]
+    rice_cooker = {"ko": "전기밥솥", "en": "Rice cooker"}
+    assert {"name": "rice_cooker", "label": rice_cooker, "without": False} in told["names"]
 
 
 async def test_runs_of_the_day_are_told_and_what_is_still_on(home):
@@ -194,3 +198,48 @@ async def test_what_a_site_has_not_is_kept_and_told_and_an_unknown_name_is_refus
     answer = await home.ask("PATCH", "/sites/1", {"without": ["dragon"]}, 422)
     assert "no appliance is called dragon" in str(answer)
     assert (await home.ask("PATCH", "/sites/1", {"without": []}))["without"] == []
+
+
+@pytest.mark.parametrize("how", ["name", "name_run"])
+async def test_what_is_named_is_there_though_people_had_said_that_there_is_none(home, how):
+    def absent(told):
+        return [one["name"] for one in told["names"] if one["without"]]
+
+    await home.ask("PATCH", "/sites/1", {"without": ["kettle", "dishwasher"]})
+    told = await home.ask("GET", "/sites/1/appliances")
+    assert sorted(absent(told)) == ["dishwasher", "kettle"]
+    what = (
+        {"appliance": told["appliances"][0]["id"]}
+        if how == "name"
+        else {"since_ms": START_MS + HOURS * 3_600_000}
+    )
+    told = await home.ask("POST", "/sites/1/appliances/taps", {"tap": how, "name": "kettle", **what})
+    assert absent(told) == ["dishwasher"]
+    assert (await home.ask("GET", "/sites/1"))["without"] == ["dishwasher"]
+    (running,) = (await home.ask("GET", "/sites/1/now"))["parts"]["running"]
+    assert running["label"]["en"] == "Kettle"
+
+
+@pytest.mark.parametrize(
+    ("change", "scopes", "status"),
+    [
+        ({"without": ["dishwasher"]}, {"read", "write"}, 200),
+        ({"without": ["dishwasher"]}, {"read"}, 401),
+        ({"without": ["dishwasher"], "reading_day": 5}, {"read", "write"}, 401),
+        ({"reading_day": 5}, {"read", "write"}, 401),
+        ({}, {"read", "write"}, 401),
+        ({"without": ["dishwasher"], "reading_day": 5}, {"admin"}, 200),
+    ],
+)
+async def test_who_may_name_appliances_may_say_which_there_are_not_and_nothing_else_of_a_site(
+    home, change, scopes, status
+):
+    token = home.store.tokens.issue("resident", frozenset(scopes))
+    bearer = {"authorization": f"Bearer {token}"}
+    answer = await home.http.request("PATCH", "/sites/1", json=change, headers=bearer)
+    assert answer.status_code == status, answer.text
+    site = home.store.sites.site(1)
+    assert ("dishwasher" in site.without, site.reading_day) == (
+        status == 200,
+        5 if scopes == {"admin"} else 1,
+    )

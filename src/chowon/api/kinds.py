@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
-from chowon.api.appliances import followed_by, label_of
+from chowon import i18n
+from chowon.api.appliances import followed_by
 from chowon.api.bill_answer import Number
 from chowon.api.parts import SiteId, parts_of
 from chowon.domain.nilm.power import Power
@@ -49,7 +50,7 @@ async def kinds(request: Request, site_id: SiteId) -> KindsOfDay:
     """What a model told of the last 24 hours: at once, and when it was settled."""
     parts = parts_of(request)
     parts.access.check(request.headers, "read")
-    followed = await followed_by(parts, site_id)
+    _, followed = await followed_by(parts, site_id)
     now = await parts.live.now(site_id)
     price = None if now.marginal_price is None else Price(now.marginal_price, now.currency)
     to_ms = now.time_ms // MINUTE_MS * MINUTE_MS
@@ -67,7 +68,7 @@ def _kind(kind: str, f1: float, told: Mapping[Value, Mapping[str, Power]], price
     used_wh = float(best_of(told, kind).power_w.sum()) * MINUTE_MS / HOUR_MS
     return KindOfDay(
         kind=kind,
-        label=label_of(kind),
+        label=i18n.appliance(kind),
         f1=f1,
         kwh=round(used_wh / 1000, 4),
         cost=None if price is None else price.of(used_wh),

@@ -12,8 +12,9 @@ from datetime import datetime
 from itertools import islice, pairwise
 from typing import Final, cast
 
+from chowon.domain.tariff import Text
 from chowon.errors import BadInput
-from chowon.i18n import Said, said
+from chowon.i18n import said
 from chowon.ingest.csv_mapping import (
     EPOCH_MS,
     EPOCH_S,
@@ -58,7 +59,7 @@ class Question:
     places: dict[str, str] = field(default_factory=dict)
 
     @property
-    def said(self) -> Said:
+    def said(self) -> Text:
         """Its text."""
         return said(f"import.ask.{self.id}", self.places)
 

@@ -149,7 +149,8 @@ export type Appliance = {
   worth_naming: boolean;
   clusters: Cluster[];
 };
-export type KindName = { name: string; label: Text };
+/** without: people said that there is none here. */
+export type KindName = { name: string; label: Text; without: boolean };
 export type KnownAppliances = { appliances: Appliance[]; names: KindName[] };
 
 /** end_ms: null while it is on. ended: how its end is known. cost: at what the next kWh costs now. */

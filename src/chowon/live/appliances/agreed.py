@@ -2,7 +2,7 @@
 one site at a time, in the background."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -40,13 +40,15 @@ class Agreed:
         self._teller = teller
         self._sites: dict[int, _Asked] = {}
 
-    def of(self, site_id: int, known: Known) -> dict[int, Agreeing]:
-        """By cluster; not what a person denied."""
+    def of(self, site_id: int, known: Known, without: Collection[str]) -> dict[int, Agreeing]:
+        """By cluster; not what a person denied, nor kinds that the site has not."""
         asked = self._sites.get(site_id)
         return {
             cluster: one
             for cluster, one in ({} if asked is None else asked.found).items()
-            if (cluster, one.kind) not in known.refused and cluster not in known.not_mine
+            if one.kind not in without
+            and (cluster, one.kind) not in known.refused
+            and cluster not in known.not_mine
         }
 
     def absent(self, site_id: int) -> frozenset[str]:

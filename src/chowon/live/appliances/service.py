@@ -234,7 +234,9 @@ class Appliances:
     def agreed(self, site_id: int) -> Mapping[int, Agreeing]:
         """What clusters of the site may be, by a model; not what a person denied. Errors: as `home`."""
         known = self.home(site_id).known
-        return {} if self._agreed is None else self._agreed.of(site_id, known)
+        if self._agreed is None:
+            return {}
+        return self._agreed.of(site_id, known, self._followed[site_id].site.without)
 
     async def tap(self, site_id: int, tap: Tap, by: str) -> Home:
         """A person said something; it is kept before this returns. Errors: NotFound, StoreUnavailable."""

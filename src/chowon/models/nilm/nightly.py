@@ -69,11 +69,6 @@ def trusted() -> tuple[Disaggregator, Mapping[str, Trusted]]:
     teller, card = shipped(())
     told = {kind: lessons()[kind] for kind in card.trusted}
     return teller, {
-        kind: Trusted(_label(kind), one.standing, card.figures[kind]["f1"]) for kind, one in told.items()
+        kind: Trusted(i18n.appliance(kind), one.standing, card.figures[kind]["f1"])
+        for kind, one in told.items()
     }
-
-
-def _label(kind: str) -> Text:
-    """What people call it."""
-    said = i18n.appliance(kind)
-    return Text(said.ko, said.en)

@@ -20,8 +20,9 @@ def channel(number: int, role: Role = "main", hold_ms: int = 10_000) -> Channel:
     return Channel(number, ChannelKey("home", f"meter{number}", "main"), role, hold_ms)
 
 
-def site(*channels: Channel, number: int = 1) -> Site:
-    return Site(number, "home", "Home", "Asia/Seoul", 1, "kr.kepco.residential.low", {}, channels)
+def site(*channels: Channel, number: int = 1, without: frozenset[str] = frozenset()) -> Site:
+    tariff = "kr.kepco.residential.low"
+    return Site(number, "home", "Home", "Asia/Seoul", 1, tariff, {}, channels, without=without)
 
 
 def readings(number: int, seconds, power_w) -> Readings:

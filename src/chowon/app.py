@@ -44,10 +44,12 @@ from chowon.jobs.appliances import Telling
 from chowon.jobs.billing import Billing, Books
 from chowon.jobs.learn_holds import HoldLearner, Learnt
 from chowon.jobs.seal import Sealer
+from chowon.live.appliances.keeping_up import KindModel
 from chowon.live.appliances.service import Appliances
 from chowon.live.service import Live, Priced
 from chowon.meters.decoded import Envelope
 from chowon.meters.prometheus_write import ForeignMetric, PrometheusWrite
+from chowon.models.nilm.live import streams
 from chowon.models.nilm.nightly import trusted
 from chowon.outward.service import Outward
 from chowon.registry import TariffBook
@@ -191,7 +193,8 @@ def _appliances(
 ) -> Appliances:
     teller = None if telling is None else functools.partial(telling.by_minute, store.history)
     most = 0 if telling is None else config.appliances.live_sites
-    return Appliances(store.history, store.appliances, i18n.appliance, now_ms, most, teller)
+    model = None if telling is None else KindModel(*streams())
+    return Appliances(store.history, store.appliances, i18n.appliance, now_ms, most, teller, model)
 
 
 def _pulse(core: _Core, doors: _Doors) -> Pulse:

@@ -187,6 +187,24 @@ def test_what_a_model_suggests_is_a_question_and_stands_in_the_list(browser, tmp
             assert home.known()[0]["name"] == "kettle"
 
 
+def test_what_a_model_recognised_stands_with_its_day_and_opens_to_what_it_took(browser, tmp_path):
+    until_ms = now_ms() // 1000 * 1000 - BEHIND_MS
+    boil(tmp_path, until_ms, HOLD_MS)
+    with serve(tmp_path) as running, page_of(browser) as page:
+        home = Home(running.ready(), Meter(until_ms))
+        eventually(lambda: home.parts()["kinds"])
+        opened(page, home)
+        recognised = page.get_by_role("region", name="Recognised in the last 24 hours")
+        told = home.server.get("/sites/1/appliances/kinds")["kinds"]
+        (kettle,) = (one for one in told if one["kind"] == "kettle")
+        row = recognised.get_by_role("listitem").filter(has_text="Kettle")
+        expect(row.locator(".won")).to_have_text(f"{round(float(kettle['cost'])):,}\u00a0won")
+        expect(row.locator(".bar").first).to_be_visible()
+        row.get_by_role("button").press("Enter")
+        expect(row).to_contain_text("right about 82\u00a0% of the time on")
+        well_made(page)
+
+
 def test_only_the_largest_is_asked_about_and_what_is_put_off_stays_away(browser, home):
     home.takes(BASE_W + 500)
     home.takes(BASE_W + 500 + OTHER_W)
@@ -259,7 +277,7 @@ def test_the_last_day_is_what_the_server_tells_and_has_its_table(browser, lived_
     boiled = [run for run in runs if run["name"] == "kettle"]
     with page_of(browser, DESK) as page:
         opened(page, lived_in)
-        part = page.get_by_role("region", name="Last 24 hours")
+        part = page.get_by_role("region", name="Switched in the last 24 hours")
         first = part.get_by_role("listitem").first
         expect(first).to_contain_text("Kettle")
         expect(first.locator(".bar")).to_have_count(len(boiled))
@@ -387,7 +405,7 @@ def test_a_home_where_nothing_is_told_has_none_of_it(browser, tmp_path):
         page.goto(running.http)
         expect(page.locator("h1.hero-figure .value")).to_have_text("1,000", timeout=SHOWN_MS)
         expect(
-            page.get_by_role("region", name=re.compile("Last 24 hours|Appliances|What is on now"))
+            page.get_by_role("region", name=re.compile("last 24 hours|Appliances|What is on now"))
         ).to_have_count(0)
 
 
@@ -396,8 +414,8 @@ def test_a_home_where_nothing_is_told_has_none_of_it(browser, tmp_path):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_speaks_the_language_and_is_accessible(browser, lived_in, size, locale, scheme):
     day, kettle, name_it, appliances = {
-        "ko-KR": ("지난 24시간", "전기 주전자", "이름 붙이기", "우리 집 가전"),
-        "en-GB": ("Last 24 hours", "Kettle", "Name it", "Appliances"),
+        "ko-KR": ("켜지고 꺼진 것, 지난 24시간", "전기 주전자", "이름 붙이기", "우리 집 가전"),
+        "en-GB": ("Switched in the last 24 hours", "Kettle", "Name it", "Appliances"),
     }[locale]
     with page_of(browser, size, locale, scheme) as page:
         opened(page, lived_in)

@@ -11,8 +11,8 @@ from chowon.domain.nilm.events.known import Merge, Mine, Name, NameRun, NotMine,
 from chowon.domain.nilm.power import Power
 from chowon.errors import NotFound, StoreUnavailable
 from chowon.live.appliances import service
+from chowon.live.appliances.price import Price
 from chowon.live.appliances.service import SAVED_MS, Appliances
-from chowon.live.appliances.view import Price
 from tests.appliances import START_MS, Watched, channel, readings, site
 
 

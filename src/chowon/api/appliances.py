@@ -19,8 +19,9 @@ from chowon.domain.sites import Site
 from chowon.domain.tariff import Text
 from chowon.errors import NotFound
 from chowon.live.appliances.home import REMEMBERED_MS, Home, PastRun
+from chowon.live.appliances.price import Price
 from chowon.live.appliances.service import Appliances
-from chowon.live.appliances.view import Price, Suggested, suggested_of
+from chowon.live.appliances.view import Suggested, suggested_of
 
 router = APIRouter(prefix="/sites", tags=["appliances"])
 
@@ -99,7 +100,7 @@ async def appliances(request: Request, site_id: SiteId) -> AppliancesAnswer:
     """What was met behind the site's main meter, with and without a name."""
     parts = parts_of(request)
     parts.access.check(request.headers, "read")
-    site, followed = await _followed(parts, site_id)
+    site, followed = await followed_by(parts, site_id)
     return _answer(site, followed)
 
 
@@ -108,7 +109,7 @@ async def runs(request: Request, site_id: SiteId) -> RunsOfDayAnswer:
     """What was on in the last 26 hours, as steps of the mains tell it."""
     parts = parts_of(request)
     parts.access.check(request.headers, "read")
-    _, followed = await _followed(parts, site_id)
+    _, followed = await followed_by(parts, site_id)
     now = await parts.live.now(site_id)
     price = None if now.marginal_price is None else Price(now.marginal_price, now.currency)
     home = followed.home(site_id)
@@ -130,7 +131,7 @@ async def tap(request: Request, site_id: SiteId, said: Said) -> AppliancesAnswer
     """
     parts = parts_of(request)
     parts.access.check(request.headers, "write")
-    site, followed = await _followed(parts, site_id)
+    site, followed = await followed_by(parts, site_id)
     who = await asyncio.to_thread(parts.access.who, request.headers)
     tap = tap_of(said)
     await followed.tap(site_id, tap, who)
@@ -148,7 +149,8 @@ async def _has(parts: Parts, site_id: int, kind: str) -> Site:
     return changed
 
 
-async def _followed(parts: Parts, site_id: int) -> tuple[Site, Appliances]:
+async def followed_by(parts: Parts, site_id: int) -> tuple[Site, Appliances]:
+    """The site, and what follows it. Errors: NotFound."""
     site = await asyncio.to_thread(parts.sites.site, site_id)
     if parts.appliances is None:
         raise NotFound("nobody follows what switches: set [appliances] tell = true and start chowon again")

@@ -110,7 +110,26 @@ export type Parts = {
   given_w: number;
   metered: { channel: number; name: string; power_w: number }[];
   running: OpenRun[];
+  kinds: KindsNow | null;
 };
+
+/** What a model tells of one kind. power_w: in the newest interval. today: since local midnight. */
+export type KindNow = { kind: string; label: Text; power_w: number; today_wh: number; today_minutes: number; today_cost: Decimal | null };
+
+/** Kinds and rest are the mean power of the mains in the interval that ended at end_ms. */
+export type KindsNow = { end_ms: number; step_ms: number; rest_w: number; kinds: KindNow[] };
+
+/** W by minute, null where nothing was told. provisional: at once. settled: twenty minutes later. f1: how well, in other homes. */
+export type KindOfDay = {
+  kind: string;
+  label: Text;
+  f1: number;
+  kwh: number;
+  cost: Decimal | null;
+  provisional_w: (number | null)[];
+  settled_w: (number | null)[];
+};
+export type KindsOfDay = { from_ms: number; to_ms: number; step_ms: number; kinds: KindOfDay[] };
 
 /** Runs that are alike. Several of one appliance were put together by a person. */
 export type Cluster = { id: number; power_w: number; lasts_s: number; runs: number; last_ms: number };

@@ -15,8 +15,9 @@ import onnxruntime
 
 from chowon.bench.nilm.seq2point import WINDOW, onnx_bytes
 from chowon.domain.nilm.power import Power
-from chowon.domain.quantities import DAY_MS
-from chowon.models.nilm.live_network.front import MINUTE_MS, TICK_MS, TICKS
+from chowon.domain.nilm.told import TICK_MS
+from chowon.domain.quantities import DAY_MS, MINUTE_MS
+from chowon.models.nilm.live_network.front import TICKS
 from chowon.models.nilm.live_network.model import opened
 from chowon.models.nilm.live_network.stream import Stream
 from chowon.models.nilm.network.shipped import chosen

@@ -30,6 +30,16 @@ class RowNow:
     slow: bool
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Fed:
+    """What readings tell."""
+
+    stream: Stream
+    edges: Edges
+    late: I64
+    """Rows with a reading that came too late and took no part"""
+
+
 class Rows:
     """A row a site. Not thread-safe: one owner."""
 
@@ -62,13 +72,13 @@ class Rows:
         """Those of them that are newer than what is known of their channels."""
         return self.mains.newer(readings)
 
-    def feed(self, readings: Readings) -> tuple[Edges, I64]:
-        """(the edges that these tell, rows with a reading that came too late and took no part)."""
+    def feed(self, readings: Readings) -> Fed:
+        """Take in readings, in any order."""
         stream, late = self.mains.feed(readings)
         before_ms = self.detector.last_ms(stream.row)
         heard = self.detector.apply(stream.row, stream.time_ms, stream.power_dw)
         self._pace(stream, before_ms)
-        return heard.edges, np.union1d(late, heard.late)
+        return Fed(stream, heard.edges, np.union1d(late, heard.late))
 
     def now(self, row: int) -> RowNow:
         """What is known of a row."""

@@ -6,20 +6,18 @@ Parts are never negative, and never more than the mains; the rest is told too.
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from chowon.domain.quantities import I64, Bools
+from chowon.domain.nilm.told import F32, TICK_MS, Parts, Told
+from chowon.domain.quantities import I64, MINUTE_MS, Bools
 from chowon.errors import BadInput
-from chowon.models.nilm.live_network.front import BLOCK, DELAY, HEARD, MINUTE_MS, TICK_MS, TICKS
+from chowon.models.nilm.live_network.front import BLOCK, DELAY, HEARD, TICKS
 from chowon.models.nilm.network.card import Card
 from chowon.models.nilm.network.telling import USUAL_THRESHOLD
-
-F32: TypeAlias = NDArray[np.float32]
 
 FORGOTTEN: Final = 60
 """Unknown minutes in a row after which a home begins anew"""
@@ -27,30 +25,6 @@ OUTPUTS: Final = ("tick", "minute", "settled")
 """What is told: this tick, this minute of a meter by the minute, and the settled minute"""
 _CLOCK: Final = "clock"
 _MARK: Final = "weights"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Parts:
-    """One interval of all homes."""
-
-    start_ms: int
-    step_ms: int
-    power_w: F32
-    """(homes, kinds) mean W, 0 where unknown or not there"""
-    rest_w: F32
-    """(homes,) what of the mains is none of these kinds"""
-    known: Bools
-    """(homes,)"""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Told:
-    """What a tick tells."""
-
-    present: Parts
-    """Provisional: this tick of meters that are fast enough; of others, when one closes, their minute"""
-    settled: Parts | None
-    """The minute `DELAY` minutes before the one that this tick closes, if it closes one"""
 
 
 class Weights:
@@ -152,6 +126,19 @@ class Stream:
         heard = known & np.isfinite(mains_w)
         watts = np.where(heard, np.maximum(mains_w, 0), 0).astype(np.float32)
         return [*told, *self._one(tick, watts, heard)]
+
+    def put(self, row: int, lone: "Stream") -> None:
+        """Take over the only row of another stream of these weights, which has come as far as this one.
+
+        There is room for it afterwards. Errors: BadInput for one that has not come as far.
+        """
+        if lone._tick != self._tick:  # noqa: SLF001 - its own kind
+            raise BadInput("live: found a stream at another tick; expected one that has come as far")
+        self.grow(row + 1)
+        for name, one in self._kept.items():
+            one[row] = lone._kept[name][0]  # noqa: SLF001
+        for name, ring in self._rings.items():
+            ring[:, row] = lone._rings[name][:, 0]  # noqa: SLF001
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything that is known, by name; not copies. Made a stream again by `restored`."""

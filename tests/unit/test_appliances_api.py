@@ -35,7 +35,7 @@ class Home(Served):
             store.history,
             store.appliances,
             i18n.appliance,
-            lambda: self.clock_ms,
+            lambda: now_ms,
             model=KindModel(*streams()),
         )
         super().__init__(store, now_ms, appliances)

@@ -12,7 +12,7 @@ So a reading is in the journal after the watermark or in a listed file, never in
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
@@ -20,7 +20,6 @@ from typing import Final
 import numpy as np
 
 from chowon.domain.counters import FLOWS, Flow
-from chowon.domain.quantities import U32
 from chowon.domain.readings import Readings, concat, empty, latest
 from chowon.domain.rollups import Rollup
 from chowon.jobs.compact import SMALL_FILES, Merge, merged, merges

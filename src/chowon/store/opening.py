@@ -21,8 +21,8 @@ from chowon.store.catalog.prices import CatalogPrices
 from chowon.store.catalog.records import CatalogRecords
 from chowon.store.catalog.sites import CatalogSites, SiteDefaults
 from chowon.store.catalog.sources import CatalogSources
-from chowon.store.catalog.told import CatalogTold
 from chowon.store.catalog.tokens import CatalogTokens
+from chowon.store.catalog.told import CatalogTold
 from chowon.store.counter_reading import CounterReader
 from chowon.store.counter_spans import spans_anew
 from chowon.store.journal import JournalReader, SqliteJournal
@@ -46,6 +46,7 @@ class Store:
     prices: CatalogPrices
     records: CatalogRecords
     appliances: CatalogAppliances
+    told: ToldReader
     tokens: CatalogTokens
     corrections: CatalogCorrections
     lake: Lake
@@ -133,6 +134,7 @@ def open_store(
         prices=CatalogPrices(catalog, now_ms),
         records=CatalogRecords(catalog, now_ms),
         appliances=CatalogAppliances(catalog, now_ms),
+        told=ToldReader(CatalogTold(catalog), lake, files),
         corrections=corrections,
         tokens=CatalogTokens(catalog, now_ms),
         lake=lake,

@@ -25,11 +25,11 @@ class ToldReader:
     """Implements ports.ToldDays. Thread-safe."""
 
     def __init__(self, sums: CatalogTold, lake: Lake, files: FileList) -> None:
-        self._sums, self._lake, self._files = sums, lake, files
+        self.sums, self.lake, self.files = sums, lake, files
 
     def days(self, site_id: int, first: date, end: date) -> list[ToldDay]:
         """As ports.ToldDays. Errors: StoreUnavailable."""
-        return self._sums.days(site_id, first, end)
+        return self.sums.days(site_id, first, end)
 
     def minutes(self, site_id: int, from_ms: int, to_ms: int) -> dict[str, Power]:
         """As ports.ToldDays. Errors: StoreUnavailable, Damaged."""
@@ -37,12 +37,12 @@ class ToldReader:
         left = ATTEMPTS
         while True:
             left -= 1
-            snapshot = self._files.snapshot()
+            snapshot = self.files.snapshot()
             files = snapshot.overlapping("told", ids, from_ms, to_ms)
             try:
-                parts = [self._lake.read(file, ids, from_ms, to_ms) for file in files]
+                parts = [self.lake.read(file, ids, from_ms, to_ms) for file in files]
             except FileNotFoundError as error:  # merged with others meanwhile
-                if left == 0 or self._files.snapshot().revision == snapshot.revision:
+                if left == 0 or self.files.snapshot().revision == snapshot.revision:
                     raise Damaged(
                         f"{error.filename or error}: the catalog lists this file, but it is not there; "
                         "restore it from a backup"
@@ -55,15 +55,10 @@ class ToldBook(ToldReader):
     """Implements ports.NightBook."""
 
     def __init__(
-        self,
-        sums: CatalogTold,
-        lake: Lake,
-        files: FileList,
-        shards: int,
-        list_files: Callable[[Sequence[NewFile]], None],
+        self, reader: ToldReader, shards: int, list_files: Callable[[Sequence[NewFile]], None]
     ) -> None:
         """list_files: lists files of the lake, all or none (jobs.seal.Sealer.add)."""
-        super().__init__(sums, lake, files)
+        super().__init__(reader.sums, reader.lake, reader.files)
         self._shards, self._list_files = shards, list_files
 
     def keep(self, days: Sequence[ToldDay], minutes: Sequence[ToldMinutes]) -> None:
@@ -72,8 +67,8 @@ class ToldBook(ToldReader):
             table = table_of_told(minutes)
             start_ms = table["start"].cast("int64").to_numpy()
             written = [
-                self._lake.write("told", span, shard, [table.take(rows)])
+                self.lake.write("told", span, shard, [table.take(rows)])
                 for span, shard, rows in split(table["site"].to_numpy(), start_ms, "told", self._shards)
             ]
             self._list_files(written)
-        self._sums.add(days)
+        self.sums.add(days)

@@ -1,6 +1,7 @@
 """What the tellings of sites' days sum up to, in the catalog."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date
 
 from sqlalchemy import Connection, insert, select
@@ -47,7 +48,7 @@ class CatalogTold:
                     insert(appliance_days).values(_row(told)).returning(appliance_days.c.id)
                 ).scalar_one()
                 sums += [
-                    {"told": number, "kind": kind, "milliwh": it.milliwh, "on_min": it.on_min, "runs": it.runs}
+                    {"told": number, "kind": kind, **asdict(it)}
                     for kind, it in told.took.items()
                     if it != NOTHING_TAKEN
                 ]

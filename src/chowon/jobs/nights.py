@@ -1,0 +1,174 @@
+"""What is due of a site's days after they are over, and telling it: once a night, and again where it changed.
+
+A day is due once it is over by an hour and nobody has told it, or what was told no longer follows from what
+is known: other readings (late, corrected, of another hold or role), other kinds that the site may have, other
+weights. All of it is seen by comparing with what is written down; nothing else is remembered.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from itertools import pairwise
+from typing import Final, TypeAlias
+from zoneinfo import ZoneInfo
+
+from chowon.domain.clock import day_starts_ms, local_day
+from chowon.domain.nilm.power import Power
+from chowon.domain.nilm.told import (
+    LiveValue,
+    ToldDay,
+    ToldMinutes,
+    known_minutes,
+    mark_of,
+    minutes_of,
+    newest,
+    rounded,
+    took,
+)
+from chowon.domain.quantities import HOUR_MS, MINUTE_MS
+from chowon.domain.sites import Site
+from chowon.jobs.appliances import CONTEXT_MS, Telling
+from chowon.jobs.mains import unmeasured_mains, why_not
+from chowon.ports import History, NightBook
+
+OVER_BY_MS: Final = HOUR_MS
+"""A day is told so long after its end, with what ran on into the next one"""
+REACH_DAYS: Final = 31
+"""So many days back are told, and told again"""
+TOLD_LIVE: Final = "live"
+"""Who told the values that were told at once"""
+LiveTold: TypeAlias = Callable[[Site, int, int], Mapping[LiveValue, Mapping[str, Power]]]
+"""(site, from ms, to ms) → what was told while it ran, by minute of the span; empty where nothing is known"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    day: date
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """What was told of a site; nothing where nothing was due."""
+
+    days: tuple[ToldDay, ...] = ()
+    minutes: tuple[ToldMinutes, ...] = ()
+
+
+class Nights:
+    """Tells the days of sites. Blocks: for threads."""
+
+    def __init__(
+        self,
+        history: History,
+        telling: Telling,
+        book: NightBook,
+        weights: Callable[[], str],
+        live: LiveTold | None = None,
+    ) -> None:
+        """weights: which ones `telling` tells with. live: what was told while it ran."""
+        self._history, self._telling, self._book, self._live = history, telling, book, live
+        self._name_weights = weights
+        self._through: dict[int, date] = {}
+        """Up to which day sites were found told: so that they are asked for once a night"""
+
+    def tell(self, site: Site, now_ms: int) -> Night:
+        """All that is due of one site, with one look of the model. Errors: StoreUnavailable, Damaged."""
+        reach = over_days(site, now_ms)
+        if self._through.get(site.id) == reach[-1].day:
+            return Night()
+        days = self._heard(site, reach)
+        if not days:
+            return Night()
+        before = self._book.days(site.id, days[0].day, days[-1].day + timedelta(days=1))
+        stood = newest(before)
+        last = stood.get(days[-1].day)
+        if last is not None and last.told_by == self._weights:
+            self._through[site.id] = days[-1].day
+            return Night()
+        end_ms = min(now_ms // MINUTE_MS * MINUTE_MS, reach[-1].end_ms + CONTEXT_MS)
+        mains = unmeasured_mains(self._history, site, reach[0].start_ms - CONTEXT_MS, end_ms)
+        kinds = [] if why_not(mains) else self._telling.kinds_of(site)
+        due = [day for day in days if self._is_due(day, stood.get(day.day), mains, kinds)]
+        told = self._telling.tell(mains, kinds)
+        live = {one.day for one in before if one.value != "nightly"}
+        return Night(
+            tuple(
+                one
+                for day in due
+                for one in (
+                    *(() if day.day in live else self._told_live(site, day, now_ms)),
+                    self._nightly(site, day, now_ms, mains, told),
+                )
+            ),
+            tuple(_minutes(site, day, told) for day in due if told or day.day in stood),
+        )
+
+    def keep(self, nights: Sequence[Night]) -> None:
+        """Write them down. Errors: StoreUnavailable."""
+        self._book.keep(
+            [day for night in nights for day in night.days],
+            [minutes for night in nights for minutes in night.minutes],
+        )
+
+    @cached_property
+    def _weights(self) -> str:
+        return self._name_weights()
+
+    def _heard(self, site: Site, days: Sequence[_Day]) -> list[_Day]:
+        """Those from the first to the last one with a reading."""
+        span = self._history.span([channel.id for channel in site.main_channels])
+        if span is None:
+            return []
+        return [day for day in days if day.end_ms > span[0] and day.start_ms <= span[1]]
+
+    def _is_due(self, day: _Day, told: ToldDay | None, mains: Power, kinds: Sequence[str]) -> bool:
+        if told is None or told.told_by != self._weights or told.took.keys() != set(kinds):
+            return True
+        return told.mains != mark_of(minutes_of(mains, day.start_ms, day.end_ms))
+
+    def _nightly(
+        self, site: Site, day: _Day, now_ms: int, mains: Power, told: Mapping[str, Power]
+    ) -> ToldDay:
+        measured = minutes_of(mains, day.start_ms, day.end_ms)
+        sums = {}
+        for kind, power in told.items():
+            earlier = minutes_of(power, day.start_ms - MINUTE_MS, day.start_ms).power_w
+            sums[kind] = took(minutes_of(power, day.start_ms, day.end_ms), was_on=bool(earlier.any()))
+        known_min = int(measured.known.sum()) if told else 0
+        return ToldDay(site.id, day.day, "nightly", now_ms, self._weights, mark_of(measured), known_min, sums)
+
+    def _told_live(self, site: Site, day: _Day, now_ms: int) -> list[ToldDay]:
+        if self._live is None:
+            return []
+        found = self._live(site, day.start_ms, day.end_ms)
+        return [
+            ToldDay(
+                site.id,
+                day.day,
+                value,
+                now_ms,
+                TOLD_LIVE,
+                "",
+                known_minutes(by_kind.values()),
+                {kind: took(rounded(power)) for kind, power in by_kind.items()},
+            )
+            for value, by_kind in found.items()
+            if by_kind
+        ]
+
+
+def over_days(site: Site, now_ms: int) -> list[_Day]:
+    """The local days that are over by an hour, as far back as any is told; the latest comes last."""
+    zone = ZoneInfo(site.timezone)
+    end = local_day(now_ms - OVER_BY_MS, zone)
+    starts = day_starts_ms(end - timedelta(days=REACH_DAYS), end, zone).tolist()
+    first = end - timedelta(days=REACH_DAYS)
+    return [_Day(first + timedelta(days=n), *edges) for n, edges in enumerate(pairwise(starts))]
+
+
+def _minutes(site: Site, day: _Day, told: Mapping[str, Power]) -> ToldMinutes:
+    power = {kind: minutes_of(one, day.start_ms, day.end_ms) for kind, one in told.items()}
+    return ToldMinutes(site.id, day.start_ms, (day.end_ms - day.start_ms) // MINUTE_MS, power)

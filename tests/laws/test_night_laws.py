@@ -36,11 +36,17 @@ watts = st.lists(st.one_of(st.just(0.0), st.floats(0, 4000, allow_nan=False)), m
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(happens, min_size=1, max_size=10), st.integers(1, DAYS * 24))
-def test_a_bill_with_what_nights_told_is_the_one_in_which_all_is_told_now(course, hours):
+@given(
+    kettles=st.lists(st.integers(0, 6), min_size=DAYS, max_size=DAYS),
+    before=st.lists(happens, max_size=3),
+    after=st.lists(happens, max_size=6),
+    hours=st.one_of(st.just(DAYS * 24), st.integers(1, DAYS * 24)),
+)
+def test_a_bill_with_what_nights_told_is_the_one_in_which_all_is_told_now(kettles, before, after, hours):
     with tempfile.TemporaryDirectory() as folder, night_home(Path(folder)) as home:
-        home.takes(FIRST, kettles=6)
-        for what, *how in course:
+        for n, often in enumerate(kettles):
+            home.takes(days_on(n), often)
+        for what, *how in [*before, ("night", DAYS - 1, 2.0), *after]:
             _do(home, what, how)
         now_ms = at(FIRST, hours)
         with_nights, anew = (home.parts(now_ms, with_nights=nights) for nights in (True, False))

@@ -19,7 +19,7 @@ async def served(tmp_path):
     with night_home(tmp_path, told_live({"provisional": 1200.0, "settled": 1800.0})) as home:
         home.takes(FIRST, kettles=2)
         home.takes(days_on(1), kettles=3, minutes=range(600))
-        home.night(FIRST)
+        home.night(FIRST, hours=13)
         home.night(days_on(1))
         yield NightServed(home)
 
@@ -27,9 +27,10 @@ async def served(tmp_path):
 async def test_each_day_tells_three_values_of_each_kind(served):
     told = await served.ask("GET", "/sites/1/appliances/days?from=2026-10-01&to=2026-10-02")
     [day] = told["days"]
-    assert {name: day[name] for name in ("date", "told_ms", "told_by", "known_minutes")} == {
+    assert {name: day[name] for name in ("date", "told_ms", "final", "told_by", "known_minutes")} == {
         "date": "2026-10-01",
-        "told_ms": at(days_on(1), 2),
+        "told_ms": at(days_on(1), 13),
+        "final": True,
         "told_by": "first",
         "known_minutes": 1440,
     }
@@ -40,7 +41,7 @@ async def test_each_day_tells_three_values_of_each_kind(served):
         "kwh": {"provisional": 0.2, "settled": 0.3, "nightly": 0.133333},
         "runs": 2,
         "on_minutes": 4,
-        "told_ms": at(days_on(1), 2),
+        "told_ms": at(days_on(1), 13),
         "revised": [],
     }
     assert (fridge["kind"], fridge["runs"]) == ("fridge", None)
@@ -58,6 +59,12 @@ async def test_a_day_that_was_told_again_shows_what_was_said_before(served):
     assert (again["runs"], again["kwh"]["nightly"]) == (17, 1.133333)
     assert again["revised"] == [{"kwh": 0.2, "told_ms": at(days_on(2), 2)}]
     assert again["told_ms"] == at(days_on(3), 2)
+    assert [day["final"] for day in told["days"]] == [True, True]
+
+
+async def test_a_day_that_will_be_told_again_is_not_final(served):
+    [day] = (await served.ask("GET", "/sites/1/appliances/days?from=2026-10-02&to=2026-10-03"))["days"]
+    assert (day["told_ms"], day["final"]) == (at(days_on(2), 2), False)
 
 
 async def test_without_a_question_the_last_31_days_are_told(served):
@@ -67,6 +74,7 @@ async def test_without_a_question_the_last_31_days_are_told(served):
     assert days[0] == {
         "date": "2026-09-02",
         "told_ms": None,
+        "final": False,
         "told_by": None,
         "known_minutes": 0,
         "appliances": [],
@@ -98,8 +106,8 @@ async def test_what_a_site_has_not_is_not_shown(served):
 @pytest.mark.parametrize(
     ("question", "status"),
     [
-        ("1/appliances/days?from=2026-10-02&to=2026-10-02", 400),
-        ("1/appliances/days?from=2025-01-01&to=2026-10-02", 400),
+        ("1/appliances/days?from=2026-10-02&to=2026-10-02", 422),
+        ("1/appliances/days?from=2025-01-01&to=2026-10-02", 422),
         ("1/appliances/days?from=1950-01-01", 422),
         ("1/appliances/power", 422),
         ("1/appliances/power?date=2026-13-01", 422),

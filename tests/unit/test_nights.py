@@ -26,6 +26,10 @@ def home(tmp_path):
         yield home
 
 
+FINALLY = 12.0
+"""Hours after its end from which on a day is told with all that bears on it"""
+
+
 def kettle_day(n: int) -> Took:
     """Of n kettles of two minutes: 2,000 W, as 0.1 W are kept."""
     return Took(round(n * 2 * 2000.0 / 60 * 1000), 2 * n, n)
@@ -45,6 +49,19 @@ def test_a_day_is_told_an_hour_after_it_is_over_and_once(home: NightHome):
     assert len(home.model.asked) == 1
 
 
+def test_a_day_is_told_again_when_all_that_bears_on_it_is_known_and_then_no_more(home: NightHome):
+    home.takes(FIRST, kettles=5)
+    home.takes(days_on(1), kettles=1, minutes=range(800))
+    early = home.night(FIRST)
+    assert home.night(FIRST, FINALLY - 0.1) == Night()
+    final = home.night(FIRST, FINALLY)
+    assert [[one.day for one in night.days] for night in (early, final)] == [[FIRST], [FIRST]]
+    assert [len(mains) % 1440 for mains in home.model.asked] == [12 * 60 + 2 * 60, 0]
+    home.begins()
+    assert home.night(FIRST, FINALLY + 3) == Night()
+    assert [one.told_ms for one in home.all_told()] == [at(days_on(1), hours) for hours in (2, FINALLY)]
+
+
 def test_days_that_no_night_told_are_told_together_with_one_look(home: NightHome):
     for n in range(40):
         home.takes(days_on(n), kettles=1 + n % 3)
@@ -57,8 +74,8 @@ def test_days_that_no_night_told_are_told_together_with_one_look(home: NightHome
 def test_readings_that_came_late_make_their_day_told_again_and_both_figures_stay(home: NightHome):
     home.takes(FIRST, kettles=2, minutes=range(600))
     home.takes(days_on(1), kettles=1)
-    home.night(FIRST)
-    home.night(days_on(1))
+    home.night(FIRST, FINALLY)
+    home.night(days_on(1), FINALLY)
     home.takes(FIRST, kettles=24, minutes=range(600, 1440))  # what the meter had kept
     home.takes(days_on(2), kettles=1)
     again = home.night(days_on(2))
@@ -92,7 +109,7 @@ def test_what_a_site_has_not_any_more_is_told_no_more(home: NightHome):
 def test_a_correction_makes_its_day_told_again(home: NightHome):
     for n in range(2):
         home.takes(days_on(n), kettles=3)
-        home.night(days_on(n))
+        home.night(days_on(n), FINALLY)
     span = at(FIRST), at(days_on(1))
     reason = "the clamp was the wrong way round"
     home.store.corrections.add(
@@ -118,7 +135,7 @@ def test_what_is_kept_is_never_more_than_was_told():
 def test_a_silent_day_between_others_is_told_as_nothing_and_not_asked_for_again(home: NightHome):
     home.takes(FIRST, kettles=1)
     home.takes(days_on(2), kettles=1)
-    home.night(days_on(2))
+    home.night(days_on(2), FINALLY)
     silent = newest(home.all_told())[days_on(1)]
     assert (silent.known_min, silent.took["kettle"]) == (0, Took(0, 0, 0))
     home.takes(days_on(3))
@@ -140,7 +157,7 @@ def test_a_meter_that_is_too_slow_is_written_down_once_as_telling_nothing(home: 
 
 def test_a_meter_that_has_died_costs_nothing(home: NightHome):
     home.takes(FIRST, kettles=1, minutes=range(1439))
-    home.night(FIRST)
+    home.night(FIRST, FINALLY)
     assert home.night(days_on(5)) == Night()
     assert home.night(days_on(60)) == Night()
     assert len(home.model.asked) == 1

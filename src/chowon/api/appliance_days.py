@@ -20,6 +20,7 @@ from chowon.domain.quantities import MINUTE_MS
 from chowon.domain.sites import Site
 from chowon.domain.tariff import Text
 from chowon.errors import BadInput, NotFound
+from chowon.jobs.nights import is_final
 from chowon.models.nilm.network.kinds import lessons
 from chowon.ports import ToldDays
 
@@ -60,10 +61,11 @@ class KindOfDay(BaseModel):
 
 
 class DayTold(BaseModel):
-    """A local day. `told_ms`: when the night told it last; null while none has."""
+    """A local day. `told_ms`: when it was told last, null while it was not; not `final`: it is told again."""
 
     date: date
     told_ms: int | None
+    final: bool
     told_by: str | None
     known_minutes: int
     appliances: list[KindOfDay]
@@ -148,6 +150,7 @@ def _day(day: date, told: Sequence[ToldDay], site: Site) -> DayTold:
     values = {one.value: one for one in told}
     night = values.get("nightly")
     nights = [one for one in told if one.value == "nightly"]
+    end_ms = midnight_ms(day + timedelta(days=1), ZoneInfo(site.timezone))
     kinds = {
         kind
         for one in told
@@ -158,6 +161,7 @@ def _day(day: date, told: Sequence[ToldDay], site: Site) -> DayTold:
     return DayTold(
         date=day,
         told_ms=None if night is None else night.told_ms,
+        final=night is not None and is_final(end_ms, night.told_ms),
         told_by=None if night is None else night.told_by,
         known_minutes=0 if night is None else night.known_min,
         appliances=sorted(found, key=lambda one: (-(one.kwh.nightly or 0), one.kind)),

@@ -1,8 +1,9 @@
-"""What is due of a site's days after they are over, and telling it: once a night, and again where it changed.
+"""What is due of a site's days once they are over, and telling it: at night, at noon, and where it changed.
 
-A day is due once it is over by an hour and nobody has told it, or what was told no longer follows from what
-is known: other readings (late, corrected, of another hold or role), other kinds that the site may have, other
-weights. All of it is seen by comparing with what is written down; nothing else is remembered.
+A day is due once it is over by an hour, and again once it is over by half a day: its evening is told well
+only with what came after it (docs/decisions/0023-nightly-values.md has the figures). Then it is final, unless
+what was told no longer follows from what is known: other readings (late, corrected, of another hold or role),
+other kinds that the site may have, other weights. All of it is seen by comparing with what is written down.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +34,9 @@ from chowon.jobs.mains import unmeasured_mains, why_not
 from chowon.ports import History, NightBook
 
 OVER_BY_MS: Final = HOUR_MS
-"""A day is told so long after its end, with what ran on into the next one"""
+"""A day is told first so long after its end, with what ran on into the next one"""
+FINAL_BY_MS: Final = CONTEXT_MS
+"""What comes later than this changes nothing: told then, it is told as if all were known"""
 REACH_DAYS: Final = 31
 """So many days back are told, and told again"""
 TOLD_LIVE: Final = "live"
@@ -47,6 +50,9 @@ class _Day:
     day: date
     start_ms: int
     end_ms: int
+
+    def is_final(self, told_ms: int) -> bool:
+        return is_final(self.end_ms, told_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +77,14 @@ class Nights:
         """weights: which ones `telling` tells with. live: what was told while it ran."""
         self._history, self._telling, self._book, self._live = history, telling, book, live
         self._name_weights = weights
-        self._through: dict[int, date] = {}
-        """Up to which day sites were found told: so that they are asked for once a night"""
+        self._through: dict[int, tuple[date, bool]] = {}
+        """Up to which day sites were found told, and whether finally: so that they are asked for seldom"""
 
     def tell(self, site: Site, now_ms: int) -> Night:
         """All that is due of one site, with one look of the model. Errors: StoreUnavailable, Damaged."""
         reach = over_days(site, now_ms)
-        if self._through.get(site.id) == reach[-1].day:
+        this_time = reach[-1].day, reach[-1].is_final(now_ms)
+        if self._through.get(site.id) == this_time:
             return Night()
         days = self._heard(site, reach)
         if not days:
@@ -85,13 +92,19 @@ class Nights:
         before = self._book.days(site.id, days[0].day, days[-1].day + timedelta(days=1))
         stood = newest(before)
         last = stood.get(days[-1].day)
-        if last is not None and last.told_by == self._weights:
-            self._through[site.id] = days[-1].day
+        if last is not None and not self._is_old(days[-1], last, now_ms):
+            self._through[site.id] = this_time
             return Night()
         end_ms = min(now_ms // MINUTE_MS * MINUTE_MS, reach[-1].end_ms + CONTEXT_MS)
         mains = unmeasured_mains(self._history, site, reach[0].start_ms - CONTEXT_MS, end_ms)
         kinds = [] if why_not(mains) else self._telling.kinds_of(site)
-        due = [day for day in days if self._is_due(day, stood.get(day.day), mains, kinds)]
+        due = [
+            day
+            for day in days
+            if (was := stood.get(day.day)) is None
+            or self._is_old(day, was, now_ms)
+            or _is_of_other(day, was, mains, kinds)
+        ]
         told = self._telling.tell(mains, kinds)
         live = {one.day for one in before if one.value != "nightly"}
         return Night(
@@ -124,10 +137,9 @@ class Nights:
             return []
         return [day for day in days if day.end_ms > span[0] and day.start_ms <= span[1]]
 
-    def _is_due(self, day: _Day, told: ToldDay | None, mains: Power, kinds: Sequence[str]) -> bool:
-        if told is None or told.told_by != self._weights or told.took.keys() != set(kinds):
-            return True
-        return told.mains != mark_of(minutes_of(mains, day.start_ms, day.end_ms))
+    def _is_old(self, day: _Day, told: ToldDay, now_ms: int) -> bool:
+        """Told by other weights, or before it could be final."""
+        return told.told_by != self._weights or (day.is_final(now_ms) and not day.is_final(told.told_ms))
 
     def _nightly(
         self, site: Site, day: _Day, now_ms: int, mains: Power, told: Mapping[str, Power]
@@ -160,6 +172,11 @@ class Nights:
         ]
 
 
+def is_final(end_ms: int, told_ms: int) -> bool:
+    """Whether what is told at this instant of a day with this end is told with all that bears on it."""
+    return told_ms >= end_ms + FINAL_BY_MS
+
+
 def over_days(site: Site, now_ms: int) -> list[_Day]:
     """The local days that are over by an hour, as far back as any is told; the latest comes last."""
     zone = ZoneInfo(site.timezone)
@@ -167,6 +184,12 @@ def over_days(site: Site, now_ms: int) -> list[_Day]:
     starts = day_starts_ms(end - timedelta(days=REACH_DAYS), end, zone).tolist()
     first = end - timedelta(days=REACH_DAYS)
     return [_Day(first + timedelta(days=n), *edges) for n, edges in enumerate(pairwise(starts))]
+
+
+def _is_of_other(day: _Day, told: ToldDay, mains: Power, kinds: Sequence[str]) -> bool:
+    """Told of other mains, or of other kinds, than these."""
+    measured = minutes_of(mains, day.start_ms, day.end_ms)
+    return told.took.keys() != set(kinds) or told.mains != mark_of(measured)
 
 
 def _minutes(site: Site, day: _Day, told: Mapping[str, Power]) -> ToldMinutes:

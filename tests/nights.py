@@ -10,6 +10,7 @@ import numpy as np
 
 from chowon.domain.clock import midnight_ms, period_of
 from chowon.domain.nilm.power import Power
+from chowon.domain.nilm.told import ToldDay
 from chowon.domain.quantities import MINUTE_MS, QUARTER_MS
 from chowon.domain.readings import Readings
 from chowon.domain.sites import ChannelKey, Site
@@ -52,7 +53,7 @@ class NightHome:
     def __init__(self, store: Store, live: LiveTold | None = None, weights: str = "first") -> None:
         self.store, self.live, self.model = store, live, TellsByLevel()
         self.sealer = Sealer(store)
-        self.book = ToldBook(store.told, store.shards, lambda files: self.sealer.add(files, 0))
+        self.book = ToldBook(store.told, store.shards, self.sealer.add)
         self.channel = store.sites.register(ChannelKey("home", "m", "main"), QUARTER_MS).id
         self.begins(weights)
 
@@ -69,7 +70,7 @@ class NightHome:
     def telling(self, *, with_nights: bool) -> Telling:
         return Telling(lambda: (self.model, KINDS), self.book if with_nights else None)
 
-    def takes(self, day: date, kettles: int = 0, minutes: range = range(1440)) -> None:
+    def takes(self, day: date, kettles: int = 0, minutes: range = range(1440), site: str = "home") -> None:
         """About 100 W that is never the same in these minutes, and a kettle for two minutes every hour.
 
         With a reading at their end, so that the one before stands until then.
@@ -79,7 +80,8 @@ class NightHome:
             100 + minute % 1440 % 7.0 + np.where((minute % 60 // 2 == 15) & (minute < 60 * kettles), 2000, 0)
         )
         times = midnight_ms(day, SEOUL) + minute * MINUTE_MS
-        ids = np.full(len(times), self.channel, np.uint32)
+        channel = self.store.sites.register(ChannelKey(site, "m", "main"), QUARTER_MS).id
+        ids = np.full(len(times), channel, np.uint32)
         self.store.journal.append([Readings(ids, times, np.rint(power_w * 10).astype(np.int32))])
 
     def is_without(self, *kinds: str) -> None:
@@ -97,8 +99,8 @@ class NightHome:
         metered = metered_parts(self.store.history, self.site, use)
         return self.telling(with_nights=with_nights).parts(self.store.history, self.site, use, metered)
 
-    def all_told(self):
-        return self.book.days(1, FIRST - timedelta(days=40), FIRST + timedelta(days=400))
+    def all_told(self, site: int = 1) -> list[ToldDay]:
+        return self.book.days(site, FIRST - timedelta(days=40), FIRST + timedelta(days=400))
 
 
 def at(day: date, hours: float = 0.0) -> int:
@@ -121,12 +123,12 @@ def night_home(folder: Path, live: LiveTold | None = None) -> Iterator[NightHome
         store.close()
 
 
-def told_live(kettle_w: Mapping[str, float]) -> Callable:
-    """What live state told: a kettle of so much for the first ten minutes, by value."""
+def told_live(kettle_w: Mapping[str, float], since_min: int = 0) -> Callable:
+    """What live state told: a kettle of so much for ten minutes, by value; it followed since that minute."""
 
     def tell(_site: Site, from_ms: int, to_ms: int):
-        known = np.ones((to_ms - from_ms) // MINUTE_MS, np.bool_)
-        on = np.arange(len(known)) < 10
+        minute = np.arange((to_ms - from_ms) // MINUTE_MS)
+        known, on = minute >= since_min, minute // 10 == 100
         return {
             value: {"kettle": Power(from_ms, MINUTE_MS, np.where(on, watts, 0.0), known)}
             for value, watts in kettle_w.items()

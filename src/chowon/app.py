@@ -202,7 +202,7 @@ def _appliances(
 
 
 def _nights(store: Store, sealer: Sealer, telling: Telling, now_ms: Callable[[], int]) -> NightRounds:
-    told = ToldBook(store.told, store.shards, lambda files: sealer.add(files, now_ms()))
+    told = ToldBook(store.told, store.shards, sealer.add)
     return NightRounds(Nights(store.history, telling, told, weights), store.sites.sites, now_ms)
 
 

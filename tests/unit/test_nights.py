@@ -15,6 +15,7 @@ from chowon.domain.quantities import DAY_MS, MINUTE_MS
 from chowon.domain.readings import Readings
 from chowon.domain.sites import ChannelKey
 from chowon.errors import StoreUnavailable
+from chowon.jobs import night_rounds
 from chowon.jobs.night_rounds import NightRounds
 from chowon.jobs.nights import Night, over_days
 from tests.nights import FIRST, NightHome, at, days_on, night_home, told_live
@@ -178,6 +179,13 @@ def test_what_was_told_live_is_kept_beside_the_night_once(tmp_path):
         assert [one.value for one in home.night(FIRST, hours=3).days] == ["nightly"]
 
 
+@pytest.mark.parametrize(("since_min", "kept"), [(140, True), (150, False)])
+def test_what_was_told_live_of_a_part_of_a_day_is_no_figure_of_the_day(tmp_path, since_min, kept):
+    with night_home(tmp_path, told_live({"settled": 1800.0}, since_min)) as home:
+        home.takes(FIRST, kettles=1)
+        assert [one.value for one in home.night(FIRST).days] == ["settled"] * kept + ["nightly"]
+
+
 def test_days_are_those_of_the_sites_own_clock_also_when_it_is_changed(home: NightHome):
     berlin = replace(home.site, timezone="Europe/Berlin")
     days = over_days(berlin, at(days_on(30), hours=12))  # the clock was put back on 25 October
@@ -278,6 +286,20 @@ async def test_a_site_that_fails_is_said_once_and_hurts_no_other(home: NightHome
     del it.failing["away"]
     await it.rounds.round()
     assert it.rounds.problems == {}
+
+
+async def test_many_sites_are_written_down_together_and_so_many_days_at_once(home: NightHome, monkeypatch):
+    home.takes(FIRST, kettles=1)
+    home.takes(FIRST, kettles=2, site="away")
+    it = Rounds(home)
+    await it.rounds.round()
+    assert it.keeps == 1
+    assert {one.site_id for one in home.all_told()} == {1}
+    assert [one.took["kettle"].runs for one in home.all_told(2)] == [2]
+    home.begins(weights="second")
+    monkeypatch.setattr(night_rounds, "DAYS_AT_ONCE", 1)
+    await it.rounds.round()
+    assert it.keeps == 3
 
 
 @pytest.mark.parametrize("what", ["list", "keep"])

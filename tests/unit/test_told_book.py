@@ -84,7 +84,7 @@ class Book(ToldBook):
 
     def __init__(self, store: Store) -> None:
         self.sealer = Sealer(store)
-        super().__init__(store.told, store.shards, lambda files: self.sealer.add(files, MIDNIGHT_MS))
+        super().__init__(store.told, store.shards, self.sealer.add)
 
 
 @pytest.fixture
@@ -160,7 +160,6 @@ def test_sql_asks_what_was_told_last_by_kind(store: Store, tmp_path: Path):
 
 def test_minutes_that_cannot_be_listed_leave_no_day_and_no_file(store: Store, tmp_path: Path):
     def fails(files):
-        store.lake.retire(files, MIDNIGHT_MS)
         raise StoreUnavailable("no disk")
 
     book = ToldBook(store.told, store.shards, fails)

@@ -15,8 +15,8 @@ EVERY_S: Final = 600.0
 """It is looked so often for days that are over"""
 FIRST_S: Final = 60.0
 """A server that starts has other things to do"""
-AT_ONCE: Final = 64
-"""So many sites' nights are written down together: one file of the lake for all of them"""
+DAYS_AT_ONCE: Final = 256
+"""About so many days, of all sites, are written down together: one file of the lake for all of them"""
 _Answer = TypeVar("_Answer")
 _log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class NightRounds:
             if night is None or not night.days:
                 continue
             waiting.append(night)
-            if len(waiting) == AT_ONCE:
+            if sum(len(told.days) for told in waiting) >= DAYS_AT_ONCE:
                 if not await self._written(waiting):
                     return
                 waiting = []

@@ -7,7 +7,7 @@ other kinds that the site may have, other weights. All of it is seen by comparin
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
 from itertools import pairwise
@@ -39,6 +39,8 @@ FINAL_BY_MS: Final = CONTEXT_MS
 """What comes later than this changes nothing: told then, it is told as if all were known"""
 REACH_DAYS: Final = 31
 """So many days back are told, and told again"""
+FOLLOWED: Final = 0.9
+"""What was told live of less of a day than this is no figure of the day"""
 TOLD_LIVE: Final = "live"
 """Who told the values that were told at once"""
 LiveTold: TypeAlias = Callable[[Site, int, int], Mapping[LiveValue, Mapping[str, Power]]]
@@ -112,7 +114,7 @@ class Nights:
                 one
                 for day in due
                 for one in (
-                    *(() if day.day in live else self._told_live(site, day, now_ms)),
+                    *(() if day.day in live else self._told_live(site, day, now_ms, mains)),
                     self._nightly(site, day, now_ms, mains, told),
                 )
             ),
@@ -152,9 +154,10 @@ class Nights:
         known_min = int(measured.known.sum()) if told else 0
         return ToldDay(site.id, day.day, "nightly", now_ms, self._weights, mark_of(measured), known_min, sums)
 
-    def _told_live(self, site: Site, day: _Day, now_ms: int) -> list[ToldDay]:
+    def _told_live(self, site: Site, day: _Day, now_ms: int, mains: Power) -> list[ToldDay]:
         if self._live is None:
             return []
+        measured = int(minutes_of(mains, day.start_ms, day.end_ms).known.sum())
         found = self._live(site, day.start_ms, day.end_ms)
         return [
             ToldDay(
@@ -168,7 +171,7 @@ class Nights:
                 {kind: took(rounded(power)) for kind, power in by_kind.items()},
             )
             for value, by_kind in found.items()
-            if by_kind
+            if by_kind and known_minutes(by_kind.values()) >= FOLLOWED * measured
         ]
 
 
@@ -193,5 +196,8 @@ def _is_of_other(day: _Day, told: ToldDay, mains: Power, kinds: Sequence[str]) -
 
 
 def _minutes(site: Site, day: _Day, told: Mapping[str, Power]) -> ToldMinutes:
-    power = {kind: minutes_of(one, day.start_ms, day.end_ms) for kind, one in told.items()}
+    power = {}
+    for kind, whole in told.items():
+        of_day = minutes_of(whole, day.start_ms, day.end_ms)  # copied, so that no month is kept for a day
+        power[kind] = replace(of_day, power_w=of_day.power_w.copy(), known=of_day.known.copy())
     return ToldMinutes(site.id, day.start_ms, (day.end_ms - day.start_ms) // MINUTE_MS, power)

@@ -79,14 +79,10 @@ class Sealer:
             files_merged = sum(self._merge(merge, now_ms) for merge in due)
             return Sealed(readings, added, files_merged, deleted)
 
-    def add(self, files: Sequence[NewFile], now_ms: int) -> None:
-        """List files of what was worked out from readings. Errors: as `run`; none is listed then."""
+    def add(self, files: Sequence[NewFile]) -> None:
+        """List files of what was worked out from readings, all or none. Errors: as `run`."""
         with self._lock:
-            try:
-                self._store.files.commit(self._files(), files)
-            except Exception:
-                self._store.lake.retire(files, now_ms)
-                raise
+            self._store.files.commit(self._files(), files)
 
     def change_hold(self, change: HoldChange, now_ms: int) -> None:
         """Give a channel another hold, in one go with all its rollups. Errors: as `run`; nothing was changed.

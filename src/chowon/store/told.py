@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 import numpy as np
+import pyarrow as pa
 
 from chowon.domain.nilm.power import Power
 from chowon.domain.nilm.told import ToldDay, ToldMinutes
@@ -64,11 +65,16 @@ class ToldBook(ToldReader):
     def keep(self, days: Sequence[ToldDay], minutes: Sequence[ToldMinutes]) -> None:
         """As ports.NightBook."""
         if minutes:
-            table = table_of_told(minutes)
-            start_ms = table["start"].cast("int64").to_numpy()
-            written = [
-                self.lake.write("told", span, shard, [table.take(rows)])
-                for span, shard, rows in split(table["site"].to_numpy(), start_ms, "told", self._shards)
-            ]
-            self._list_files(written)
+            self._write(table_of_told(minutes))
         self.sums.add(days)
+
+    def _write(self, table: pa.Table) -> None:
+        sites, start_ms = table["site"].to_numpy(), table["start"].cast(pa.int64()).to_numpy()
+        written: list[NewFile] = []
+        try:
+            for span, shard, rows in split(sites, start_ms, "told", self._shards):
+                written.append(self.lake.write("told", span, shard, [table.take(pa.array(rows))]))
+            self._list_files(written)
+        except Exception:
+            self.lake.retire(written, 0)  # nobody has read them: the next sealing may delete them
+            raise

@@ -88,6 +88,14 @@ def test_readings_that_came_late_make_their_day_told_again_and_both_figures_stay
     assert minutes.known.all()
 
 
+def test_a_past_that_is_imported_piece_by_piece_is_told_though_no_new_day_comes(home: NightHome):
+    home.takes(days_on(3), kettles=1)
+    home.night(days_on(5))
+    home.takes(days_on(1), kettles=2)
+    home.begins()
+    assert [one.day for one in home.night(days_on(5)).days] == [days_on(1), days_on(2)]
+
+
 def test_other_weights_tell_all_days_again(home: NightHome):
     home.takes(FIRST, kettles=2)
     home.takes(days_on(1), kettles=1)

@@ -57,9 +57,8 @@ class NightRounds:
                 break
             began_s = time.monotonic()
             night = await self._done(f"site {site.key}", self._told, site)
-            if night is None or not night.days:
-                continue
-            waiting.append(night)
+            if night is not None and night.days:
+                waiting.append(night)
             if sum(len(told.days) for told in waiting) >= DAYS_AT_ONCE:
                 if not await self._written(waiting):
                     return

@@ -80,7 +80,7 @@ class Nights:
         self._history, self._telling, self._book, self._live = history, telling, book, live
         self._name_weights = weights
         self._through: dict[int, tuple[date, bool]] = {}
-        """Up to which day sites were found told, and whether finally: so that they are asked for seldom"""
+        """Up to which day sites were found told, and whether finally: so that it is compared seldom"""
 
     def tell(self, site: Site, now_ms: int) -> Night:
         """All that is due of one site, with one look of the model. Errors: StoreUnavailable, Damaged."""
@@ -93,10 +93,6 @@ class Nights:
             return Night()
         before = self._book.days(site.id, days[0].day, days[-1].day + timedelta(days=1))
         stood = newest(before)
-        last = stood.get(days[-1].day)
-        if last is not None and not self._is_old(days[-1], last, now_ms):
-            self._through[site.id] = this_time
-            return Night()
         end_ms = min(now_ms // MINUTE_MS * MINUTE_MS, reach[-1].end_ms + CONTEXT_MS)
         mains = unmeasured_mains(self._history, site, reach[0].start_ms - CONTEXT_MS, end_ms)
         kinds = [] if why_not(mains) else self._telling.kinds_of(site)
@@ -107,6 +103,9 @@ class Nights:
             or self._is_old(day, was, now_ms)
             or _is_of_other(day, was, mains, kinds)
         ]
+        if not due:
+            self._through[site.id] = this_time
+            return Night()
         told = self._telling.tell(mains, kinds)
         live = {one.day for one in before if one.value != "nightly"}
         return Night(

@@ -15,6 +15,7 @@ from chowon.domain.nilm.told import ToldDay, ToldMinutes, Took, newest
 from chowon.domain.quantities import DAY_MS, MINUTE_MS
 from chowon.domain.sites import ChannelKey
 from chowon.errors import Damaged, StoreUnavailable
+from chowon.jobs import compact
 from chowon.jobs.seal import Sealer
 from chowon.store.catalog.engine import Catalog, open_catalog
 from chowon.store.catalog.sites import CatalogSites, SiteDefaults
@@ -140,6 +141,18 @@ def test_a_span_told_again_is_told_whole_before_and_after_files_are_merged(store
     assert len(store.files.snapshot().files) == 1
     assert watts(book, 1, MIDNIGHT_MS) == expected
     assert examine(store, deep=True) == []
+
+
+def test_files_of_other_kinds_are_merged_also_a_few_sites_at_a_time(store: Store, monkeypatch):
+    book = Book(store)
+    for site, kind in ((1, "kettle"), (3, "fridge")):  # of one shard
+        store.sites.register(ChannelKey(f"site{site}", "m", "main"), 10_000)
+        book.keep([], [span(site, MIDNIGHT_MS, **{kind: [1.0, 2.0, 3.0]})])
+    monkeypatch.setattr(compact, "CHUNK_ROWS", 3)
+    book.sealer.run(MIDNIGHT_MS + 100 * DAY_MS)
+    assert len(store.files.snapshot().files) == 1
+    assert watts(book, 1, MIDNIGHT_MS) == {"fridge": [None] * 3, "kettle": [1.0, 2.0, 3.0]}
+    assert watts(book, 3, MIDNIGHT_MS) == {"fridge": [1.0, 2.0, 3.0], "kettle": [None] * 3}
 
 
 def test_sql_asks_what_was_told_last_by_kind(store: Store, tmp_path: Path):

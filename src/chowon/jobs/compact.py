@@ -100,7 +100,7 @@ def _tables(lake: Lake, merge: Merge) -> Iterator[pa.Table]:
             counters = newest_counters([counters_of_table(part) for part in parts])
             table = table_of_counters(present(counters) if merge.whole else counters)
         elif merge.files[0].kind == "told":
-            table = newest_told(parts, names - set(parts[0].column_names[:2]))
+            table = newest_told(parts)
         else:
             rows = newest(joined([rollup_of_table(part) for part in parts]))
             table = table_of_rollup(rows_where(rows, rows.covered_ms != NO_ROW_MS) if merge.whole else rows)

@@ -4,7 +4,7 @@ A row is a minute of a site, a column a kind of appliance, int32 in 0.1 W; null 
 was not looked for.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -20,8 +20,7 @@ _DW: Final = "_dw"
 
 def table_of_told(spans: Sequence[ToldMinutes]) -> pa.Table:
     """site uint32, start timestamp[ms, UTC], then `kind_dw` of each kind; sorted, of equal keys the last."""
-    kinds = {kind for span in spans for kind in span.power}
-    return newest_told([_table(span) for span in spans], [f"{kind}{_DW}" for kind in kinds])
+    return newest_told([_table(span) for span in spans])
 
 
 def told_of_table(table: pa.Table, start_ms: int, minutes: int) -> dict[str, Power]:
@@ -36,12 +35,9 @@ def told_of_table(table: pa.Table, start_ms: int, minutes: int) -> dict[str, Pow
     return found
 
 
-def newest_told(parts: Sequence[pa.Table], columns: Collection[str] = ()) -> pa.Table:
-    """All parts, sorted by (site, start); of equal keys the row of the last part counts.
-
-    columns: that it has at least, null where no part has them.
-    """
-    wanted = sorted({name for part in parts for name in part.column_names[2:]} | set(columns))
+def newest_told(parts: Sequence[pa.Table]) -> pa.Table:
+    """All parts with the columns of all, sorted by (site, start); of equal keys the last part's row counts."""
+    wanted = sorted({name for part in parts for name in part.column_names[2:]})
     schema = pa.schema([("site", pa.uint32()), ("start", TIME), *((name, pa.int32()) for name in wanted)])
     even = [pa.table([_column(part, field) for field in schema], schema=schema) for part in parts]
     table = pa.concat_tables([schema.empty_table(), *even]).combine_chunks()

@@ -36,7 +36,7 @@ def told_of_table(table: pa.Table, start_ms: int, minutes: int) -> dict[str, Pow
 
 
 def newest_told(parts: Sequence[pa.Table]) -> pa.Table:
-    """All parts with the columns of all, sorted by (site, start); of equal keys the last part's row counts."""
+    """All parts with the columns of all, sorted by (site, start); of equal keys the last part counts."""
     wanted = sorted({name for part in parts for name in part.column_names[2:]})
     schema = pa.schema([("site", pa.uint32()), ("start", TIME), *((name, pa.int32()) for name in wanted)])
     even = [pa.table([_column(part, field) for field in schema], schema=schema) for part in parts]

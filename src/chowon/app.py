@@ -43,6 +43,8 @@ from chowon.intake import (
 from chowon.jobs.appliances import Telling
 from chowon.jobs.billing import Billing, Books
 from chowon.jobs.learn_holds import HoldLearner, Learnt
+from chowon.jobs.night_rounds import NightRounds
+from chowon.jobs.nights import LiveTold, Nights
 from chowon.jobs.seal import Sealer
 from chowon.live.appliances.keeping_up import KindModel
 from chowon.live.appliances.service import Appliances
@@ -50,11 +52,12 @@ from chowon.live.service import Live, Priced
 from chowon.meters.decoded import Envelope
 from chowon.meters.prometheus_write import ForeignMetric, PrometheusWrite
 from chowon.models.nilm.live import streams
-from chowon.models.nilm.nightly import trusted
+from chowon.models.nilm.nightly import trusted, weights
 from chowon.outward.service import Outward
 from chowon.registry import TariffBook
 from chowon.store.catalog.sites import SiteDefaults
 from chowon.store.opening import Store, open_store
+from chowon.store.told import ToldBook
 
 DASHBOARD = Path(__file__).parent / "web"
 _log = logging.getLogger(__name__)
@@ -113,6 +116,7 @@ async def _serve(
             background(core.pipeline.run(), core.pipeline.close),
             background(core.live.run()),
             background(core.appliances.run(), core.appliances.close),
+            _told_nightly(core.nights),
             background(core.imports.run()),
             background(core.sealing.run(core.door.ledger.quality)),
             background(core.cables.run()),
@@ -137,6 +141,7 @@ class _Core:
     live: Live
     appliances: Appliances
     telling: Telling | None
+    nights: NightRounds | None
     pipeline: Pipeline
     door: Door
     outward: Outward
@@ -159,7 +164,8 @@ def _core(config: Config, store: Store, now_ms: Callable[[], int]) -> _Core:
     """Errors: Misconfigured, MeterMisconfigured (files of meters that are asked)."""
     tariffs = TariffBook.beside(config.data.folder)
     billing = Billing(store.history, tariffs.load, Books(store.prices, store.records))
-    telling = Telling(trusted) if config.appliances.tell else None
+    sealer = Sealer(store)
+    telling = Telling(trusted, store.told) if config.appliances.tell else None
     appliances = _appliances(config, store, now_ms, telling)
     live = Live(
         store.history, store.sites, lambda s, p: _priced(billing.bare(s, p)), now_ms, billing, appliances
@@ -174,11 +180,12 @@ def _core(config: Config, store: Store, now_ms: Callable[[], int]) -> _Core:
         live,
         appliances,
         telling,
+        None if telling is None else _nights(store, sealer, telling, now_ms, appliances.told_of),
         pipeline,
         door,
         Outward(config, live, store.history, door.naming.talking, billing.prepared, now_ms),
         Connections(config.server.max_connections),
-        _Sealing(store, config, now_ms, live),
+        _Sealing(store, sealer, config, now_ms, live),
         cables_of(config, store, door, now_ms),
         Imports(
             ImportBooks(door, store.sites, store.history, now_ms, live.recount, changing),
@@ -195,6 +202,17 @@ def _appliances(
     most = 0 if telling is None else config.appliances.live_sites
     model = None if telling is None else KindModel(*streams())
     return Appliances(store.history, store.appliances, i18n.appliance, now_ms, most, teller, model)
+
+
+def _nights(
+    store: Store, sealer: Sealer, telling: Telling, now_ms: Callable[[], int], live: LiveTold
+) -> NightRounds:
+    told = ToldBook(store.told, store.shards, sealer.add)
+    return NightRounds(Nights(store.history, telling, told, weights, live), store.sites.sites, now_ms)
+
+
+def _told_nightly(rounds: NightRounds | None) -> contextlib.AbstractAsyncContextManager[None]:
+    return contextlib.nullcontext() if rounds is None else background(rounds.run(), rounds.close)
 
 
 def _pulse(core: _Core, doors: _Doors) -> Pulse:
@@ -240,6 +258,7 @@ def _parts(config: Config, store: Store, now_ms: Callable[[], int], core: _Core,
         look=look_around if config.discovery.mdns else None,
         telling=core.telling,
         appliances=core.appliances if config.appliances.tell else None,
+        told=store.told if config.appliances.tell else None,
         imports=core.imports,
         changing=core.changing,
     )
@@ -300,9 +319,11 @@ def _priced(prepared: Prepared) -> Priced:
 class _Sealing:
     """Moves the journal into the lake now and then; a failure is shown and tried again."""
 
-    def __init__(self, store: Store, config: Config, now_ms: Callable[[], int], live: Live) -> None:
-        self._sealer = Sealer(store)
-        self.holds = HoldLearner(store, self._sealer, round(config.defaults.hold_s * 1000))
+    def __init__(
+        self, store: Store, sealer: Sealer, config: Config, now_ms: Callable[[], int], live: Live
+    ) -> None:
+        self._sealer = sealer
+        self.holds = HoldLearner(store, sealer, round(config.defaults.hold_s * 1000))
         self._every_s, self._now_ms, self._live = config.data.seal_every_s, now_ms, live
         self.problem: str | None = None
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chowon.domain.nilm.live import TICK_MS
 from chowon.domain.nilm.power import Trace, on_grid
-from chowon.domain.nilm.told import TICK_MS
 from chowon.domain.quantities import HOUR_MS, MINUTE_MS
 from chowon.live.appliances.keeping_up import KindModel
 from chowon.live.appliances.kinds import FAR_MS, WAITED_MS, Kinds

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chowon.domain.nilm.told import TICK_MS
+from chowon.domain.nilm.live import TICK_MS
 from chowon.domain.quantities import MINUTE_MS
 from chowon.errors import BadInput
 from chowon.models.nilm.live_network.front import DELAY, TICKS

@@ -14,7 +14,7 @@ if os.environ.get("CHOWON_TRAINING") != "1":
 
 import torch
 
-from chowon.domain.nilm.told import TICK_MS
+from chowon.domain.nilm.live import TICK_MS
 from chowon.domain.quantities import MINUTE_MS
 from chowon.models.nilm.live_network import exporting, training
 from chowon.models.nilm.live_network.fitting import WAY

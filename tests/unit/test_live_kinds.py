@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from chowon.domain.nilm.live import TICK_MS, Parts, Told
 from chowon.domain.nilm.power import Power
-from chowon.domain.nilm.told import TICK_MS, Parts, Told
 from chowon.domain.quantities import MINUTE_MS
 from chowon.errors import NotFound
 from chowon.live.appliances.keeping_up import KindModel

@@ -10,15 +10,16 @@ from chowon.api.appliances import followed_by
 from chowon.api.bill_answer import Number
 from chowon.api.parts import SiteId, parts_of
 from chowon.domain.nilm.power import Power
+from chowon.domain.nilm.told import LiveValue
 from chowon.domain.quantities import DAY_MS, HOUR_MS, MINUTE_MS
 from chowon.domain.tariff import Text
-from chowon.live.appliances.minutes import Value, best_of
+from chowon.live.appliances.minutes import best_of
 from chowon.live.appliances.price import Price
 
 router = APIRouter(prefix="/sites", tags=["appliances"])
 
 
-class KindOfDay(BaseModel):
+class KindByMinute(BaseModel):
     """One kind; W by minute, null where nothing was told."""
 
     kind: str
@@ -35,18 +36,18 @@ class KindOfDay(BaseModel):
     """As it was told twenty minutes later"""
 
 
-class KindsOfDay(BaseModel):
+class KindsByMinute(BaseModel):
     """Those that took anything, by energy; minutes from `from_ms` on."""
 
     site: int
     from_ms: int
     to_ms: int
     step_ms: int
-    kinds: list[KindOfDay]
+    kinds: list[KindByMinute]
 
 
 @router.get("/{site_id}/appliances/kinds")
-async def kinds(request: Request, site_id: SiteId) -> KindsOfDay:
+async def kinds(request: Request, site_id: SiteId) -> KindsByMinute:
     """What a model told of the last 24 hours: at once, and when it was settled."""
     parts = parts_of(request)
     parts.access.check(request.headers, "read")
@@ -61,12 +62,14 @@ async def kinds(request: Request, site_id: SiteId) -> KindsOfDay:
         if told and kind in told["settled"]
     ]
     found = sorted((one for one in every if one.kwh), key=lambda one: -one.kwh)
-    return KindsOfDay(site=site_id, from_ms=to_ms - DAY_MS, to_ms=to_ms, step_ms=MINUTE_MS, kinds=found)
+    return KindsByMinute(site=site_id, from_ms=to_ms - DAY_MS, to_ms=to_ms, step_ms=MINUTE_MS, kinds=found)
 
 
-def _kind(kind: str, f1: float, told: Mapping[Value, Mapping[str, Power]], price: Price | None) -> KindOfDay:
+def _kind(
+    kind: str, f1: float, told: Mapping[LiveValue, Mapping[str, Power]], price: Price | None
+) -> KindByMinute:
     used_wh = float(best_of(told, kind).power_w.sum()) * MINUTE_MS / HOUR_MS
-    return KindOfDay(
+    return KindByMinute(
         kind=kind,
         label=i18n.appliance(kind),
         f1=f1,

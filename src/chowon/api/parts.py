@@ -38,6 +38,7 @@ from chowon.ports import (
     PriceBook,
     RecordBook,
     SiteBook,
+    ToldDays,
 )
 
 SiteId: TypeAlias = Annotated[int, InPath(ge=1, le=2**31 - 1)]
@@ -115,6 +116,8 @@ class Parts:
     """looks for devices that announce themselves in the local network; None when that is off"""
     telling: Telling | None = None
     """tells appliances from main meters; None when that is off"""
+    told: ToldDays | None = None
+    """what was told of the appliances of past days; None when that is off"""
     appliances: Appliances | None = None
     """follows what switches in the sites; None when that is off"""
     imports: Imports | None = None

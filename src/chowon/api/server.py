@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from chowon import __version__
 from chowon.api import (
     answers,
+    appliance_days,
     appliances,
     bill,
     compare,
@@ -69,6 +70,7 @@ def create_app(parts: Parts) -> FastAPI:
         quality.router,
         shares.router,
         appliances.router,
+        appliance_days.router,
         kinds.router,
         records.router,
         prices.router,

@@ -14,8 +14,8 @@ import numpy as np
 import onnxruntime
 
 from chowon.bench.nilm.seq2point import WINDOW, onnx_bytes
+from chowon.domain.nilm.live import TICK_MS
 from chowon.domain.nilm.power import Power
-from chowon.domain.nilm.told import TICK_MS
 from chowon.domain.quantities import DAY_MS, MINUTE_MS
 from chowon.models.nilm.live_network.front import TICKS
 from chowon.models.nilm.live_network.model import opened

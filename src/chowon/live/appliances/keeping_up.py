@@ -6,8 +6,8 @@ from typing import Final, Protocol, TypeVar
 
 import numpy as np
 
+from chowon.domain.nilm.live import F32, TICK_MS, Parts, Told
 from chowon.domain.nilm.power import Power, Trace, on_grid
-from chowon.domain.nilm.told import F32, TICK_MS, Parts, Told
 from chowon.domain.quantities import I64, MINUTE_MS, Bools
 from chowon.live.appliances.mains import Stream
 from chowon.live.appliances.minutes import KEPT_MS, Minutes

@@ -10,8 +10,9 @@ from typing import Final
 
 import numpy as np
 
+from chowon.domain.nilm.live import F32, TICK_MS, Parts
 from chowon.domain.nilm.power import F64, Power
-from chowon.domain.nilm.told import F32, TICK_MS, Parts
+from chowon.domain.nilm.told import LiveValue
 from chowon.domain.quantities import I64, MINUTE_MS, Bools
 from chowon.live.appliances.keeping_up import (
     QUICK_MS,
@@ -22,7 +23,7 @@ from chowon.live.appliances.keeping_up import (
     columns_of,
 )
 from chowon.live.appliances.mains import Stream
-from chowon.live.appliances.minutes import Minutes, Value
+from chowon.live.appliances.minutes import Minutes
 from chowon.live.appliances.ticks import Ticks
 
 WAITED_MS: Final = 15_000
@@ -138,7 +139,7 @@ class Kinds:
             round(float(self._rest_w[slot]), 1),
         )
 
-    def told(self, site_id: int, from_ms: int, to_ms: int) -> Mapping[Value, Mapping[str, Power]]:
+    def told(self, site_id: int, from_ms: int, to_ms: int) -> Mapping[LiveValue, Mapping[str, Power]]:
         """What was told of the whole minutes of a span, as far as it is kept; nothing of other sites."""
         slot = self._slot_of.get(site_id)
         if slot is None:

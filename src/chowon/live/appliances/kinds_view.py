@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 
 from chowon.domain.clock import midnight_ms
 from chowon.domain.nilm.power import Power
+from chowon.domain.nilm.told import LiveValue
 from chowon.domain.tariff import Text
 from chowon.live.appliances.keeping_up import Latest
-from chowon.live.appliances.minutes import Value, best_of
+from chowon.live.appliances.minutes import best_of
 from chowon.live.appliances.price import Price
 
 _MINUTES_AN_HOUR = 60
@@ -52,7 +53,7 @@ def since_ms(now_ms: int, timezone: str) -> int:
 
 def kinds_now(
     latest: Latest,
-    today: Mapping[Value, Mapping[str, Power]],
+    today: Mapping[LiveValue, Mapping[str, Power]],
     price: Price | None,
     label: Callable[[str], Text],
 ) -> KindsNow:

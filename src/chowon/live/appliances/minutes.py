@@ -1,17 +1,17 @@
 """What a model told of the last day of many homes, minute by minute: at once, and when it was settled."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chowon.domain.nilm.live import F32, TICK_MS, Parts, Told
 from chowon.domain.nilm.power import Power
-from chowon.domain.nilm.told import F32, TICK_MS, Parts, Told
+from chowon.domain.nilm.told import LiveValue
 from chowon.domain.quantities import DAY_MS, HOUR_MS, I64, MINUTE_MS, Bools
 
-Value = Literal["provisional", "settled"]
-VALUES: Final[tuple[Value, ...]] = ("provisional", "settled")
+VALUES: Final[tuple[LiveValue, ...]] = ("provisional", "settled")
 KEPT_MS: Final = DAY_MS + 3 * HOUR_MS
 """A day, however long it is, and the time until somebody asks about it"""
 _MINUTES: Final = KEPT_MS // MINUTE_MS
@@ -68,7 +68,7 @@ class Minutes:
         self._power_w[:, row], self._known[:, row] = lone._power_w[:, 0], lone._known[:, 0]  # noqa: SLF001
         self._sum_w[row], self._count[row] = lone._sum_w[0], lone._count[0]  # noqa: SLF001
 
-    def told(self, row: int, value: Value, from_ms: int, to_ms: int) -> Mapping[str, Power]:
+    def told(self, row: int, value: LiveValue, from_ms: int, to_ms: int) -> Mapping[str, Power]:
         """The power of each kind in whole minutes; unknown where nothing is kept."""
         minute: I64 = np.arange(from_ms // MINUTE_MS, to_ms // MINUTE_MS)
         at, of = minute % _MINUTES, VALUES.index(value)
@@ -77,7 +77,7 @@ class Minutes:
         start_ms = from_ms // MINUTE_MS * MINUTE_MS
         return {kind: Power(start_ms, MINUTE_MS, power_w[:, i], known) for i, kind in enumerate(self.kinds)}
 
-    def _note(self, value: Value, start_ms: int, power_w: F32, known: Bools) -> None:
+    def _note(self, value: LiveValue, start_ms: int, power_w: F32, known: Bools) -> None:
         minute, rows = start_ms // MINUTE_MS, len(known)
         if minute > self._newest - _MINUTES:
             at, of = minute % _MINUTES, VALUES.index(value)
@@ -92,7 +92,7 @@ class Minutes:
             self._newest = minute
 
 
-def best_of(told: Mapping[Value, Mapping[str, Power]], kind: str) -> Power:
+def best_of(told: Mapping[LiveValue, Mapping[str, Power]], kind: str) -> Power:
     """What is known best of each minute: settled where that is told, else what was told at once."""
     settled, provisional = told["settled"][kind], told["provisional"][kind]
     return Power(

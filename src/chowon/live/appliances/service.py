@@ -17,6 +17,7 @@ from chowon.domain.nilm.events.kept import KeptHome
 from chowon.domain.nilm.events.known import Tap
 from chowon.domain.nilm.events.running import Guess, running, to_ask
 from chowon.domain.nilm.power import Power
+from chowon.domain.nilm.told import LiveValue
 from chowon.domain.readings import Readings, concat, of_channels
 from chowon.domain.sites import Site
 from chowon.domain.tariff import Text
@@ -27,7 +28,6 @@ from chowon.live.appliances.keeping_up import KindModel
 from chowon.live.appliances.kinds import Kinds
 from chowon.live.appliances.kinds_view import KindsNow, kinds_now, since_ms
 from chowon.live.appliances.mains import measured
-from chowon.live.appliances.minutes import Value
 from chowon.live.appliances.price import Price
 from chowon.live.appliances.replaying import hold_ms_of, read_again
 from chowon.live.appliances.rows import RowNow, Rows
@@ -209,14 +209,18 @@ class Appliances:
             )
         return self._followed[site_id].home
 
-    def told(self, site_id: int, from_ms: int, to_ms: int) -> Mapping[Value, Mapping[str, Power]]:
+    def told(self, site_id: int, from_ms: int, to_ms: int) -> Mapping[LiveValue, Mapping[str, Power]]:
         """What a model told of the kinds that the site may have, in whole minutes, as far as it is kept.
 
         Empty where nothing is told yet. Errors: as `home`.
         """
         self.home(site_id)
-        told = {} if self._kinds is None else self._kinds.told(site_id, from_ms, to_ms)
-        absent = self._absent(self._followed[site_id].site)
+        return self.told_of(self._followed[site_id].site, from_ms, to_ms)
+
+    def told_of(self, site: Site, from_ms: int, to_ms: int) -> Mapping[LiveValue, Mapping[str, Power]]:
+        """As `told`, of any site; changes nothing, so that threads may ask too."""
+        told = {} if self._kinds is None else self._kinds.told(site.id, from_ms, to_ms)
+        absent = self._absent(site)
         return {of: {k: p for k, p in kinds.items() if k not in absent} for of, kinds in told.items()}
 
     @property

@@ -4,8 +4,8 @@ from typing import Final
 
 import numpy as np
 
+from chowon.domain.nilm.live import F32, TICK_MS
 from chowon.domain.nilm.power import LEAST_KNOWN
-from chowon.domain.nilm.told import F32, TICK_MS
 from chowon.domain.quantities import I64, MINUTE_MS, Bools
 from chowon.live.appliances.mains import NEVER, Stream
 

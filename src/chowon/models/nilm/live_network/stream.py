@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from chowon.domain.nilm.told import F32, TICK_MS, Parts, Told
+from chowon.domain.nilm.live import F32, TICK_MS, Parts, Told
 from chowon.domain.quantities import I64, MINUTE_MS, Bools
 from chowon.errors import BadInput
 from chowon.models.nilm.live_network.front import BLOCK, DELAY, HEARD, TICKS

@@ -19,7 +19,7 @@ from chowon.live.appliances.price import Price
 router = APIRouter(prefix="/sites", tags=["appliances"])
 
 
-class KindByMinute(BaseModel):
+class KindAsTold(BaseModel):
     """One kind; W by minute, null where nothing was told."""
 
     kind: str
@@ -36,18 +36,18 @@ class KindByMinute(BaseModel):
     """As it was told twenty minutes later"""
 
 
-class KindsByMinute(BaseModel):
+class KindsAsTold(BaseModel):
     """Those that took anything, by energy; minutes from `from_ms` on."""
 
     site: int
     from_ms: int
     to_ms: int
     step_ms: int
-    kinds: list[KindByMinute]
+    kinds: list[KindAsTold]
 
 
 @router.get("/{site_id}/appliances/kinds")
-async def kinds(request: Request, site_id: SiteId) -> KindsByMinute:
+async def kinds(request: Request, site_id: SiteId) -> KindsAsTold:
     """What a model told of the last 24 hours: at once, and when it was settled."""
     parts = parts_of(request)
     parts.access.check(request.headers, "read")
@@ -62,14 +62,14 @@ async def kinds(request: Request, site_id: SiteId) -> KindsByMinute:
         if told and kind in told["settled"]
     ]
     found = sorted((one for one in every if one.kwh), key=lambda one: -one.kwh)
-    return KindsByMinute(site=site_id, from_ms=to_ms - DAY_MS, to_ms=to_ms, step_ms=MINUTE_MS, kinds=found)
+    return KindsAsTold(site=site_id, from_ms=to_ms - DAY_MS, to_ms=to_ms, step_ms=MINUTE_MS, kinds=found)
 
 
 def _kind(
     kind: str, f1: float, told: Mapping[LiveValue, Mapping[str, Power]], price: Price | None
-) -> KindByMinute:
+) -> KindAsTold:
     used_wh = float(best_of(told, kind).power_w.sum()) * MINUTE_MS / HOUR_MS
-    return KindByMinute(
+    return KindAsTold(
         kind=kind,
         label=i18n.appliance(kind),
         f1=f1,

@@ -129,6 +129,9 @@ export type KindOfDay = {
   provisional_w: (number | null)[];
   settled_w: (number | null)[];
 };
+/** What a kind took on a day that is over: as it was told at once, twenty minutes later, and in the night. */
+export type KindDay = { kind: string; kwh: { provisional: number | null; settled: number | null; nightly: number | null } };
+export type PastDay = { date: Day; final: boolean; appliances: KindDay[] };
 export type KindsOfDay = { from_ms: number; to_ms: number; step_ms: number; kinds: KindOfDay[] };
 
 /** Runs that are alike. Several of one appliance were put together by a person. */

@@ -2,7 +2,7 @@
 
 import { api } from "../lib/api";
 import { remembered } from "../lib/remembered";
-import type { Appliance, KindName, KindsOfDay, KnownAppliances, SeenRun, Tap } from "../lib/types";
+import type { Appliance, KindName, KindsOfDay, KnownAppliances, PastDay, SeenRun, Tap } from "../lib/types";
 
 const DAY_MS = 86_400_000;
 const AGAIN_MS = 60_000;
@@ -15,6 +15,8 @@ export class Appliances {
   names = $state.raw<KindName[]>([]);
   runs = $state.raw<SeenRun[]>([]);
   kinds = $state.raw<KindsOfDay | null>(null);
+  /** Days that are over, the newest last. */
+  days = $state.raw<PastDay[]>([]);
   /** The day that is shown, somewhat less than what is told; 0 before the first answer. */
   from_ms = $state(0);
   to_ms = $state(0);
@@ -55,12 +57,12 @@ export class Appliances {
   async load(): Promise<void> {
     const turn = ++this.#asked;
     try {
-      const [known, seen, kinds] = await Promise.all([
-        api.appliances(this.site), api.applianceRuns(this.site), api.applianceKinds(this.site),
+      const [known, seen, kinds, { days }] = await Promise.all([
+        api.appliances(this.site), api.applianceRuns(this.site), api.applianceKinds(this.site), api.applianceDays(this.site),
       ]);
       if (turn !== this.#asked) return;
       this.#take(known);
-      this.kinds = kinds;
+      [this.kinds, this.days] = [kinds, days];
       [this.runs, this.from_ms, this.to_ms] = [seen.runs, seen.to_ms - DAY_MS, seen.to_ms];
       this.failed = false;
     } catch {

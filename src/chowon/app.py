@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import functools
 import logging
 import socket
 from collections.abc import Callable, Iterator
@@ -11,11 +10,11 @@ from pathlib import Path
 
 import uvicorn
 
-from chowon import i18n
 from chowon.api.access import Access, RememberedTokens
 from chowon.api.connections import Connections
 from chowon.api.parts import Limits, Parts, Pulse
 from chowon.api.server import create_app
+from chowon.appliances import Watched, watched
 from chowon.config import Config
 from chowon.domain.bill import Prepared
 from chowon.errors import ChowonError, Misconfigured
@@ -40,24 +39,16 @@ from chowon.intake import (
     mqtt_intake,
     place_of,
 )
-from chowon.jobs.appliances import Telling
 from chowon.jobs.billing import Billing, Books
 from chowon.jobs.learn_holds import HoldLearner, Learnt
-from chowon.jobs.night_rounds import NightRounds
-from chowon.jobs.nights import LiveTold, Nights
 from chowon.jobs.seal import Sealer
-from chowon.live.appliances.keeping_up import KindModel
-from chowon.live.appliances.service import Appliances
 from chowon.live.service import Live, Priced
 from chowon.meters.decoded import Envelope
 from chowon.meters.prometheus_write import ForeignMetric, PrometheusWrite
-from chowon.models.nilm.live import streams
-from chowon.models.nilm.nightly import trusted, weights
 from chowon.outward.service import Outward
 from chowon.registry import TariffBook
 from chowon.store.catalog.sites import SiteDefaults
 from chowon.store.opening import Store, open_store
-from chowon.store.told import ToldBook
 
 DASHBOARD = Path(__file__).parent / "web"
 _log = logging.getLogger(__name__)
@@ -115,8 +106,7 @@ async def _serve(
         async with (
             background(core.pipeline.run(), core.pipeline.close),
             background(core.live.run()),
-            background(core.appliances.run(), core.appliances.close),
-            _told_nightly(core.nights),
+            core.appliances.running(),
             background(core.imports.run()),
             background(core.sealing.run(core.door.ledger.quality)),
             background(core.cables.run()),
@@ -139,9 +129,7 @@ class _Core:
     tariffs: TariffBook
     billing: Billing
     live: Live
-    appliances: Appliances
-    telling: Telling | None
-    nights: NightRounds | None
+    appliances: Watched
     pipeline: Pipeline
     door: Door
     outward: Outward
@@ -165,10 +153,14 @@ def _core(config: Config, store: Store, now_ms: Callable[[], int]) -> _Core:
     tariffs = TariffBook.beside(config.data.folder)
     billing = Billing(store.history, tariffs.load, Books(store.prices, store.records))
     sealer = Sealer(store)
-    telling = Telling(trusted, store.told) if config.appliances.tell else None
-    appliances = _appliances(config, store, now_ms, telling)
+    appliances = watched(config, store, sealer, now_ms)
     live = Live(
-        store.history, store.sites, lambda s, p: _priced(billing.bare(s, p)), now_ms, billing, appliances
+        store.history,
+        store.sites,
+        lambda s, p: _priced(billing.bare(s, p)),
+        now_ms,
+        billing,
+        appliances.followed,
     )
     limits = QueueLimits(max_readings=config.ingest.queue_readings)
     pipeline = Pipeline(store.journal, live.on_durable, limits)
@@ -179,8 +171,6 @@ def _core(config: Config, store: Store, now_ms: Callable[[], int]) -> _Core:
         billing,
         live,
         appliances,
-        telling,
-        None if telling is None else _nights(store, sealer, telling, now_ms, appliances.told_of),
         pipeline,
         door,
         Outward(config, live, store.history, door.naming.talking, billing.prepared, now_ms),
@@ -195,26 +185,6 @@ def _core(config: Config, store: Store, now_ms: Callable[[], int]) -> _Core:
     )
 
 
-def _appliances(
-    config: Config, store: Store, now_ms: Callable[[], int], telling: Telling | None
-) -> Appliances:
-    teller = None if telling is None else functools.partial(telling.by_minute, store.history)
-    most = 0 if telling is None else config.appliances.live_sites
-    model = None if telling is None else KindModel(*streams())
-    return Appliances(store.history, store.appliances, i18n.appliance, now_ms, most, teller, model)
-
-
-def _nights(
-    store: Store, sealer: Sealer, telling: Telling, now_ms: Callable[[], int], live: LiveTold
-) -> NightRounds:
-    told = ToldBook(store.told, store.shards, sealer.add)
-    return NightRounds(Nights(store.history, telling, told, weights, live), store.sites.sites, now_ms)
-
-
-def _told_nightly(rounds: NightRounds | None) -> contextlib.AbstractAsyncContextManager[None]:
-    return contextlib.nullcontext() if rounds is None else background(rounds.run(), rounds.close)
-
-
 def _pulse(core: _Core, doors: _Doors) -> Pulse:
     mqtt, enertalk = doors.mqtt, doors.enertalk
     return Pulse(
@@ -227,6 +197,7 @@ def _pulse(core: _Core, doors: _Doors) -> Pulse:
         core.sealing.problem,
         core.cables.sources.states(),
         core.outward.state(),
+        core.appliances.pulse(),
     )
 
 
@@ -256,8 +227,8 @@ def _parts(config: Config, store: Store, now_ms: Callable[[], int], core: _Core,
         mqtt=None if doors.mqtt is None else place_of(config, doors.mqtt.address),
         holds=core.sealing.holds,
         look=look_around if config.discovery.mdns else None,
-        telling=core.telling,
-        appliances=core.appliances if config.appliances.tell else None,
+        telling=core.appliances.telling,
+        appliances=core.appliances.followed if config.appliances.tell else None,
         told=store.told if config.appliances.tell else None,
         imports=core.imports,
         changing=core.changing,

@@ -6,7 +6,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from chowon import app
+from chowon import app, appliances
 from chowon.config import load
 from chowon.domain.quantities import MINUTE_MS, QUARTER_MS
 from chowon.domain.readings import Readings
@@ -28,7 +28,7 @@ async def test_a_server_tells_its_nights_where_it_is_to_tell_appliances(tmp_path
             await super().round()
             done.set()
 
-    monkeypatch.setattr(app, "NightRounds", AtOnce)
+    monkeypatch.setattr(appliances, "NightRounds", AtOnce)
     settings = {
         "data.folder": str(tmp_path),
         "server.port": 0,

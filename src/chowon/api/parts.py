@@ -55,6 +55,18 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class AppliancesPulse:
+    """What went wrong where appliances are told."""
+
+    problem: str | None
+    """Why what is on cannot be read from the store"""
+    failed_rounds: int
+    """Rounds that failed; the log says why"""
+    nights: dict[str, str]
+    """What could not be done of days that are over, and why"""
+
+
+@dataclass(frozen=True, slots=True)
 class Pulse:
     """Counts and states of the moving parts."""
 
@@ -69,6 +81,8 @@ class Pulse:
     """Meters that chowon asks or listens to by itself"""
     outward: OutwardState
     """What goes to others; it does not decide whether chowon is healthy"""
+    appliances: AppliancesPulse | None
+    """None when they are not told; neither does it"""
 
     @property
     def healthy(self) -> bool:

@@ -19,6 +19,7 @@ from chowon.live.appliances.ticks import Ticks
 from chowon.models.nilm.live_network.stream import OUTPUTS, Weights
 from chowon.models.nilm.live_network.stream import Stream as Network
 from chowon.models.nilm.network.shipped import LIVE, chosen
+from tests.appliances import channel, site
 
 ONNX, CARD = chosen((), LIVE)
 SMOOTH = Weights(ONNX, replace(CARD, gates=dict.fromkeys(OUTPUTS, dict.fromkeys(CARD.kinds, 0.0))))
@@ -102,6 +103,20 @@ def test_what_comes_after_its_tick_was_told_is_late_and_takes_no_part():
     assert (known.tolist(), mean_w.tolist()) == ([False, True], [0, 100])
 
 
+async def begins(
+    kinds: Kinds,
+    site_id: int,
+    row: int,
+    mains: Stream,
+    now_ms: int,
+    every_ms: float = 1000.0,
+    hold_ms: int = HOLD_MS,
+    without=(),
+) -> None:
+    kinds.wait(site(channel(site_id, hold_ms=hold_ms), number=site_id), row, every_ms, mains, without)
+    await kinds.catch_up(now_ms)
+
+
 class Lived:
     """Kinds of one site that hears readings as time goes by."""
 
@@ -113,9 +128,7 @@ class Lived:
     def began(self, now_ms: int) -> "Lived":
         self.now_ms = now_ms
         heard = between(self.mains, now_ms - KEPT_MS, now_ms)
-        until_ms = self.kinds.next_ms(now_ms)
-        caught = self.kinds.caught_up(heard, self.hold_ms, self.every_ms[0], (), until_ms)
-        self.kinds.put(7, 0, self.hold_ms, caught)
+        asyncio.run(begins(self.kinds, 7, 0, heard, now_ms, self.every_ms[0], self.hold_ms))
         return self
 
     async def lives(self, until_ms: int, step_ms: int = TICK_MS) -> None:
@@ -181,10 +194,7 @@ async def test_a_site_that_is_put_again_takes_a_free_place_and_others_stay_as_th
     first, second = stream(0, seconds, np.full(1200, 90.0)), stream(5, seconds, np.full(1200, 3000.0))
     now_ms = START_MS + 10 * MINUTE_MS
     for site_id, row, mains in ((1, 0, first), (2, 5, second)):
-        caught = kinds.caught_up(
-            between(mains, 0, now_ms), HOLD_MS, 1000.0, ("kettle",), kinds.next_ms(now_ms)
-        )
-        kinds.put(site_id, row, HOLD_MS, caught)
+        await begins(kinds, site_id, row, between(mains, 0, now_ms), now_ms, without=("kettle",))
     every_ms = np.full(6, 1000.0)
     kinds.feed(between(first, now_ms, now_ms + TICK_MS))
     kinds.feed(between(second, now_ms, now_ms + TICK_MS))
@@ -194,7 +204,7 @@ async def test_a_site_that_is_put_again_takes_a_free_place_and_others_stay_as_th
     assert kinds.latest(2) is None
     assert kinds.told(2, START_MS, now_ms) == {}
     until_ms = kinds.next_ms(0)
-    kinds.put(3, 2, HOLD_MS, kinds.caught_up(between(second, 0, until_ms), HOLD_MS, 1000.0, (), until_ms))
+    await begins(kinds, 3, 2, between(second, 0, until_ms), until_ms)
     kinds.feed(between(first, until_ms, until_ms + TICK_MS))
     await kinds.advance(until_ms + TICK_MS + WAITED_MS, every_ms)
     assert kinds.latest(1).end_ms == until_ms + TICK_MS
@@ -205,24 +215,24 @@ async def test_a_site_that_is_put_again_takes_a_free_place_and_others_stay_as_th
             assert np.array_equal(power.power_w, after[value][kind].power_w)
 
 
-async def test_another_clock_is_told_and_nothing_is_told_by_it():
+def test_another_clock_is_told_and_nothing_is_told_by_it():
     home = Lived(stream(0, START_MS + 1000 * np.arange(60), np.full(60, 90.0)), 1000).began(START_MS)
-    assert await home.kinds.advance(START_MS + TICK_MS + WAITED_MS, home.every_ms)
-    assert not await home.kinds.advance(START_MS + FAR_MS + MINUTE_MS, home.every_ms)
-    assert not await home.kinds.advance(START_MS - HOUR_MS, home.every_ms)
+    assert asyncio.run(home.kinds.advance(START_MS + TICK_MS + WAITED_MS, home.every_ms))
+    assert not asyncio.run(home.kinds.advance(START_MS + FAR_MS + MINUTE_MS, home.every_ms))
+    assert not asyncio.run(home.kinds.advance(START_MS - HOUR_MS, home.every_ms))
 
 
-async def test_a_tick_waits_for_quick_meters_that_are_alive_and_no_longer_than_said():
+def test_a_tick_waits_for_quick_meters_that_are_alive_and_no_longer_than_said():
     times = START_MS + 1000 * np.arange(120)
     home = Lived(stream(0, times, np.full(120, 90.0)), 1000).began(START_MS + 30_000)
     end_ms = START_MS + 40_000
     home.kinds.feed(between(home.mains, START_MS + 30_000, end_ms))
-    await home.kinds.advance(end_ms + 1000, home.every_ms)
+    asyncio.run(home.kinds.advance(end_ms + 1000, home.every_ms))
     assert home.kinds.latest(7).end_ms < end_ms
     home.kinds.feed(between(home.mains, end_ms, end_ms + 1000))
-    await home.kinds.advance(end_ms + 1000, home.every_ms)
+    asyncio.run(home.kinds.advance(end_ms + 1000, home.every_ms))
     assert home.kinds.latest(7).end_ms == end_ms
-    await home.kinds.advance(end_ms + TICK_MS + WAITED_MS - 1, home.every_ms)
+    asyncio.run(home.kinds.advance(end_ms + TICK_MS + WAITED_MS - 1, home.every_ms))
     assert home.kinds.latest(7).end_ms == end_ms
-    await home.kinds.advance(end_ms + TICK_MS + WAITED_MS, home.every_ms)
+    asyncio.run(home.kinds.advance(end_ms + TICK_MS + WAITED_MS, home.every_ms))
     assert home.kinds.next_ms(0) == end_ms + TICK_MS

@@ -33,13 +33,16 @@ class Model:
     def owns(self, row, kinds):
         self.has[row] = [kind in kinds for kind in ("fridge", "kettle")]
 
-    def put(self, row, lone):
+    def put(self, row, other, their_row):
         if row >= len(self.has):
-            self.has = np.append(self.has, lone.has, axis=0)
-            self.heard = {minute: np.append(known, False) for minute, known in self.heard.items()}
-        self.has[row] = lone.has[0]
-        for minute, known in lone.heard.items():
-            self.heard.setdefault(minute, np.zeros(len(self.has), np.bool_))[row] = known[0]
+            more = row + 1 - len(self.has)
+            self.has = np.append(self.has, np.ones((more, 2), np.bool_), axis=0)
+            self.heard = {
+                minute: np.append(known, np.zeros(more, np.bool_)) for minute, known in self.heard.items()
+            }
+        self.has[row] = other.has[their_row]
+        for minute, known in other.heard.items():
+            self.heard.setdefault(minute, np.zeros(len(self.has), np.bool_))[row] = known[their_row]
 
     def step(self, mains_w, known, at_ms):
         big = np.where(known & (mains_w > 1500), mains_w, 0)

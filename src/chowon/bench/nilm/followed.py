@@ -18,7 +18,7 @@ from chowon.live.appliances.rows import Rows
 from chowon.models.nilm.live import streams
 
 _WARM_S = 60
-_HOLD_MS = 10_000
+_TOGETHER = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class FollowedSpeed:
     kinds_ms_a_second: float
     """Besides, for kinds of appliances as a model tells them"""
     kinds_replay_ms: float
-    """For a day of one home"""
+    """For a day of one home, of 64 together"""
 
 
 def followed_speed(homes: int, seconds: int, seed: int = 0) -> FollowedSpeed:
@@ -69,13 +69,16 @@ def _kinds(homes: int, seconds: int, random: np.random.Generator) -> tuple[float
     times = np.arange(0, now_ms, 1000)
     power_dw, level = switching(random, np.array([1000]), len(times))
     day = Stream(np.zeros(len(times), np.int64), times, power_dw)
-    until_ms = kinds.next_ms(now_ms)
-    kinds.caught_up(day, _HOLD_MS, 1000.0, (), until_ms)  # opens the model
+    kinds.wait(_site(0), 0, 1000.0, day, ())
+    asyncio.run(kinds.catch_up(now_ms))  # opens the model
     begun = time.process_time()
-    caught = kinds.caught_up(day, _HOLD_MS, 1000.0, (), until_ms)
-    caught_up_ms = 1000 * (time.process_time() - begun)
-    for number in range(homes):
-        kinds.put(number, number, _HOLD_MS, caught)
+    for number in range(_TOGETHER):
+        kinds.wait(_site(number), number, 1000.0, day, ())
+    asyncio.run(kinds.catch_up(now_ms))
+    caught_up_ms = 1000 * (time.process_time() - begun) / _TOGETHER
+    for number in range(_TOGETHER, homes):
+        kinds.wait(_site(number), number, 1000.0, day, ())
+    asyncio.run(kinds.catch_up(now_ms))
     row, level = np.arange(homes), random.integers(500, 3_000, homes)
     heard = []
     for second in range(now_ms, now_ms + 1000 * seconds, 1000):

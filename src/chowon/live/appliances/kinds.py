@@ -5,24 +5,27 @@ A tick of all sites is told as soon as every meter that is quick enough has come
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
-from chowon.domain.nilm.live import F32, TICK_MS, Parts
+from chowon.domain.nilm.live import TICK_MS
 from chowon.domain.nilm.power import F64, Power
 from chowon.domain.nilm.told import LiveValue
 from chowon.domain.quantities import I64, MINUTE_MS, Bools
+from chowon.domain.sites import Site
 from chowon.live.appliances.keeping_up import (
     QUICK_MS,
     CaughtUp,
     KindModel,
     KindStream,
     Latest,
+    Newest,
+    Waiting,
     columns_of,
 )
-from chowon.live.appliances.mains import Stream
+from chowon.live.appliances.mains import Stream, hold_ms_of
 from chowon.live.appliances.minutes import Minutes
 from chowon.live.appliances.ticks import Ticks
 
@@ -47,10 +50,11 @@ class Kinds:
         self._free: list[int] = []
         self._slot_of_row: I64 = np.full(16, -1, np.int64)
         self._quick: Bools = np.zeros(0, np.bool_)
-        self._end_ms: I64 = np.zeros(0, np.int64)  # of what was told last, 0 for nothing
-        self._power_w: F32 = np.zeros((0, len(model.kinds)), np.float32)
-        self._rest_w: F32 = np.zeros(0, np.float32)
+        self._newest = Newest(0, model.kinds)
+        self._without: dict[int, frozenset[str]] = {}  # by site
         self._owned: dict[int, tuple[str, ...]] = {}  # by slot: changes that wait for the next tick
+        self._waiting: dict[int, Waiting] = {}  # by row
+        self._since: dict[int, list[Stream]] = {}  # by row: what came since a site waits
         self._next_ms: int | None = None
 
     def next_ms(self, now_ms: int) -> int:
@@ -60,46 +64,82 @@ class Kinds:
             self._ticks.skip(self._next_ms)
         return self._next_ms
 
-    def caught_up(
-        self, mains: Stream, hold_ms: int, every_ms: float, without: Collection[str], until_ms: int
-    ) -> CaughtUp:
-        """A site by its readings of the last day, up to the tick that begins then. Blocks."""
-        return CaughtUp(self.model, self._kinds_but(without), every_ms).through(mains, hold_ms, until_ms)
+    @property
+    def waiting(self) -> int:
+        """How many sites wait for `catch_up`."""
+        return len(self._waiting)
 
-    def put(self, site_id: int, row: int, hold_ms: int, caught: CaughtUp) -> None:
-        """Go on with a site from there; `row` is where its readings come from now on."""
-        self.drop(site_id)
+    def wait(self, site: Site, row: int, every_ms: float, mains: Stream, without: Collection[str]) -> None:
+        """A site goes on from its last day as `mains` tells it, as soon as `catch_up` is called.
+
+        row: where its readings come from. every_ms: how often, 0 where that is unknown.
+        """
+        self._forget_waiting(site.id)
+        self._without[site.id] = frozenset(without)
+        hold_ms, quick = hold_ms_of(site), 0 < every_ms <= QUICK_MS
+        self._waiting[row] = Waiting(site.id, row, hold_ms, quick, self._kinds_but(without), mains)
+
+    async def catch_up(self, now_ms: int) -> None:
+        """Bring all that wait to where the others are."""
+        if not self._waiting:
+            return
+        until_ms, sites = self.next_ms(now_ms), list(self._waiting.values())
+        caught = await asyncio.to_thread(CaughtUp, self.model, sites, until_ms)
+        for row, site in enumerate(sites):
+            since = self._since.pop(site.row, [])
+            if self._waiting.get(site.row) is site:
+                del self._waiting[site.row]
+                self._put(site, _joined([site.mains, *since]), (caught, row), until_ms)
+
+    def _put(self, site: Waiting, mains: Stream, found: tuple[CaughtUp, int], until_ms: int) -> None:
+        caught, their_row = found
+        self._drop(site.site_id)
         slot = self._free_slot()
         if self._every is None:
-            self._every, self._columns = caught.stream, columns_of(caught.stream, self.model.kinds)
-        else:
-            self._every.put(slot, caught.stream)
-        self._minutes.put(slot, caught.minutes)
-        self._ticks.begin(slot, hold_ms, caught.mains)
-        self._quick[slot], self._end_ms[slot] = caught.quick, 0
-        if caught.present is not None:
-            self._tell(caught.present, np.zeros(1, np.int64), np.array([slot]))
-        if row >= len(self._slot_of_row):
-            self._slot_of_row = np.append(self._slot_of_row, np.full(row + 1, -1))
-        self._slot_of_row[row], self._row_of[slot], self._slot_of[site_id] = slot, row, slot
+            self._every = self.model.opened(1)
+            self._columns = columns_of(self._every, self.model.kinds)
+            self._every.step(np.zeros(1, np.float32), np.zeros(1, np.bool_), until_ms - TICK_MS)
+        self._every.put(slot, caught.stream, their_row)
+        self._minutes.put(slot, caught.minutes, their_row)
+        self._newest.put(slot, caught.newest, their_row)
+        self._ticks.begin(slot, site.hold_ms, mains)
+        self._quick[slot], self._owned[slot] = site.quick, self._kinds_but(self._without[site.site_id])
+        if site.row >= len(self._slot_of_row):
+            self._slot_of_row = np.append(self._slot_of_row, np.full(site.row + 1, -1))
+        self._slot_of_row[site.row], self._row_of[slot], self._slot_of[site.site_id] = slot, site.row, slot
 
     def drop(self, site_id: int) -> None:
-        """Nothing is told of a site any more, or until it is put again."""
+        """Nothing is told of a site any more, or until it has waited again."""
+        self._forget_waiting(site_id)
+        self._drop(site_id)
+        self._without.pop(site_id, None)
+
+    def _drop(self, site_id: int) -> None:
         slot = self._slot_of.pop(site_id, None)
         if slot is not None:
             self._slot_of_row[self._row_of.pop(slot)] = -1
             self._ticks.begin(slot, 0)
-            self._end_ms[slot] = 0
+            self._newest.end_ms[slot] = 0
             self._owned.pop(slot, None)
             self._free.append(slot)
 
+    def _forget_waiting(self, site_id: int) -> None:
+        for row in [row for row, site in self._waiting.items() if site.site_id == site_id]:
+            del self._waiting[row]
+            self._since.pop(row, None)
+
     def without(self, site_id: int, kinds: Collection[str]) -> None:
         """From the next tick on a site has these kinds not, and all others."""
+        self._without[site_id] = frozenset(kinds)
         if site_id in self._slot_of:
             self._owned[self._slot_of[site_id]] = self._kinds_but(kinds)
 
     def feed(self, mains: Stream) -> list[int]:
         """Take in what comes. Gives the rows of which something came after its tick was told."""
+        for row in self._waiting:
+            mine = mains.row == row
+            if mine.any():
+                self._since.setdefault(row, []).append(_where(mains, mine))
         known = mains.row < len(self._slot_of_row)
         slot = np.where(known, self._slot_of_row[np.where(known, mains.row, 0)], -1)
         mine = slot >= 0
@@ -123,20 +163,19 @@ class Kinds:
             quick = self._quick.copy()
             for told in await asyncio.to_thread(self._every.step, watts, known, start_ms):
                 self._minutes.hear(told, self._columns, quick)
-                heard = np.flatnonzero(told.present.known)
-                self._tell(told.present, heard, heard)
+                self._newest.hear(told.present, self._columns)
         return True
 
     def latest(self, site_id: int) -> Latest | None:
         """What was told last of a site."""
-        slot = self._slot_of.get(site_id)
-        if slot is None or not self._end_ms[slot]:
+        slot, newest = self._slot_of.get(site_id), self._newest
+        if slot is None or not newest.end_ms[slot]:
             return None
         return Latest(
-            int(self._end_ms[slot]),
+            int(newest.end_ms[slot]),
             TICK_MS if self._quick[slot] else MINUTE_MS,
-            {k: round(w, 1) for k, w in zip(self.model.kinds, self._power_w[slot].tolist(), strict=True)},
-            round(float(self._rest_w[slot]), 1),
+            {k: round(w, 1) for k, w in zip(self.model.kinds, newest.power_w[slot].tolist(), strict=True)},
+            round(float(newest.rest_w[slot]), 1),
         )
 
     def told(self, site_id: int, from_ms: int, to_ms: int) -> Mapping[LiveValue, Mapping[str, Power]]:
@@ -160,10 +199,7 @@ class Kinds:
             self._free = list(range(begun, begun + more))
             self._minutes.grow(begun + more)
             self._quick = np.append(self._quick, np.zeros(more, np.bool_))
-            self._end_ms = np.append(self._end_ms, np.zeros(more, np.int64))
-            self._rest_w = np.append(self._rest_w, np.zeros(more, np.float32))
-            fresh_w = np.zeros((more, len(self.model.kinds)), np.float32)
-            self._power_w = np.append(self._power_w, fresh_w, axis=0)
+            self._newest.grow(begun + more)
         return self._free.pop()
 
     def _ready(self, end_ms: int, now_ms: int) -> bool:
@@ -188,9 +224,14 @@ class Kinds:
                 self._quick[slot] = quick
                 self._every.meters(np.array([slot]), every_tick=quick)
 
-    def _tell(self, parts: Parts, rows: I64, slots: I64) -> None:
-        """What was told last of these slots, by these rows of the parts."""
-        mine = parts.power_w[rows][:, self._columns]
-        self._power_w[slots] = mine
-        self._rest_w[slots] = parts.rest_w[rows] + parts.power_w[rows].sum(axis=1) - mine.sum(axis=1)
-        self._end_ms[slots] = parts.start_ms + TICK_MS
+
+def _where(stream: Stream, mask: Bools) -> Stream:
+    return Stream(stream.row[mask], stream.time_ms[mask], stream.power_dw[mask])
+
+
+def _joined(streams: Sequence[Stream]) -> Stream:
+    return Stream(
+        np.concatenate([one.row for one in streams]),
+        np.concatenate([one.time_ms for one in streams]),
+        np.concatenate([one.power_dw for one in streams]),
+    )

@@ -61,12 +61,12 @@ class Minutes:
         if told.settled is not None:
             self._note("settled", *_of(told.settled, columns))
 
-    def put(self, row: int, lone: "Minutes") -> None:
-        """Take over the only row of another one."""
-        self._enter(lone._newest)  # noqa: SLF001 - its own kind
-        lone._enter(self._newest)  # noqa: SLF001
-        self._power_w[:, row], self._known[:, row] = lone._power_w[:, 0], lone._known[:, 0]  # noqa: SLF001
-        self._sum_w[row], self._count[row] = lone._sum_w[0], lone._count[0]  # noqa: SLF001
+    def put(self, row: int, other: "Minutes", their_row: int) -> None:
+        """Take over a row of another one."""
+        self._enter(other._newest)  # noqa: SLF001 - its own kind
+        other._enter(self._newest)  # noqa: SLF001
+        self._power_w[:, row], self._known[:, row] = other._power_w[:, their_row], other._known[:, their_row]  # noqa: SLF001
+        self._sum_w[row], self._count[row] = other._sum_w[their_row], other._count[their_row]  # noqa: SLF001
 
     def told(self, row: int, value: LiveValue, from_ms: int, to_ms: int) -> Mapping[str, Power]:
         """The power of each kind in whole minutes; unknown where nothing is kept."""

@@ -27,9 +27,9 @@ from chowon.live.appliances.home import Home
 from chowon.live.appliances.keeping_up import KindModel
 from chowon.live.appliances.kinds import Kinds
 from chowon.live.appliances.kinds_view import KindsNow, kinds_now, since_ms
-from chowon.live.appliances.mains import measured
+from chowon.live.appliances.mains import hold_ms_of, measured
 from chowon.live.appliances.price import Price
-from chowon.live.appliances.replaying import hold_ms_of, read_again
+from chowon.live.appliances.replaying import read_again
 from chowon.live.appliances.rows import RowNow, Rows
 from chowon.live.appliances.view import Facts, PartsOfNow, nothing, parts_of_now
 from chowon.ports import ApplianceBook, History
@@ -43,6 +43,8 @@ MOST_WAITING: Final = 2_000_000
 REREAD_PER_S: Final = 1 / 60
 REREAD_AT_ONCE: Final = 3
 """A site whose readings always come late is read again a few times at once, then once a minute"""
+CAUGHT_UP_AT_ONCE: Final = 64
+"""So many sites are brought together to where the others are: it costs little more than one"""
 BEHIND_PER_S: Final = 1 / 3600
 """A site whose readings come after their tick was told is read again once an hour"""
 GUESSED_MS: Final = 5000
@@ -169,7 +171,7 @@ class Appliances:
             for site_id in list(self._owed):
                 if not self._closing.is_set():
                     await self._read(site_id)
-                    await self._advance()
+                    await self._advance(CAUGHT_UP_AT_ONCE)
             await self._advance()
             if self._agreed is not None and not self._closing.is_set():
                 learnt = [one for one in self._followed.values() if not one.learning]
@@ -318,9 +320,11 @@ class Appliances:
         """Kinds that the site has not, as people say, or seems not to have."""
         return site.without | (frozenset() if self._agreed is None else self._agreed.absent(site.id))
 
-    async def _advance(self) -> None:
-        """Tell the kinds of what has passed."""
+    async def _advance(self, waiting: int = 1) -> None:
+        """Tell the kinds of what has passed, and bring sites to it of which so many wait."""
         self._take_in()
+        if self._kinds is not None and self._kinds.waiting >= waiting:
+            await self._kinds.catch_up(self._now())
         if self._kinds is not None and not await self._kinds.advance(self._now(), self._rows.every_ms):
             self._kinds = None if self._model is None else Kinds(self._model)
             self._owed.update(dict.fromkeys(self._followed))
@@ -347,9 +351,7 @@ class Appliances:
         self._take_in()
         followed.reading, self._meanwhile = True, []
         try:
-            again = await asyncio.to_thread(
-                read_again, self._history, site, self._absent(site), followed.home, now_ms, self._kinds
-            )
+            again = await asyncio.to_thread(read_again, self._history, site, followed.home, now_ms)
         finally:
             self._take_in()
             since, self._meanwhile = concat(self._meanwhile), None
@@ -357,8 +359,9 @@ class Appliances:
         if self._followed.get(site.id) is followed:  # or it has changed, and is owed anew
             followed.home, followed.learning = again.home, False
             self._rows.put(followed.row, again.rows)
-            if self._kinds is not None and again.kinds is not None:
-                self._kinds.put(site.id, followed.row, hold_ms_of(site), again.kinds)
+            if self._kinds is not None:
+                every_ms = float(again.rows.every_ms[0])
+                self._kinds.wait(site, followed.row, every_ms, again.mains, self._absent(site))
             mine = of_channels(since, [one.id for one in measured(site)])
             self._feed(self._rows.newer(mine))
 

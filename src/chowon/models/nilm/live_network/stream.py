@@ -20,7 +20,7 @@ from chowon.models.nilm.network.card import Card
 from chowon.models.nilm.network.telling import USUAL_THRESHOLD
 
 FORGOTTEN: Final = 60
-"""Unknown minutes in a row after which a home begins anew"""
+"""Unknown minutes in a row after which a home begins anew; as if so many lay before its first one"""
 OUTPUTS: Final = ("tick", "minute", "settled")
 """What is told: this tick, this minute of a meter by the minute, and the settled minute"""
 _CLOCK: Final = "clock"
@@ -127,18 +127,18 @@ class Stream:
         watts = np.where(heard, np.maximum(mains_w, 0), 0).astype(np.float32)
         return [*told, *self._one(tick, watts, heard)]
 
-    def put(self, row: int, lone: "Stream") -> None:
-        """Take over the only row of another stream of these weights, which has come as far as this one.
+    def put(self, row: int, other: "Stream", their_row: int) -> None:
+        """Take over a row of another stream of these weights, which has come as far as this one.
 
         There is room for it afterwards. Errors: BadInput for one that has not come as far.
         """
-        if lone._tick != self._tick:  # noqa: SLF001 - its own kind
+        if other._tick != self._tick:  # noqa: SLF001 - its own kind
             raise BadInput("live: found a stream at another tick; expected one that has come as far")
         self.grow(row + 1)
         for name, one in self._kept.items():
-            one[row] = lone._kept[name][0]  # noqa: SLF001
+            one[row] = other._kept[name][their_row]  # noqa: SLF001
         for name, ring in self._rings.items():
-            ring[:, row] = lone._rings[name][:, 0]  # noqa: SLF001
+            ring[:, row] = other._rings[name][:, their_row]  # noqa: SLF001
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything that is known, by name; not copies. Made a stream again by `restored`."""
@@ -184,6 +184,7 @@ class Stream:
         stale = heard & (kept["silent"] >= FORGOTTEN)
         if stale.any():
             self.forget(stale)
+            kept["silent"][stale] = 0
         now = heard & quick
         tick_w = np.where(now, watts, np.float32(0))
         kept["sum_w"] += tick_w
@@ -271,7 +272,7 @@ def _fresh(weights: Weights, homes: int) -> dict[str, Any]:
         "context": np.zeros((homes, widths["context"]), np.float32),
         "sum_w": np.zeros(homes, np.float32),
         "count": np.zeros(homes, np.int32),
-        "silent": np.zeros(homes, np.int64),
+        "silent": np.full(homes, FORGOTTEN),
     }
 
 

@@ -76,7 +76,8 @@ def _kinds(homes: int, seconds: int, random: np.random.Generator) -> tuple[float
         kinds.wait(_site(number), number, 1000.0, day, ())
     asyncio.run(kinds.catch_up(now_ms))
     caught_up_ms = 1000 * (time.process_time() - begun) / _TOGETHER
-    for number in range(_TOGETHER, homes):
+    kinds = Kinds(kinds.model)
+    for number in range(homes):
         kinds.wait(_site(number), number, 1000.0, day, ())
     asyncio.run(kinds.catch_up(now_ms))
     row, level = np.arange(homes), random.integers(500, 3_000, homes)

@@ -62,11 +62,11 @@ class Rows:
         """Nothing is told of this row any more."""
         self.mains.drop(row)
 
-    def put(self, row: int, lone: "Rows") -> None:
-        """Take over the only row of `lone`, of the same site."""
-        self.mains.put(row, lone.mains.kept(0))
-        self.detector.put(np.array([row]), lone.detector)
-        self.every_ms[row] = lone.every_ms[0]
+    def put(self, row: int, other: "Rows", their_row: int) -> None:
+        """Take over a row of others, of the same site."""
+        self.mains.put(row, other.mains.kept(their_row))
+        self.detector.put(np.array([row]), other.detector, np.array([their_row]))
+        self.every_ms[row] = other.every_ms[their_row]
 
     def newer(self, readings: Readings) -> Readings:
         """Those of them that are newer than what is known of their channels."""

@@ -7,7 +7,7 @@ that came late, a site is read again from the store: the last day tells what is 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -43,6 +43,8 @@ MOST_WAITING: Final = 2_000_000
 REREAD_PER_S: Final = 1 / 60
 REREAD_AT_ONCE: Final = 3
 """A site whose readings always come late is read again a few times at once, then once a minute"""
+CHANNELS_AT_ONCE: Final = 16
+"""Days of so many channels are read together: one and a half million readings, at one a second"""
 CAUGHT_UP_AT_ONCE: Final = 64
 """So many sites are brought together to where the others are: it costs little more than one"""
 BEHIND_PER_S: Final = 1 / 3600
@@ -168,9 +170,9 @@ class Appliances:
         """One round. A store that fails is asked again in the next one."""
         self._take_in()
         try:
-            for site_id in list(self._owed):
+            for sites in _together(self._due()):
                 if not self._closing.is_set():
-                    await self._read(site_id)
+                    await self._read(sites)
                     await self._advance(CAUGHT_UP_AT_ONCE)
             await self._advance()
             if self._agreed is not None and not self._closing.is_set():
@@ -329,41 +331,52 @@ class Appliances:
             self._kinds = None if self._model is None else Kinds(self._model)
             self._owed.update(dict.fromkeys(self._followed))
 
-    async def _read(self, site_id: int) -> None:
-        """Read the last day of a site, if it was not read too often lately; what came meanwhile is added."""
-        if site_id in self._followed and not self._pace.takes(site_id, self._now() / 1000):
-            return
+    def _due(self) -> list[_Followed]:
+        """The sites that are owed and were not read too often lately."""
+        for gone in self._owed.keys() - self._followed.keys():
+            del self._owed[gone]
+        now_s = self._now() / 1000
+        return [self._followed[owed] for owed in self._owed if self._pace.takes(owed, now_s)]
+
+    async def _read(self, sites: list[_Followed]) -> None:
+        """Read the last day of sites; what came meanwhile is added."""
         async with self._changing:
             await self._load()
-            del self._owed[site_id]
-            followed = self._followed.get(site_id)
-            if followed is None:
-                return
-            self._begin(followed)
+            sites = [one for one in sites if self._followed.get(one.site.id) is one]
+            for one in sites:
+                self._owed.pop(one.site.id, None)
+                self._begin(one)
             try:
-                await self._read_day(followed)
+                await self._read_day(sites)
             except BaseException:
-                self._owed[site_id] = None
+                self._owed.update(dict.fromkeys(one.site.id for one in sites))
                 raise
 
-    async def _read_day(self, followed: _Followed) -> None:
-        site, now_ms = followed.site, self._now()
+    async def _read_day(self, sites: list[_Followed]) -> None:
+        now_ms = self._now()
         self._take_in()
-        followed.reading, self._meanwhile = True, []
+        self._meanwhile = []
+        for one in sites:
+            one.reading = True
         try:
-            again = await asyncio.to_thread(read_again, self._history, site, followed.home, now_ms)
+            homes = [(one.site, one.home) for one in sites]
+            again = await asyncio.to_thread(read_again, self._history, homes, now_ms)
         finally:
             self._take_in()
             since, self._meanwhile = concat(self._meanwhile), None
-            followed.reading = False
-        if self._followed.get(site.id) is followed:  # or it has changed, and is owed anew
-            followed.home, followed.learning = again.home, False
-            self._rows.put(followed.row, again.rows)
+            for one in sites:
+                one.reading = False
+        mine = []
+        for row, one in enumerate(sites):
+            if self._followed.get(one.site.id) is not one:
+                continue  # it has changed, and is owed anew
+            one.home, one.learning = again.homes[row], False
+            self._rows.put(one.row, again.rows, row)
             if self._kinds is not None:
-                every_ms = float(again.rows.every_ms[0])
-                self._kinds.wait(site, followed.row, every_ms, again.mains, self._absent(site))
-            mine = of_channels(since, [one.id for one in measured(site)])
-            self._feed(self._rows.newer(mine))
+                every_ms, absent = float(again.rows.every_ms[row]), self._absent(one.site)
+                self._kinds.wait(one.site, one.row, every_ms, again.mains[row], absent)
+            mine += [channel.id for channel in measured(one.site)]
+        self._feed(self._rows.newer(of_channels(since, mine)))
 
     async def _load(self) -> None:
         """Ask once what is written down."""
@@ -395,3 +408,18 @@ class Appliances:
 
 def _kept(home: Home) -> KeptHome:
     return KeptHome(home.known, home.learnt_ms, home.following.gives)
+
+
+def _together(sites: list[_Followed]) -> Iterator[list[_Followed]]:
+    """Sites that are read with one question."""
+    some: list[_Followed] = []
+    channels = 0
+    for one in sites:
+        theirs = len(measured(one.site))
+        if some and channels + theirs > CHANNELS_AT_ONCE:
+            yield some
+            some, channels = [], 0
+        some.append(one)
+        channels += theirs
+    if some:
+        yield some

@@ -9,6 +9,7 @@ from chowon.domain.quantities import MINUTE_MS
 from chowon.errors import NotFound
 from chowon.live.appliances.keeping_up import KindModel
 from chowon.live.appliances.kinds import FAR_MS, WAITED_MS
+from chowon.live.appliances.owed import LATE_FOR_MS
 from chowon.live.appliances.service import Appliances
 from tests.appliances import START_MS, Watched, channel, readings, site
 
@@ -155,9 +156,11 @@ async def test_what_came_too_late_for_its_tick_is_told_when_the_site_was_read_ag
     await home.appliances.tick()
     assert not home.appliances.told(1, START_MS, home.now_ms)["provisional"]["kettle"].known[1]
     home.hears(readings(1, [begin + n for n in range(60)], 2060))
-    for _ in range(3):
-        home.second += 1
+    for _ in range(2):
         await home.appliances.tick()
+        home.second += LATE_FOR_MS // 1000
+        await home.appliances.tick()
+    await home.appliances.tick()
     told = home.appliances.told(1, START_MS, home.now_ms)["provisional"]["kettle"]
     assert told.power_w.tolist()[1] == 2060
 

@@ -16,11 +16,18 @@ QUICK_MS: Final = 12_000
 """A meter that is heard so often is told by the tick, any other by the minute"""
 _BY_TICK_MS: Final = 7 * MINUTE_MS
 """So much is gone through tick by tick: more than a model looks back on"""
+_FORGOTTEN_MS: Final = 61 * MINUTE_MS
+"""After such a silence a home begins anew: nothing need be gone through"""
+_SETTLED_BY_MS: Final = 22 * MINUTE_MS
+"""So long after a minute it is settled"""
 S = TypeVar("S", bound="KindStream")
 
 
 class KindStream(Protocol):
-    """Many homes, by row (models.nilm.live_network.stream.Stream)."""
+    """Many homes, by row (models.nilm.live_network.stream.Stream).
+
+    After an hour of nothing, and before it was ever heard, a home is as new; a minute is settled within 20.
+    """
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -114,38 +121,26 @@ class CaughtUp:
 
     def __init__(self, model: KindModel, sites: Sequence[Waiting], until_ms: int) -> None:
         """Goes through them by the minute, as is quick, at last as each meter is. Blocks."""
-        self.stream, self.minutes = model.opened(len(sites)), Minutes(model.kinds)
+        self.minutes, self.newest = Minutes(model.kinds), Newest(len(sites), model.kinds)
         self.minutes.grow(len(sites))
-        self.newest = Newest(len(sites), model.kinds)
+        self.stream = _opened(model, sites)
         self._columns, self._by_tick = columns_of(self.stream, model.kinds), np.zeros(len(sites), np.bool_)
-        for row, site in enumerate(sites):
-            self.stream.owns(row, site.owned)
-        quick = np.array([site.quick for site in sites], np.bool_)
-        traces = [_trace(site.mains, site.hold_ms, until_ms) for site in sites]
-        holds = [site.hold_ms for site in sites]
-        begun_ms = min([int(one.time_ms[0]) for one in traces if len(one.time_ms)], default=until_ms)
-        since_ms = max(until_ms - KEPT_MS, begun_ms) // MINUTE_MS * MINUTE_MS
-        whole_ms = max(until_ms // MINUTE_MS * MINUTE_MS - _BY_TICK_MS, since_ms)
-        self._steps(*_grids(traces, holds, since_ms, MINUTE_MS, whole_ms), since_ms, MINUTE_MS)
-        self._by_tick = quick
-        self.stream.meters(np.flatnonzero(quick), every_tick=True)
-        ticks_w, known = _grids(traces, holds, whole_ms, TICK_MS, until_ms)
-        minutes_w, minutes_known = _grids(traces, holds, whole_ms, MINUTE_MS, until_ms)
-        ticks_w[~quick], known[~quick] = 0, False
-        whole = minutes_w.shape[1] * (MINUTE_MS // TICK_MS)
-        closing = slice(MINUTE_MS // TICK_MS - 1, whole, MINUTE_MS // TICK_MS)
-        ticks_w[~quick, closing], known[~quick, closing] = minutes_w[~quick], minutes_known[~quick]
-        self._steps(ticks_w, known, whole_ms, TICK_MS)
-        nothing = np.zeros(len(sites), np.float32)
-        self._step(nothing, nothing > 0, until_ms - TICK_MS)
+        day = _Day(sites, until_ms)
+        self._steps(day.grids(day.since_ms, MINUTE_MS, day.whole_ms), day.since_ms, MINUTE_MS)
+        if day.last_ms < until_ms - _FORGOTTEN_MS:
+            self._step(day.nothing, day.never, day.last_ms // MINUTE_MS * MINUTE_MS + _SETTLED_BY_MS)
+            self.stream = _opened(model, sites)
+        self._step(day.nothing, day.never, day.whole_ms - TICK_MS)
+        self._by_tick = np.array([site.quick for site in sites], np.bool_)
+        self.stream.meters(np.flatnonzero(self._by_tick), every_tick=True)
+        self._steps(day.by_meter(self._by_tick), day.whole_ms, TICK_MS)
+        self._step(day.nothing, day.never, until_ms - TICK_MS)
 
-    def _steps(self, watts: F32, known: Bools, start_ms: int, step_ms: int) -> None:
+    def _steps(self, grid: tuple[F32, Bools], start_ms: int, step_ms: int) -> None:
         """Those in which anything is known; the stream knows what it missed."""
+        watts, known = grid
         for i in np.flatnonzero(known.any(axis=0)).tolist():
             self._step(watts[:, i], known[:, i], start_ms + (i + 1) * step_ms - TICK_MS)
-        if known.shape[1]:
-            never = np.zeros(len(known), np.bool_)
-            self._step(watts[:, -1], never, start_ms + known.shape[1] * step_ms - TICK_MS)
 
     def _step(self, watts: F32, known: Bools, at_ms: int) -> None:
         for told in self.stream.step(watts, known, at_ms):
@@ -153,13 +148,44 @@ class CaughtUp:
             self.newest.hear(told.present, self._columns)
 
 
-def _grids(
-    traces: Sequence[Trace], holds: Sequence[int], start_ms: int, step_ms: int, end_ms: int
-) -> tuple[F32, Bools]:
-    """((sites, n) mean W, (sites, n) whether known) of the whole steps of a span."""
-    n = (end_ms - start_ms) // step_ms
-    grids = [on_grid(one, hold, start_ms, step_ms, n) for one, hold in zip(traces, holds, strict=True)]
-    return np.stack([one.power_w for one in grids]).astype(np.float32), np.stack([one.known for one in grids])
+class _Day:
+    """What sites are gone through from, up to a tick."""
+
+    def __init__(self, sites: Sequence[Waiting], until_ms: int) -> None:
+        self._until_ms = until_ms
+        self._traces = [(_trace(site.mains, site.hold_ms, until_ms), site.hold_ms) for site in sites]
+        times = [one.time_ms for one, _ in self._traces if len(one.time_ms)]
+        begun_ms = min((int(one[0]) for one in times), default=until_ms)
+        self.last_ms = max((int(one[-1]) for one in times), default=until_ms)
+        self.since_ms = max(until_ms - KEPT_MS, begun_ms) // MINUTE_MS * MINUTE_MS
+        self.whole_ms = max(until_ms // MINUTE_MS * MINUTE_MS - _BY_TICK_MS, self.since_ms)
+        """Up to here by the minute, from here on as each meter is"""
+        self.nothing, self.never = np.zeros(len(sites), np.float32), np.zeros(len(sites), np.bool_)
+
+    def grids(self, start_ms: int, step_ms: int, end_ms: int) -> tuple[F32, Bools]:
+        """((sites, n) mean W, (sites, n) whether known) of the whole steps of a span."""
+        n = (end_ms - start_ms) // step_ms
+        grids = [on_grid(one, hold_ms, start_ms, step_ms, n) for one, hold_ms in self._traces]
+        power_w = np.stack([one.power_w for one in grids]).astype(np.float32)
+        return power_w, np.stack([one.known for one in grids])
+
+    def by_meter(self, quick: Bools) -> tuple[F32, Bools]:
+        """The same by tick of quick meters, and of others by minute, in the minute's last tick."""
+        watts, known = self.grids(self.whole_ms, TICK_MS, self._until_ms)
+        minutes_w, minutes_known = self.grids(self.whole_ms, MINUTE_MS, self._until_ms)
+        watts[~quick], known[~quick] = 0, False
+        per_minute = MINUTE_MS // TICK_MS
+        closing = np.arange(minutes_w.shape[1]) * per_minute + per_minute - 1
+        slow = np.flatnonzero(~quick)[:, None]
+        watts[slow, closing], known[slow, closing] = minutes_w[~quick], minutes_known[~quick]
+        return watts, known
+
+
+def _opened(model: KindModel, sites: Sequence[Waiting]) -> KindStream:
+    stream = model.opened(len(sites))
+    for row, site in enumerate(sites):
+        stream.owns(row, site.owned)
+    return stream
 
 
 def columns_of(stream: KindStream, kinds: Sequence[str]) -> I64:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from chowon.domain.allowance import Allowance
 from chowon.domain.nilm.events.agreeing import Agreeing
 from chowon.domain.nilm.events.kept import KeptHome
 from chowon.domain.nilm.events.known import Tap
@@ -28,6 +27,7 @@ from chowon.live.appliances.keeping_up import KindModel
 from chowon.live.appliances.kinds import Kinds
 from chowon.live.appliances.kinds_view import KindsNow, kinds_now, since_ms
 from chowon.live.appliances.mains import hold_ms_of, measured
+from chowon.live.appliances.owed import Owed
 from chowon.live.appliances.price import Price
 from chowon.live.appliances.replaying import read_again
 from chowon.live.appliances.rows import RowNow, Rows
@@ -40,15 +40,10 @@ SAVED_MS: Final = 60_000
 """What was learnt is written down at least so often"""
 MOST_WAITING: Final = 2_000_000
 """So many readings wait for the next look at most; with more, all sites are read from the store again"""
-REREAD_PER_S: Final = 1 / 60
-REREAD_AT_ONCE: Final = 3
-"""A site whose readings always come late is read again a few times at once, then once a minute"""
 CHANNELS_AT_ONCE: Final = 16
 """Days of so many channels are read together: one and a half million readings, at one a second"""
 CAUGHT_UP_AT_ONCE: Final = 64
 """So many sites are brought together to where the others are: it costs little more than one"""
-BEHIND_PER_S: Final = 1 / 3600
-"""A site whose readings come after their tick was told is read again once an hour"""
 GUESSED_MS: Final = 5000
 """What something may be depends on how long it is on, too: it is thought about again so often"""
 _log = logging.getLogger(__name__)
@@ -93,15 +88,12 @@ class Appliances:
         self._most, self._agreed = most_sites, None if teller is None else Agreed(teller)
         self._rows, self._model = Rows(), model
         self._kinds = None if model is None else Kinds(model)
-        self._behind = Allowance(BEHIND_PER_S, 1)
         self._followed: dict[int, _Followed] = {}
         self._site_of_row: dict[int, int] = {}
         self._waiting: list[Readings] = []
         self._waiting_rows = 0
         self._meanwhile: list[Readings] | None = None
-        self._owed: dict[int, None] = {}
-        """Sites that are to be read again, in this order"""
-        self._pace = Allowance(REREAD_PER_S, REREAD_AT_ONCE)
+        self._owed = Owed()
         self._kept: dict[int, KeptHome] | None = None
         """What is written down of sites that were not read yet"""
         self._saved_ms = 0
@@ -129,7 +121,7 @@ class Appliances:
             row = self._rows.add(site)
             self._site_of_row[row] = site.id
             self._followed[site.id] = _Followed(site, row, Home() if known is None else known.home)
-            self._owed[site.id] = None
+            self._owed.add([site.id])
 
     def take(self, readings: Readings) -> None:
         """Take in a durable batch, together with others: as soon as somebody looks, or a second later."""
@@ -137,14 +129,14 @@ class Appliances:
         self._waiting_rows += len(readings)
         if self._waiting_rows > MOST_WAITING:
             self._waiting, self._waiting_rows = [], 0
-            self._owed.update(dict.fromkeys(self._followed))
+            self._owed.add(self._followed)
 
     def read_again(self, channels: Iterable[int]) -> None:
         """What the store says of these channels has changed."""
         changed = set(channels)
         for site_id, followed in self._followed.items():
             if changed & {one.id for one in measured(followed.site)}:
-                self._owed[site_id] = None
+                self._owed.add([site_id])
 
     async def run(self) -> None:
         """Read what is owed and save what was learnt, until `close`.
@@ -170,7 +162,8 @@ class Appliances:
         """One round. A store that fails is asked again in the next one."""
         self._take_in()
         try:
-            for sites in _together(self._due()):
+            due = self._owed.due(self._followed, self._now())
+            for sites in _together([self._followed[site_id] for site_id in due]):
                 if not self._closing.is_set():
                     await self._read(sites)
                     await self._advance(CAUGHT_UP_AT_ONCE)
@@ -305,14 +298,14 @@ class Appliances:
             if not followed.reading:
                 followed.home = followed.home.after(theirs)
         for row in fed.late.tolist():
-            self._owed[self._site_of_row[row]] = None
+            self._owed.add([self._site_of_row[row]])
         for row in [] if self._kinds is None else self._kinds.feed(fed.stream):
-            if self._behind.takes(self._site_of_row[row], self._now() / 1000):
-                self._owed[self._site_of_row[row]] = None
+            self._owed.late(self._site_of_row[row], self._now())
 
     def _drop(self, gone: _Followed) -> None:
         self._rows.drop(gone.row)
         del self._site_of_row[gone.row]
+        self._owed.done(gone.site.id)
         if self._kinds is not None:
             self._kinds.drop(gone.site.id)
         if self._agreed is not None:
@@ -329,14 +322,7 @@ class Appliances:
             await self._kinds.catch_up(self._now())
         if self._kinds is not None and not await self._kinds.advance(self._now(), self._rows.every_ms):
             self._kinds = None if self._model is None else Kinds(self._model)
-            self._owed.update(dict.fromkeys(self._followed))
-
-    def _due(self) -> list[_Followed]:
-        """The sites that are owed and were not read too often lately."""
-        for gone in self._owed.keys() - self._followed.keys():
-            del self._owed[gone]
-        now_s = self._now() / 1000
-        return [self._followed[owed] for owed in self._owed if self._pace.takes(owed, now_s)]
+            self._owed.add(self._followed)
 
     async def _read(self, sites: list[_Followed]) -> None:
         """Read the last day of sites; what came meanwhile is added."""
@@ -344,12 +330,12 @@ class Appliances:
             await self._load()
             sites = [one for one in sites if self._followed.get(one.site.id) is one]
             for one in sites:
-                self._owed.pop(one.site.id, None)
+                self._owed.done(one.site.id)
                 self._begin(one)
             try:
                 await self._read_day(sites)
             except BaseException:
-                self._owed.update(dict.fromkeys(one.site.id for one in sites))
+                self._owed.add([one.site.id for one in sites])
                 raise
 
     async def _read_day(self, sites: list[_Followed]) -> None:

@@ -38,7 +38,7 @@ FAR_MS: Final = 10 * MINUTE_MS
 
 
 class Kinds:
-    """A slot a site. Belongs to the event loop, but for what `caught_up` does."""
+    """A slot a site. Belongs to the event loop; `told` may be asked from threads."""
 
     def __init__(self, model: KindModel) -> None:
         self.model = model

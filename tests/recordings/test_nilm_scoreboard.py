@@ -9,11 +9,15 @@ import pyarrow.parquet as pq
 import pytest
 from scripts import learn_nilm_facts
 
-from chowon.bench.nilm import protocol
+from chowon.bench.nilm import protocol, teaching
 from chowon.bench.nilm.homes import GapRules, home_on_grid
 from chowon.bench.nilm.readers import recording
 from chowon.bench.nilm.results import read_all
 from chowon.bench.nilm.run import run
+from chowon.models.nilm.network.fitting import WINDOW
+from chowon.models.nilm.network.gates import gates_of
+from chowon.models.nilm.network.library import library
+from chowon.models.nilm.network.shipped import cards, chosen
 from chowon.models.nilm.registry import quick_models
 
 RESULTS = Path(__file__).parents[2] / "docs/benchmarks/nilm"
@@ -36,6 +40,14 @@ def test_what_comes_with_chowon_is_as_good_as_the_scoreboard_says(shared):
     rows = [row for row in kept.rows if row.model == "network" and row.home in homes]
     assert len(rows) > 8
     assert_same(found, rows, rel=0.02)  # another processor may round a likelihood to the other side
+
+
+def test_the_gates_of_the_shipped_weights_are_those_of_lessons_that_did_not_teach_them(shared):
+    [card] = [card for file, card in cards() if file.name == "all.json"]
+    homes, _ = teaching.load().open(shared / "data")
+    of = library(homes, teaching.rules(), card.step_ms, WINDOW)
+    found = gates_of(chosen(())[0], of, card.seed, card.steps)
+    assert found == pytest.approx(dict(card.thresholds), rel=0.1)  # one step of them, on another processor
 
 
 def assert_same(found, rows, rel=1e-4):

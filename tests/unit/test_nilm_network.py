@@ -8,6 +8,7 @@ from chowon.domain.nilm.power import Home, Power, unmeasured
 from chowon.domain.nilm.runs import OnRule
 from chowon.errors import BadInput
 from chowon.models.nilm.network.card import Card, read, write
+from chowon.models.nilm.network.gates import GATES, as_long, counted
 from chowon.models.nilm.network.kinds import lessons
 from chowon.models.nilm.network.library import Library, library
 from chowon.models.nilm.network.loads import any_load
@@ -162,3 +163,16 @@ def test_a_coarser_power_than_asked_for_is_a_run_of_equal_minutes(whole):
     found = library([Home("slow/1", unmeasured(0, MINUTE * 2, 30), {"kettle": known})], RULES, MINUTE, WINDOW)
     drawn = Lessons(found, 1).next()
     assert drawn.mains_w.shape == (WINDOW,)
+
+
+def test_a_kind_is_told_above_the_gate_that_is_passed_for_as_long_as_it_is_on():
+    """On for 30 of 100 minutes, said to be by likelihoods that are all below a half."""
+    on = np.arange(100) < 30
+    likelihood = np.where(on, 0.3, 0.1) + np.linspace(0, 0.01, 100)
+    unsure = np.arange(100) >= 90
+    counts = counted(likelihood[None, None], on[None, None], ~unsure[None, None])
+    assert counts[0, 0] == 30
+    assert counts[1, 0] == 90  # all that is sure passes the lowest
+    gate = as_long(("kettle",), counts)["kettle"]
+    assert 0.11 < gate <= 0.3
+    assert gate in GATES

@@ -15,6 +15,7 @@ from chowon.domain.nilm.scores import f1
 from chowon.errors import BadInput, HomeSeen
 from chowon.models.nilm.network import shipped as kept
 from chowon.models.nilm.network.card import TRUSTED_F1
+from chowon.models.nilm.network.gates import GATES
 from chowon.models.nilm.nightly import MODEL, trusted
 from tests.nilm_homes import home, power
 
@@ -30,6 +31,12 @@ needs_data = pytest.mark.skipif(
 
 def test_the_weights_are_small():
     assert sum(file.stat().st_size for file in WEIGHTS.iterdir()) < 8 * 2**20
+
+
+def test_every_kind_has_a_gate_of_its_own():
+    for _, card in kept.cards():
+        assert card.thresholds.keys() == set(card.kinds)
+        assert set(card.thresholds.values()) <= set(GATES)
 
 
 def test_what_may_not_be_passed_on_taught_none_of_them():

@@ -9,7 +9,7 @@ from chowon.domain.nilm.power import Home
 from chowon.domain.nilm.runs import OnRule
 from chowon.domain.quantities import MINUTE_MS
 from chowon.errors import BadInput
-from chowon.models.nilm.network.fitting import Teach, Tell
+from chowon.models.nilm.network.fitting import Taught, Teach, Tell
 
 if TYPE_CHECKING:
     from chowon.models.nilm.network.loop import Settings
@@ -27,7 +27,7 @@ def _teach(
     settings: "Settings",
     kept: Path | None,
     tell: Tell,
-) -> tuple[tuple[str, ...], bytes, Mapping[str, Mapping[str, float]]]:
+) -> Taught:
     from chowon.models.nilm.live_network import exporting, gates, training  # noqa: PLC0415
 
     if step_ms != MINUTE_MS:
@@ -36,7 +36,7 @@ def _teach(
     own = replace(settings, batch=_BATCH, blurred_weight=_BLURRED)
     network = training.train(of, seed, own, kept, tell)
     found = gates.gates_of(network, of, seed, settings.steps)
-    return of.minutes.kinds, exporting.onnx_bytes(network), found
+    return Taught(of.minutes.kinds, exporting.onnx_bytes(network), gates=found)
 
 
 WAY: Final[tuple[str, Teach]] = ("live", _teach)

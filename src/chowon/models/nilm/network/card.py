@@ -28,7 +28,7 @@ class Card:
     seed: int
     steps: int
     thresholds: Mapping[str, float] = field(default_factory=dict)
-    """How likely a kind must be on to be told, where that is not the usual threshold"""
+    """How likely a kind must be on for the nightly network to tell it, where not the usual threshold"""
     licences: tuple[str, ...] = ()
     """Of the data that taught it, with the attribution they ask for"""
     figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)

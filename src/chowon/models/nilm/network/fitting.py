@@ -1,7 +1,7 @@
 """Homes in, weights and their card out. Needs the extra `train`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -11,6 +11,7 @@ from chowon.domain.nilm.runs import OnRule
 from chowon.errors import ExtraMissing
 from chowon.models.nilm.kept import training_name
 from chowon.models.nilm.network.card import Card, read, write
+from chowon.models.nilm.network.gates import gates_of
 from chowon.models.nilm.network.library import library
 
 if TYPE_CHECKING:
@@ -28,13 +29,24 @@ class Weights:
     card: Card
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Taught:
+    """What a teaching comes to."""
+
+    kinds: tuple[str, ...]
+    onnx: bytes
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    """As the card's"""
+    gates: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """As the card's"""
+
+
 Tell: TypeAlias = Callable[[int, float], None]
 Teach: TypeAlias = Callable[
     [Sequence[Home], Mapping[str, OnRule], int, int, "Settings", Path | None, Tell],
-    tuple[tuple[str, ...], bytes, Mapping[str, Mapping[str, float]]],
+    Taught,
 ]
-"""From homes, rules, the grid's step, a seed, settings, and where it is kept, to kinds, a file and its gates
-(card.Card)"""
+"""From homes, rules, the grid's step, a seed, settings, and where it is kept"""
 
 
 def fit(
@@ -68,10 +80,19 @@ def fit(
         kept.mkdir(parents=True, exist_ok=True)
         if (found := _kept(kept / key)) is not None:
             return found
-    kinds, onnx, gates = teach(homes, rules, step_ms, seed, chosen, begun, tell)
-    taught = {kind: rules[kind] for kind in kinds}
-    card = Card(kinds, step_ms, taught, ids, seed, steps, licences=tuple(licences), gates=gates)
-    weights = Weights(onnx, card)
+    taught = teach(homes, rules, step_ms, seed, chosen, begun, tell)
+    card = Card(
+        taught.kinds,
+        step_ms,
+        {kind: rules[kind] for kind in taught.kinds},
+        ids,
+        seed,
+        steps,
+        taught.thresholds,
+        tuple(licences),
+        gates=taught.gates,
+    )
+    weights = Weights(taught.onnx, card)
     if kept is not None:
         keep(weights, kept / key)
     return weights
@@ -85,11 +106,12 @@ def _teach(
     settings: "Settings",
     kept: Path | None,
     tell: Tell,
-) -> tuple[tuple[str, ...], bytes, Mapping[str, Mapping[str, float]]]:
+) -> Taught:
     from chowon.models.nilm.network import exporting, training  # noqa: PLC0415
 
     of = library(homes, rules, step_ms, WINDOW)
-    return of.kinds, exporting.onnx_bytes(training.train(of, seed, settings, kept, tell)), {}
+    onnx = exporting.onnx_bytes(training.train(of, seed, settings, kept, tell))
+    return Taught(of.kinds, onnx, gates_of(onnx, of, seed, settings.steps))
 
 
 def keep(weights: Weights, path: Path) -> None:

@@ -1,7 +1,8 @@
-"""Whether a home has a kettle at all, by the runs that were taken for one's; nobody has to label anything.
+"""Whether a home has a kettle at all, and which runs can be its, by the runs that were taken for one's.
 
-A home's kettle always takes the same power. What is taken for a kettle in a home without one is a toaster, a
-hair dryer, a coffee machine: many powers. So a kind of one power is told where many of its runs agree.
+Nobody has to label anything: a home's kettle always takes the same power. What is taken for a kettle in a
+home without one is a toaster, a hair dryer, a coffee machine: many powers. So a kind of one power is told
+where many of its runs agree, and there only runs that this one appliance can make.
 """
 
 from typing import Final
@@ -9,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from chowon.domain.nilm.power import F64, Power
-from chowon.domain.nilm.runs import Runs
+from chowon.domain.nilm.runs import Runs, states
 
 LEAST_RUNS: Final = 20
 """Of fewer nobody can tell"""
@@ -21,16 +22,33 @@ _ALIKE: Final = 0.1
 _CENTRED: Final = 0.07
 _AROUND: Final = 3
 """Intervals before and after a run from which it rises"""
+_HOLDS_A_WHOLE: Final = 3
+"""A run of so many intervals is on for the whole of one at least"""
+_LEAST_WHOLE: Final = 0.85
+"""Of the usual power: a run that is on for a whole interval and rises by less is of something else"""
+_LEAST_PART: Final = 0.5
+"""The same of a shorter run, which may be on for a part of its intervals only"""
 
 
-def one_power(mains: Power, runs: Runs) -> bool:
-    """Whether these runs, intervals of `mains`, are mostly of one power; True of few."""
+def own_w(mains: Power, runs: Runs, power_w: F64) -> F64:
+    """(n,) W of the runs that one appliance of one power makes; 0 throughout in a home that has none.
+
+    runs: intervals of `mains` taken for its; of few, all of them. power_w: (n,) what it takes in them, here
+    at most as much as in its usual runs.
+    """
     if len(runs) < LEAST_RUNS:
-        return True
+        return power_w
     size = np.log(np.maximum(_rises_w(mains, runs), 1.0))
     near = np.abs(size[:, None] - size[None, :])
-    usual = size[int((near < _CENTRED).sum(axis=1).argmax())]
-    return bool((np.abs(size - usual) < _ALIKE).mean() >= LEAST_ALIKE)
+    size -= size[int((near < _CENTRED).sum(axis=1).argmax())]
+    alike = np.abs(size) < _ALIKE
+    if alike.mean() < LEAST_ALIKE:
+        return np.zeros(len(mains))
+    least = np.where(runs.end - runs.start >= _HOLDS_A_WHOLE, _LEAST_WHOLE, _LEAST_PART)
+    can = size >= np.log(least)
+    most_w = np.median(_highest_w(power_w, runs)[alike])
+    within = states(len(mains), Runs(runs.start[can], runs.end[can]))
+    return np.where(within, np.minimum(power_w, most_w), 0.0)
 
 
 def _rises_w(mains: Power, runs: Runs) -> F64:
@@ -40,7 +58,10 @@ def _rises_w(mains: Power, runs: Runs) -> F64:
     before = padded[runs.start[:, None] + steps]
     after = padded[runs.end[:, None] + _AROUND + steps]
     under = np.median(np.concatenate([before, after], axis=1), axis=1)
-    highest = np.maximum.reduceat(np.append(mains.power_w, 0.0), np.stack([runs.start, runs.end], 1).ravel())[
-        ::2
-    ]
-    return np.asarray(highest - under, np.float64)
+    return np.asarray(_highest_w(mains.power_w, runs) - under, np.float64)
+
+
+def _highest_w(power_w: F64, runs: Runs) -> F64:
+    """(r,) the highest interval of each run."""
+    edges = np.stack([runs.start, runs.end], 1).ravel()
+    return np.asarray(np.maximum.reduceat(np.append(power_w, 0.0), edges)[::2], np.float64)

@@ -11,14 +11,15 @@ from chowon.domain.nilm.runs import OnRule, Runs, runs_by_rule, states
 from chowon.domain.quantities import Bools
 from chowon.models.nilm.network.card import Card
 from chowon.models.nilm.network.kinds import lessons
-from chowon.models.nilm.network.owning import one_power
+from chowon.models.nilm.network.library import F32
+from chowon.models.nilm.network.owning import own_w
 
 CHUNK: Final = 4096
 """Intervals told at once"""
 MARGIN: Final = 512
 """Intervals seen before and after them"""
 USUAL_THRESHOLD: Final = 0.4
-"""docs/explanation/nilm-experiments.md says why"""
+"""Of a kind for which the card has none"""
 _AT_ONCE: Final = 4
 
 
@@ -26,9 +27,7 @@ class Teller:
     """Trained weights at work."""
 
     def __init__(self, weights: bytes, card: Card) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+        self._session = session(weights)
         self._card = card
 
     def disaggregate(self, mains: Power, kinds: Sequence[str]) -> dict[str, Power]:
@@ -36,16 +35,18 @@ class Teller:
         card = self._card
         grid, ratio = wholly_coarser(mains, card.step_ms)
         known_kinds = [kind for kind in kinds if kind in card.kinds]
-        likely, power_w = self._said(grid, [card.kinds.index(kind) for kind in known_kinds])
-        told = {kind: self._while_on(grid, kind, likely[i], power_w[i]) for i, kind in enumerate(known_kinds)}
+        likely_on, power_w = self._said(grid, [card.kinds.index(kind) for kind in known_kinds])
+        told = {
+            kind: self._while_on(grid, kind, likely_on[i], power_w[i]) for i, kind in enumerate(known_kinds)
+        }
         return within(mains, {kind: np.repeat(w, ratio)[: len(mains)] for kind, w in told.items()})
 
     def _said(self, grid: Power, of: Sequence[int]) -> tuple[F64, F64]:
         """((kinds, n) how likely on, (kinds, n) W while on)."""
         n = len(grid)
-        likely, power_w = np.zeros((len(of), n)), np.zeros((len(of), n))
+        likely_on, power_w = np.zeros((len(of), n)), np.zeros((len(of), n))
         if not of:
-            return likely, power_w
+            return likely_on, power_w
         mains_w = np.pad(np.maximum(grid.power_w, 0.0), (MARGIN, CHUNK + MARGIN)).astype(np.float32)
         known = np.pad(grid.known, (MARGIN, CHUNK + MARGIN))
         starts = [s for s in range(0, n, CHUNK) if known[s + MARGIN : s + MARGIN + CHUNK].any()]
@@ -59,19 +60,30 @@ class Teller:
             for start, logit, watt in zip(some, logits, watts, strict=True):
                 stop = min(n, start + CHUNK)
                 inner = slice(MARGIN, MARGIN + stop - start)
-                likely[:, start:stop] = 1 / (1 + np.exp(-logit[of, inner].astype(np.float64)))
+                likely_on[:, start:stop] = likely(logit[of, inner])
                 power_w[:, start:stop] = watt[of, inner]
-        return likely, power_w
+        return likely_on, power_w
 
-    def _while_on(self, grid: Power, kind: str, likely: F64, power_w: F64) -> F64:
+    def _while_on(self, grid: Power, kind: str, likely_on: F64, power_w: F64) -> F64:
         """(n,) W: what it takes in the runs that the kind's rule makes of being on."""
         card = self._card
-        sure = grid.known & (likely >= card.thresholds.get(kind, USUAL_THRESHOLD))
+        sure = grid.known & (likely_on >= card.thresholds.get(kind, USUAL_THRESHOLD))
         runs = _runs(grid, sure, card.rules[kind])
         lesson = lessons().get(kind)
-        if lesson is not None and lesson.one_power and not one_power(grid, runs):
-            return np.zeros(len(grid))
-        return np.where(states(len(grid), runs) & grid.known, power_w, 0.0)
+        told_w = np.where(states(len(grid), runs) & grid.known, power_w, 0.0)
+        return own_w(grid, runs, told_w) if lesson is not None and lesson.one_power else told_w
+
+
+def session(weights: bytes) -> onnxruntime.InferenceSession:
+    """The network, on one thread: (homes, n) `mains_w` and `known` to logits and W, (homes, kinds, n)."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+
+
+def likely(logits: F32) -> F64:
+    """Likelihoods, alike."""
+    return 1 / (1 + np.exp(-logits.astype(np.float64)))
 
 
 def _runs(grid: Power, sure: Bools, rule: OnRule) -> Runs:

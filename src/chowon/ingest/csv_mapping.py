@@ -5,7 +5,6 @@ A mapping says how cells are written and which column is what; `csv_foreign` rea
 
 import json
 import re
-import tomllib
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
@@ -14,6 +13,7 @@ from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from chowon.domain import toml
 from chowon.errors import BadInput
 
 Meaning = Literal[
@@ -158,8 +158,8 @@ class Draft(BaseModel):
 def parse_mapping(text: str, where: str) -> Mapping:
     """A mapping's file. Errors: BadInput with every problem in it."""
     try:
-        tree = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # also a number or a nesting beyond bounds
+        tree = toml.read(text)
+    except ValueError as error:  # also a number or a nesting beyond bounds
         raise BadInput(f"{where}: not valid TOML: {error}") from error
     return mapping_of(tree, where)
 

@@ -7,10 +7,10 @@ from typing import Final, Protocol, TypeVar
 import numpy as np
 
 from chowon.domain.nilm.live import F32, TICK_MS, Parts, Told
-from chowon.domain.nilm.power import Trace, on_grid
 from chowon.domain.quantities import I64, MINUTE_MS, Bools
 from chowon.live.appliances.mains import Stream
 from chowon.live.appliances.minutes import KEPT_MS, Minutes
+from chowon.live.appliances.ticks import means
 
 QUICK_MS: Final = 12_000
 """A meter that is heard so often is told by the tick, any other by the minute"""
@@ -153,10 +153,10 @@ class _Day:
 
     def __init__(self, sites: Sequence[Waiting], until_ms: int) -> None:
         self._until_ms = until_ms
-        self._traces = [(_trace(site.mains, site.hold_ms, until_ms), site.hold_ms) for site in sites]
-        times = [one.time_ms for one, _ in self._traces if len(one.time_ms)]
-        begun_ms = min((int(one[0]) for one in times), default=until_ms)
-        self.last_ms = max((int(one[-1]) for one in times), default=until_ms)
+        self._sites = sites
+        times = [site.mains.time_ms for site in sites if len(site.mains.time_ms)]
+        begun_ms = min((int(one.min()) for one in times), default=until_ms)
+        self.last_ms = max((int(one.max()) for one in times), default=until_ms)
         self.since_ms = max(until_ms - KEPT_MS, begun_ms) // MINUTE_MS * MINUTE_MS
         self.whole_ms = max(until_ms // MINUTE_MS * MINUTE_MS - _BY_TICK_MS, self.since_ms)
         """Up to here by the minute, from here on as each meter is"""
@@ -165,9 +165,8 @@ class _Day:
     def grids(self, start_ms: int, step_ms: int, end_ms: int) -> tuple[F32, Bools]:
         """((sites, n) mean W, (sites, n) whether known) of the whole steps of a span."""
         n = (end_ms - start_ms) // step_ms
-        grids = [on_grid(one, hold_ms, start_ms, step_ms, n) for one, hold_ms in self._traces]
-        power_w = np.stack([one.power_w for one in grids]).astype(np.float32)
-        return power_w, np.stack([one.known for one in grids])
+        grids = [_grid(site, start_ms, step_ms, n) for site in self._sites]
+        return np.stack([watts for watts, _ in grids]), np.stack([known for _, known in grids])
 
     def by_meter(self, quick: Bools) -> tuple[F32, Bools]:
         """The same by tick of quick meters, and of others by minute, in the minute's last tick."""
@@ -181,6 +180,18 @@ class _Day:
         return watts, known
 
 
+def _grid(site: Waiting, start_ms: int, step_ms: int, n: int) -> tuple[F32, Bools]:
+    """A minute of a quick meter is the mean of its ticks, as it is to a stream that hears them."""
+    if not site.quick or step_ms == TICK_MS:
+        return means(site.mains, site.hold_ms, start_ms, step_ms, n)
+    per_step = step_ms // TICK_MS
+    watts, known = means(site.mains, site.hold_ms, start_ms, TICK_MS, n * per_step)
+    count = known.reshape(n, per_step).sum(axis=1)
+    mean_w = watts.reshape(n, per_step).sum(axis=1) / np.maximum(count, 1)
+    sure: Bools = count * 2 >= per_step
+    return np.where(sure, mean_w, 0).astype(np.float32), sure
+
+
 def _opened(model: KindModel, sites: Sequence[Waiting]) -> KindStream:
     stream = model.opened(len(sites))
     for row, site in enumerate(sites):
@@ -191,15 +202,3 @@ def _opened(model: KindModel, sites: Sequence[Waiting]) -> KindStream:
 def columns_of(stream: KindStream, kinds: Sequence[str]) -> I64:
     """(kinds,) where each stands in what a stream tells."""
     return np.array([stream.kinds.index(kind) for kind in kinds], np.int64)
-
-
-def _trace(mains: Stream, hold_ms: int, until_ms: int) -> Trace:
-    """The newest reading before then stands until then, as far as its hold goes."""
-    order = np.argsort(mains.time_ms, kind="stable")
-    mains = Stream(mains.row[order], mains.time_ms[order], mains.power_dw[order])
-    last = np.append(mains.time_ms[1:] != mains.time_ms[:-1], True)[: len(mains.time_ms)]
-    time_ms, power_w = mains.time_ms[last], mains.power_dw[last] / 10
-    if len(time_ms) and time_ms[-1] < until_ms:
-        end_ms = min(until_ms, int(time_ms[-1]) + hold_ms)
-        time_ms, power_w = np.append(time_ms, end_ms), np.append(power_w, 0.0)
-    return Trace(time_ms, power_w)

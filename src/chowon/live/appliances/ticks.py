@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from chowon.domain.nilm.live import F32, TICK_MS
-from chowon.domain.nilm.power import LEAST_KNOWN
+from chowon.domain.nilm.power import F64, LEAST_KNOWN
 from chowon.domain.quantities import I64, MINUTE_MS, Bools
 from chowon.live.appliances.mains import NEVER, Stream
 
@@ -15,8 +15,8 @@ _FAR: Final = 2**62
 class Ticks:
     """Readings that wait for the end of their interval. Not thread-safe: one owner.
 
-    A reading stands until the next one where that comes within its row's hold, as in domain.energy; the
-    newest one until then, or to the end of the interval.
+    A reading stands until the next one, and for its row's hold at most. (In domain.energy it stands for
+    nothing where the next one comes later than that; here it is told before anybody knows.)
     """
 
     def __init__(self) -> None:
@@ -113,6 +113,29 @@ class Ticks:
         return every
 
 
+def means(mains: Stream, hold_ms: int, start_ms: int, step_ms: int, n: int) -> tuple[F32, Bools]:
+    """((n,) mean W, (n,) whether known) of n intervals, as `Ticks` tells them: of one row, in any order."""
+    order = np.argsort(mains.time_ms, kind="stable")
+    time_ms, power_dw = mains.time_ms[order], mains.power_dw[order]
+    last = np.append(time_ms[1:] != time_ms[:-1], True)[: len(time_ms)]
+    time_ms, power_w = time_ms[last], power_dw[last] / 10
+    if not len(time_ms):
+        return np.zeros(n, np.float32), np.zeros(n, np.bool_)
+    stands_ms = np.minimum(np.append(np.diff(time_ms), hold_ms), hold_ms)
+    edges_ms = start_ms + step_ms * np.arange(n + 1)
+    stood_ms = _upto(edges_ms, time_ms, stands_ms, np.cumsum(stands_ms))
+    energy = _upto(edges_ms, time_ms, stands_ms, np.cumsum(stands_ms * power_w))
+    known = stood_ms >= LEAST_KNOWN * step_ms
+    return np.where(known, energy / np.maximum(stood_ms, 1), 0.0).astype(np.float32), known
+
+
+def _upto(edges_ms: I64, time_ms: I64, stands_ms: I64, total: F64 | I64) -> F64:
+    """What each interval has of what readings amount to in all, evenly while each stands."""
+    bounds = np.stack([time_ms, time_ms + stands_ms], axis=1).ravel().astype(np.float64)
+    sums = np.repeat(np.append(0, total), 2)[1:-1].astype(np.float64)
+    return np.diff(np.interp(edges_ms.astype(np.float64), bounds, sums))
+
+
 def _following(every: Stream) -> I64:
     """(n,) when the next reading of the row is; far away after its last one."""
     later = np.where(every.row[1:] == every.row[:-1], every.time_ms[1:], _FAR)
@@ -121,9 +144,7 @@ def _following(every: Stream) -> I64:
 
 def _stood(every: Stream, hold_ms: I64, start_ms: int, end_ms: int) -> tuple[I64, I64]:
     """((rows,) 0.1 W × ms, (rows,) ms) for which readings stand in this span. every: by row and time."""
-    following, hold = _following(every), hold_ms[every.row]
-    bridged = following - every.time_ms <= hold
-    stands_ms = np.where(following == _FAR, hold, np.where(bridged, following - every.time_ms, 0))
+    stands_ms = np.minimum(_following(every) - every.time_ms, hold_ms[every.row])
     until_ms = np.minimum(every.time_ms + stands_ms, end_ms)
     length_ms = np.maximum(until_ms - np.maximum(every.time_ms, start_ms), 0)
     energy_dwms, stood_ms = np.zeros(len(hold_ms), np.int64), np.zeros(len(hold_ms), np.int64)

@@ -87,8 +87,8 @@ def live(homes: int, minutes: int) -> tuple[Speed, LiveFacts]:
     appliances = min(APPLIANCES, len(weights.card.kinds))
     facts = LiveFacts(
         homes,
-        round(1000 * tick_s, 2),
-        round(1000 * float(by_minute[:, -1].mean()), 2),
+        round(1000 * tick_s, 4),
+        round(1000 * float(by_minute[:, -1].mean()), 4),
         round(stream.bytes_a_home),
         round(open_ms, 1),
         round(_first_answer_s(), 2),

@@ -56,7 +56,7 @@ def followed_speed(homes: int, seconds: int, seed: int = 0) -> FollowedSpeed:
     a_second = spent / seconds
     return FollowedSpeed(
         homes,
-        round(1000 * a_second, 2),
+        round(1000 * a_second, 4),
         round(homes / a_second),
         round(_replay_ms(random), 1),
         *_kinds(homes, seconds, random),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from chowon.api.appliances import label_of
+from chowon import i18n
 from chowon.domain.nilm.events.kept import KeptHome, Tapped
 from chowon.domain.nilm.events.known import Tap
 from chowon.domain.readings import Readings
@@ -20,8 +20,9 @@ def channel(number: int, role: Role = "main", hold_ms: int = 10_000) -> Channel:
     return Channel(number, ChannelKey("home", f"meter{number}", "main"), role, hold_ms)
 
 
-def site(*channels: Channel, number: int = 1) -> Site:
-    return Site(number, "home", "Home", "Asia/Seoul", 1, "kr.kepco.residential.low", {}, channels)
+def site(*channels: Channel, number: int = 1, without: frozenset[str] = frozenset()) -> Site:
+    tariff = "kr.kepco.residential.low"
+    return Site(number, "home", "Home", "Asia/Seoul", 1, tariff, {}, channels, without=without)
 
 
 def readings(number: int, seconds, power_w) -> Readings:
@@ -73,7 +74,7 @@ class Watched:
 
     def began(self) -> None:
         """As after a start of the server."""
-        self.appliances = Appliances(self.history, self.book, label_of, lambda: self.now_ms)
+        self.appliances = Appliances(self.history, self.book, i18n.appliance, lambda: self.now_ms)
         self.appliances.follow([self.site])
 
     def takes(self, power_w, seconds: int = 1, number: int = 1) -> None:

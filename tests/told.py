@@ -62,6 +62,7 @@ class Served:
             pulse=SimpleNamespace(),  # type: ignore[arg-type]
             limits=Limits(32 * 2**20, 10),
             dashboard=None,
+            told=store.told,
             appliances=appliances,
             holds=HoldLearner(store, Sealer(store), 10_000),
         )

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import functools
 import logging
 import socket
 from collections.abc import Callable, Iterator
@@ -12,10 +11,10 @@ from pathlib import Path
 import uvicorn
 
 from chowon.api.access import Access, RememberedTokens
-from chowon.api.appliances import label_of
 from chowon.api.connections import Connections
 from chowon.api.parts import Limits, Parts, Pulse
 from chowon.api.server import create_app
+from chowon.appliances import Watched, watched
 from chowon.config import Config
 from chowon.domain.bill import Prepared
 from chowon.errors import ChowonError, Misconfigured
@@ -40,15 +39,12 @@ from chowon.intake import (
     mqtt_intake,
     place_of,
 )
-from chowon.jobs.appliances import Telling
 from chowon.jobs.billing import Billing, Books
 from chowon.jobs.learn_holds import HoldLearner, Learnt
 from chowon.jobs.seal import Sealer
-from chowon.live.appliances.service import Appliances
 from chowon.live.service import Live, Priced
 from chowon.meters.decoded import Envelope
 from chowon.meters.prometheus_write import ForeignMetric, PrometheusWrite
-from chowon.models.nilm.nightly import trusted
 from chowon.outward.service import Outward
 from chowon.registry import TariffBook
 from chowon.store.catalog.sites import SiteDefaults
@@ -110,7 +106,7 @@ async def _serve(
         async with (
             background(core.pipeline.run(), core.pipeline.close),
             background(core.live.run()),
-            background(core.appliances.run(), core.appliances.close),
+            core.appliances.running(),
             background(core.imports.run()),
             background(core.sealing.run(core.door.ledger.quality)),
             background(core.cables.run()),
@@ -133,8 +129,7 @@ class _Core:
     tariffs: TariffBook
     billing: Billing
     live: Live
-    appliances: Appliances
-    telling: Telling | None
+    appliances: Watched
     pipeline: Pipeline
     door: Door
     outward: Outward
@@ -157,10 +152,15 @@ def _core(config: Config, store: Store, now_ms: Callable[[], int]) -> _Core:
     """Errors: Misconfigured, MeterMisconfigured (files of meters that are asked)."""
     tariffs = TariffBook.beside(config.data.folder)
     billing = Billing(store.history, tariffs.load, Books(store.prices, store.records))
-    telling = Telling(trusted) if config.appliances.tell else None
-    appliances = _appliances(config, store, now_ms, telling)
+    sealer = Sealer(store)
+    appliances = watched(config, store, sealer, now_ms)
     live = Live(
-        store.history, store.sites, lambda s, p: _priced(billing.bare(s, p)), now_ms, billing, appliances
+        store.history,
+        store.sites,
+        lambda s, p: _priced(billing.bare(s, p)),
+        now_ms,
+        billing,
+        appliances.followed,
     )
     limits = QueueLimits(max_readings=config.ingest.queue_readings)
     pipeline = Pipeline(store.journal, live.on_durable, limits)
@@ -171,12 +171,11 @@ def _core(config: Config, store: Store, now_ms: Callable[[], int]) -> _Core:
         billing,
         live,
         appliances,
-        telling,
         pipeline,
         door,
         Outward(config, live, store.history, door.naming.talking, billing.prepared, now_ms),
         Connections(config.server.max_connections),
-        _Sealing(store, config, now_ms, live),
+        _Sealing(store, sealer, config, now_ms, live),
         cables_of(config, store, door, now_ms),
         Imports(
             ImportBooks(door, store.sites, store.history, now_ms, live.recount, changing),
@@ -184,14 +183,6 @@ def _core(config: Config, store: Store, now_ms: Callable[[], int]) -> _Core:
         ),
         changing,
     )
-
-
-def _appliances(
-    config: Config, store: Store, now_ms: Callable[[], int], telling: Telling | None
-) -> Appliances:
-    teller = None if telling is None else functools.partial(telling.by_minute, store.history)
-    most = 0 if telling is None else config.appliances.live_sites
-    return Appliances(store.history, store.appliances, label_of, now_ms, most, teller)
 
 
 def _pulse(core: _Core, doors: _Doors) -> Pulse:
@@ -206,6 +197,7 @@ def _pulse(core: _Core, doors: _Doors) -> Pulse:
         core.sealing.problem,
         core.cables.sources.states(),
         core.outward.state(),
+        core.appliances.pulse(),
     )
 
 
@@ -235,8 +227,9 @@ def _parts(config: Config, store: Store, now_ms: Callable[[], int], core: _Core,
         mqtt=None if doors.mqtt is None else place_of(config, doors.mqtt.address),
         holds=core.sealing.holds,
         look=look_around if config.discovery.mdns else None,
-        telling=core.telling,
-        appliances=core.appliances if config.appliances.tell else None,
+        telling=core.appliances.telling,
+        appliances=core.appliances.followed if config.appliances.tell else None,
+        told=store.told if config.appliances.tell else None,
         imports=core.imports,
         changing=core.changing,
     )
@@ -297,9 +290,11 @@ def _priced(prepared: Prepared) -> Priced:
 class _Sealing:
     """Moves the journal into the lake now and then; a failure is shown and tried again."""
 
-    def __init__(self, store: Store, config: Config, now_ms: Callable[[], int], live: Live) -> None:
-        self._sealer = Sealer(store)
-        self.holds = HoldLearner(store, self._sealer, round(config.defaults.hold_s * 1000))
+    def __init__(
+        self, store: Store, sealer: Sealer, config: Config, now_ms: Callable[[], int], live: Live
+    ) -> None:
+        self._sealer = sealer
+        self.holds = HoldLearner(store, sealer, round(config.defaults.hold_s * 1000))
         self._every_s, self._now_ms, self._live = config.data.seal_every_s, now_ms, live
         self.problem: str | None = None
 

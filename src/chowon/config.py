@@ -5,7 +5,6 @@
 
 import difflib
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -24,6 +23,7 @@ from pydantic import (
     field_validator,
 )
 
+from chowon.domain import toml
 from chowon.errors import Misconfigured, shortened
 
 ENV_PREFIX = "CHOWON_"
@@ -388,10 +388,10 @@ def _list_origins(section: str, values: object, origin: str) -> dict[str, str]:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text("utf-8"))
+        return toml.read(file.read_text("utf-8"))
     except FileNotFoundError as error:
         raise Misconfigured(f"{file}: no such file; name an existing one with --config") from error
-    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, a number or a nesting beyond bounds
+    except ValueError as error:  # no UTF-8, no TOML, a number or a nesting beyond bounds
         raise Misconfigured(f"{file}: not valid TOML: {error}") from error
 
 

@@ -47,6 +47,8 @@ def shortened(value: object, limit: int = 80) -> str:
         text = repr(value)
     except RecursionError:  # it could just be read, but no deeper down the stack
         text = f"a {type(value).__name__} that is nested too deeply"
+    except ValueError:  # Python shows no whole number of more digits than sys.get_int_max_str_digits()
+        text = f"{type(value).__name__} with thousands of digits"
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal, Protocol
 
 from chowon.domain.corrections import Correction
 from chowon.domain.counters import Decision, Flow
 from chowon.domain.nilm.events.kept import KeptHome, Tapped
 from chowon.domain.nilm.events.known import Tap
+from chowon.domain.nilm.power import Power
+from chowon.domain.nilm.told import ToldDay, ToldMinutes
 from chowon.domain.quantities import I64, U32
 from chowon.domain.readings import Readings
 from chowon.domain.records import KeptSeries, PriceRow, Records, RecordsChange
@@ -198,10 +201,30 @@ class ApplianceBook(Protocol):
         """In place of what was kept of these sites."""
 
     def tapped(self, site_id: int, home: KeptHome, tap: Tap, by: str) -> None:
-        """Keep what a person said, and what is known after it; both or none."""
+        """Keep what a person said, and what is known after it; both or none. Old taps may go."""
 
     def taps(self, site_id: int) -> list[Tapped]:
-        """All that was said of a site, in its order."""
+        """The newest that was said of a site, in its order."""
+
+
+class ToldDays(Protocol):
+    """What was told of the appliances of sites, day by day."""
+
+    def days(self, site_id: int, first: date, end: date) -> list[ToldDay]:
+        """All that was told of the local days in [first, end), in the order in which it was told."""
+
+    def minutes(self, site_id: int, from_ms: int, to_ms: int) -> dict[str, Power]:
+        """The nightly value of each kind in these whole minutes, as told last; unknown where it was not."""
+
+
+class NightBook(ToldDays, Protocol):
+    """The same, for whoever tells."""
+
+    def keep(self, days: Sequence[ToldDay], minutes: Sequence[ToldMinutes]) -> None:
+        """Write down the days beside what was told of them before, and the minutes in place of it.
+
+        Days count only once their minutes do. Errors: StoreUnavailable; the same may be kept again.
+        """
 
 
 class TokenBook(Protocol):

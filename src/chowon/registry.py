@@ -6,7 +6,6 @@ as chowon.tariffs is: `[project.entry-points."chowon.tariffs"]`, `acme = "acme_t
 """
 
 import difflib
-import tomllib
 from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
@@ -16,6 +15,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
 
+from chowon.domain import toml
 from chowon.domain.tariff import Tariff, parse
 from chowon.domain.tariff.calendars import HolidayRule
 from chowon.errors import Misconfigured, NotFound, Problem, TariffInvalid, shortened
@@ -79,13 +79,13 @@ def read_tariff(file: Traversable, where: str) -> Tariff:
     """The tariff in this file. `where` names it in messages. Errors: NotFound, TariffInvalid."""
     try:
         text = file.read_bytes().decode()
-        document = tomllib.loads(text, parse_float=Decimal)
+        document = toml.read(text, parse_float=Decimal)
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise NotFound(f"{where}: {error.strerror}; name a TOML file that can be read") from error
     except UnicodeDecodeError as error:
         problem = Problem(f"{where}: byte {error.start}", "bytes that are not UTF-8", "a text file in UTF-8")
         raise TariffInvalid(f"{where} cannot be read", [problem]) from error
-    except (ValueError, ArithmeticError, RecursionError) as error:  # also numbers and nesting beyond bounds
+    except (ValueError, ArithmeticError) as error:  # also numbers and nesting beyond bounds
         raise TariffInvalid(f"{where} is not TOML", [Problem(where, str(error), "valid TOML 1.0")]) from error
     return parse(document, where, holiday_dates)
 

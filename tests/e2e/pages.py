@@ -11,6 +11,8 @@ AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
 SHOWN_MS = 20_000
 """A page on a busy machine; what is timed is timed apart."""
 PHONE, DESK = (360, 780), (1440, 900)
+KILLED = "ERR_CONNECTION|ERR_EMPTY_RESPONSE|WebSocket"
+"""What a browser says of a server that is killed, between requests or in one"""
 
 
 @contextmanager
@@ -35,7 +37,8 @@ def page_of(
     page.on("pageerror", lambda error: wrong.append(str(error)))
     try:
         yield page
-        assert [w for w in wrong if allowed is None or not re.search(allowed, w)] == []
+        unexpected = [w for w in wrong if allowed is None or not re.search(allowed, w)]
+        assert not unexpected, unexpected
     finally:
         context.close()
 

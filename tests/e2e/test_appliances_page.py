@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.e2e.homes import (
     HEATER_W,
     HOLD_MS,
     KETTLE_W,
+    SEOUL,
     Meter,
     boil,
     fill,
@@ -107,6 +109,9 @@ def test_the_chips_are_the_parts_that_the_server_tells(browser, lived_in):
         }
         for name, power_w in watts.items():
             expect(chip(page, name)).to_contain_text(f"{power_w:,.0f}\u00a0W")
+        [unknown] = [one for one in parts["running"] if not one["label"]]
+        began = datetime.fromtimestamp(unknown["since_ms"] / 1000, SEOUL).strftime("%H:%M")
+        expect(chip(page, "?")).to_contain_text(f" {began}")
 
 
 def test_a_chip_opens_to_what_it_is_by_keyboard_and_closes_again(browser, lived_in):
@@ -182,6 +187,26 @@ def test_what_a_model_suggests_is_a_question_and_stands_in_the_list(browser, tmp
             assert home.known()[0]["name"] == "kettle"
 
 
+def test_what_a_model_recognised_stands_with_its_day_and_opens_to_what_it_took(browser, tmp_path):
+    until_ms = now_ms() // 1000 * 1000 - BEHIND_MS
+    boil(tmp_path, until_ms, HOLD_MS)
+    with serve(tmp_path) as running, page_of(browser) as page:
+        home = Home(running.ready(), Meter(until_ms))
+        eventually(lambda: home.parts()["kinds"])
+        health = home.server.get("/health")
+        assert health["appliances"] == {"problem": None, "failed_rounds": 0, "nights": {}}
+        opened(page, home)
+        recognised = page.get_by_role("region", name="Recognised in the last 24 hours")
+        told = home.server.get("/sites/1/appliances/kinds")["kinds"]
+        (kettle,) = (one for one in told if one["kind"] == "kettle")
+        row = recognised.get_by_role("listitem").filter(has_text="Kettle")
+        expect(row.locator(".won")).to_have_text(f"{round(float(kettle['cost'])):,}\u00a0won")
+        expect(row.locator(".bar").first).to_be_visible()
+        row.get_by_role("button").press("Enter")
+        expect(row).to_contain_text("right about 81\u00a0% of the time on")
+        well_made(page)
+
+
 def test_only_the_largest_is_asked_about_and_what_is_put_off_stays_away(browser, home):
     home.takes(BASE_W + 500)
     home.takes(BASE_W + 500 + OTHER_W)
@@ -254,7 +279,7 @@ def test_the_last_day_is_what_the_server_tells_and_has_its_table(browser, lived_
     boiled = [run for run in runs if run["name"] == "kettle"]
     with page_of(browser, DESK) as page:
         opened(page, lived_in)
-        part = page.get_by_role("region", name="Last 24 hours")
+        part = page.get_by_role("region", name="Switched in the last 24 hours")
         first = part.get_by_role("listitem").first
         expect(first).to_contain_text("Kettle")
         expect(first.locator(".bar")).to_have_count(len(boiled))
@@ -310,6 +335,39 @@ def test_the_list_names_puts_together_splits_and_asks_again(browser, home):
         assert not home.appliance(KETTLE_W)["not_mine"]
 
 
+@pytest.mark.parametrize(
+    ("locale", "none", "again"),
+    [
+        ("ko-KR", "없다고 하신 가전", "없다고 하셨던 가전이에요"),
+        ("en-GB", "You said that there is none", "Saving this says that there is one"),
+    ],
+)
+def test_a_kind_that_there_was_none_of_comes_last_and_naming_it_says_that_there_is_one(
+    browser, home, locale, none, again
+):
+    status, _ = home.server.tell("PATCH", "/api/v1/sites/1", {"without": ["dishwasher", "iron"]})
+    assert status == 200
+    home.takes(BASE_W + OTHER_W)
+    with page_of(browser, locale=locale) as page:
+        opened(page, home)
+        question(page).get_by_role("button").first.click()
+        choice = question(page).get_by_role("combobox")
+        last = choice.locator("optgroup")
+        assert last.get_attribute("label") == none
+        assert last.locator("option").evaluate_all("all => all.map(one => one.value)") == [
+            "dishwasher",
+            "iron",
+        ]
+        expect(question(page)).not_to_contain_text(again)
+        choice.select_option(value="iron")
+        expect(question(page).get_by_role("status")).to_contain_text(again)
+        well_made(page)
+        choice.press("Tab")
+        page.keyboard.press("Enter")
+        expect(question(page)).to_have_count(0)
+        assert home.server.get("/sites/1")["without"] == ["dishwasher"]
+
+
 def test_what_is_refused_is_said_and_the_form_stays(browser, home):
     home.takes(BASE_W + OTHER_W)
     with page_of(browser, allowed="404") as page:
@@ -349,7 +407,7 @@ def test_a_home_where_nothing_is_told_has_none_of_it(browser, tmp_path):
         page.goto(running.http)
         expect(page.locator("h1.hero-figure .value")).to_have_text("1,000", timeout=SHOWN_MS)
         expect(
-            page.get_by_role("region", name=re.compile("Last 24 hours|Appliances|What is on now"))
+            page.get_by_role("region", name=re.compile("last 24 hours|Appliances|What is on now"))
         ).to_have_count(0)
 
 
@@ -358,8 +416,8 @@ def test_a_home_where_nothing_is_told_has_none_of_it(browser, tmp_path):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_speaks_the_language_and_is_accessible(browser, lived_in, size, locale, scheme):
     day, kettle, name_it, appliances = {
-        "ko-KR": ("지난 24시간", "전기 주전자", "이름 붙이기", "우리 집 가전"),
-        "en-GB": ("Last 24 hours", "Kettle", "Name it", "Appliances"),
+        "ko-KR": ("켜지고 꺼진 것, 지난 24시간", "전기 주전자", "이름 붙이기", "우리 집 가전"),
+        "en-GB": ("Switched in the last 24 hours", "Kettle", "Name it", "Appliances"),
     }[locale]
     with page_of(browser, size, locale, scheme) as page:
         opened(page, lived_in)

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.homes import fill, measure, now_ms, recorded_week, reference_bill
-from tests.e2e.pages import AXE, DESK, PHONE, SHOWN_MS, page_of, seen
+from tests.e2e.pages import AXE, DESK, KILLED, PHONE, SHOWN_MS, page_of, seen
 from tests.system.programs import Server, eventually, serve
 
 WATTS = "h1.hero-figure .value"
@@ -132,7 +132,7 @@ def test_a_server_that_restarts_is_found_again_without_a_reload(browser, folder)
     with serve(folder) as first:
         first.ready()
         port = first.http.rpartition(":")[2]
-        with page_of(browser, allowed="ERR_CONNECTION|WebSocket") as page:
+        with page_of(browser, allowed=KILLED) as page:
             measure(first, 111)
             page.goto(first.http)
             expect(page.locator(WATTS)).to_have_text("111", timeout=SHOWN_MS)

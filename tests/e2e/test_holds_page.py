@@ -64,6 +64,17 @@ def test_a_hold_is_set_by_a_person_and_given_back_to_learning(browser, server):
         assert _hold(server) == (180_000, "learnt")
 
 
+def test_a_meter_that_names_its_place_itself_is_listed_with_when_it_was_heard(browser, server):
+    with page_of(browser) as page:
+        page.goto(f"{server.http}/#/meters")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Meters")
+        measured = page.get_by_role("region", name="What is measured").get_by_role("listitem")
+        expect(measured).to_have_count(1)
+        expect(measured).to_contain_text("panel · main Whole home")
+        expect(measured).to_contain_text("heard")
+        well_made(page)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_while_the_past_is_counted_anew_the_page_says_so(browser, server, scheme):
     held: list[Route] = []

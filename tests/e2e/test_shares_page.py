@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from chowon.domain.clock import local_day
 from chowon.store.opening import open_store
@@ -86,6 +86,9 @@ def test_the_section_fits_and_is_accessible(browser, server, size, locale, schem
         part.locator("button[aria-expanded=false]").click()
         expect(part.locator("[aria-busy=true]")).to_have_count(0)
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+        bar = part.locator(".track").first.bounding_box()
+        assert bar is not None
+        assert bar["width"] > 200, "short bars tell nothing"
         page.evaluate(AXE.read_text("utf-8"))
         found = page.evaluate("axe.run().then(r => r.violations.map(v => [v.impact, v.id, v.help]))")
         assert [v for v in found if v[0] in ("serious", "critical")] == []
@@ -165,9 +168,60 @@ def test_what_a_home_has_not_is_told_no_more_until_it_has_one(browser, boiling, 
         kettle = part.get_by_role("listitem").filter(has_text=re.compile("전기 주전자|Kettle"))
         expect(kettle).to_have_count(1, timeout=SHOWN_MS)
         part.get_by_role("button", name=how).click()
-        part.get_by_role("button", name=none).click()
+        part.get_by_role("button", name=none).press("Enter")
         expect(kettle).to_have_count(0, timeout=SHOWN_MS)
         assert boiling.get("/sites/1")["without"] == ["kettle"]
-        part.get_by_role("button", name=again).click()
+        expect(part.get_by_role("button", name=again)).to_be_focused()
+        page.keyboard.press("Enter")
         expect(kettle).to_have_count(1, timeout=SHOWN_MS)
         assert boiling.get("/sites/1")["without"] == []
+        expect(part.get_by_role("button", name=none)).to_be_focused()
+
+
+def test_of_two_quick_presses_the_second_waits_for_the_first_and_none_is_lost(browser, boiling):
+    """A home of which two kinds are told, as far as the page can see."""
+    last = local_day(now_ms(), SEOUL).replace(day=1) - timedelta(days=1)
+    told = boiling.get(f"/sites/1/bill/shares?date={last}")
+    [kettle] = [one for one in told["parts"] if one["part"] == "/kettle"]
+    dryer = {**kettle, "part": "/dryer", "label": {"ko": "건조기", "en": "Dryer"}}
+    without: list[str] = []
+    changes: list[Route] = []
+
+    def shares(route: Route) -> None:
+        parts = [one for one in (kettle, dryer) if one["part"][1:] not in without]
+        has_not = [{"kind": kind, "label": {"ko": kind, "en": kind}} for kind in without]
+        route.fulfill(json={**told, "parts": parts, "without": has_not})
+
+    def changed(route: Route) -> None:
+        changes.append(route)
+
+    with page_of(browser) as page:
+        page.route(re.compile("/bill/shares"), shares)
+        page.route(re.compile("/sites/1$"), changed)
+        page.goto(f"{boiling.http}/#/bill?date={last}")
+        part = page.get_by_role("region", name=TITLE)
+        part.get_by_role("button", name="How this is worked out").click(timeout=SHOWN_MS)
+        with page.expect_request(re.compile("/sites/1$")):
+            part.get_by_role("button", name="Kettle: we have none").click()
+        part.get_by_role("button", name="Dryer: we have none").click()
+        without.append("kettle")
+        changes[0].fulfill(json=boiling.get("/sites/1"))
+        expect(part.get_by_text("Kettle: we have none")).to_have_count(0)
+        with page.expect_request(re.compile("/sites/1$")):
+            part.get_by_role("button", name="Dryer: we have none").click()
+        said = [route.request.post_data_json for route in changes]
+        assert said == [{"without": ["kettle"]}, {"without": ["kettle", "dryer"]}]
+        changes[1].fulfill(json=boiling.get("/sites/1"))
+
+
+def test_a_token_that_may_not_write_is_told_which_one_may(browser, boiling):
+    with page_of(browser, allowed="401") as page:
+        page.route(re.compile("/sites/1$"), lambda route: route.fulfill(status=401, json={}))
+        last = local_day(now_ms(), SEOUL).replace(day=1) - timedelta(days=1)
+        page.goto(f"{boiling.http}/#/bill?date={last}")
+        part = page.get_by_role("region", name=TITLE)
+        part.get_by_role("button", name="How this is worked out").click(timeout=SHOWN_MS)
+        none = part.get_by_role("button", name="Kettle: we have none")
+        none.press("Enter")
+        expect(part.get_by_role("alert")).to_contain_text("scope write")
+        expect(none).to_be_focused()

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chowon.domain.nilm.live import TICK_MS
+from chowon.domain.quantities import MINUTE_MS
 from chowon.errors import BadInput
-from chowon.models.nilm.live_network.front import DELAY, MINUTE_MS, TICK_MS, TICKS
+from chowon.models.nilm.live_network.front import DELAY, TICKS
 from chowon.models.nilm.live_network.stream import FORGOTTEN, OUTPUTS, Stream, Weights
 from chowon.models.nilm.network.shipped import LIVE, chosen
 

@@ -335,6 +335,16 @@ def test_what_is_remembered_of_field_names_has_a_bound(monkeypatch: pytest.Monke
         assert known <= len(influx_line._COLUMNS._codes) <= known + 5
 
 
+def test_a_field_that_was_remembered_and_one_that_is_new_come_together_where_there_is_no_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(influx_columns, "_MOST_OTHERS", len(influx_line.ALIASES) + 5)
+    for n in range(30):
+        line = f"m,site=home power_w={n},old{n // 9}=1,new{n}=2 {NOW_MS}000000"
+        lines_agree(line.encode(), Envelope(NOW_MS))
+        assert influx_line.in_columns(line.encode(), Envelope(NOW_MS)) is not None
+
+
 pieces = st.one_of(
     st.integers(-10, 10**7).map(str),
     st.floats(-1e4, 1e7).map(repr),

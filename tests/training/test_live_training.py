@@ -14,9 +14,11 @@ if os.environ.get("CHOWON_TRAINING") != "1":
 
 import torch
 
+from chowon.domain.nilm.live import TICK_MS
+from chowon.domain.quantities import MINUTE_MS
 from chowon.models.nilm.live_network import exporting, training
 from chowon.models.nilm.live_network.fitting import WAY
-from chowon.models.nilm.live_network.front import DELAY, MINUTE_MS, TICK_MS, TICKS, bases
+from chowon.models.nilm.live_network.front import DELAY, TICKS, bases
 from chowon.models.nilm.live_network.gates import GATES
 from chowon.models.nilm.live_network.shape import Network, before_each_tick, seen_of, stepped
 from chowon.models.nilm.live_network.stream import OUTPUTS, Stream, Weights

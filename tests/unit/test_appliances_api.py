@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chowon.api.appliances import label_of
+from chowon import i18n
 from chowon.domain.readings import Readings
 from chowon.domain.sites import ChannelKey
+from chowon.live.appliances.keeping_up import KindModel
 from chowon.live.appliances.service import Appliances
+from chowon.models.nilm.live import streams
 from chowon.store.opening import open_store
 from tests.appliances import START_MS
 from tests.told import Served
@@ -29,7 +31,13 @@ class Home(Served):
         store.journal.append(
             [Readings(np.full(len(seconds), channel.id, np.uint32), START_MS + 1000 * seconds, power)]
         )
-        appliances = Appliances(store.history, store.appliances, label_of, lambda: now_ms)
+        appliances = Appliances(
+            store.history,
+            store.appliances,
+            i18n.appliance,
+            lambda: now_ms,
+            model=KindModel(*streams()),
+        )
         super().__init__(store, now_ms, appliances)
         self.appliances = appliances
 
@@ -59,6 +67,7 @@ async def test_now_tells_what_the_power_is_made_of(home):
         "rest_w": 0.0,
         "given_w": 0.0,
         "metered": [],
+        "kinds": parts["kinds"],
     }
     assert kettle["since_ms"] == START_MS + HOURS * 3_600_000
     assert (kettle["power_w"], kettle["first_w"], kettle["settled"], kettle["ask"]) == (
@@ -73,6 +82,35 @@ async def test_now_tells_what_the_power_is_made_of(home):
     assert float(kettle["cost"]) == pytest.approx(2 * 59 / 3600 * float(now["marginal_price"]), abs=0.1)
 
 
+async def test_kinds_are_told_as_they_run_with_what_they_took_today(home):
+    now = await home.ask("GET", "/sites/1/now")
+    kinds = now["parts"]["kinds"]
+    assert (kinds["end_ms"], kinds["step_ms"]) == (home.now_ms // 10_000 * 10_000, 10_000)
+    assert sum(one["power_w"] for one in kinds["kinds"]) + kinds["rest_w"] == pytest.approx(2060, abs=1)
+    (kettle,) = (one for one in kinds["kinds"] if one["kind"] == "kettle")
+    assert kettle["label"]["ko"] == "전기 주전자"
+    assert kettle["today_wh"] == pytest.approx(6 * 2000 / 30, rel=0.2)
+    assert float(kettle["today_cost"]) == pytest.approx(
+        kettle["today_wh"] / 1000 * float(now["marginal_price"]), abs=0.1
+    )
+
+
+async def test_kinds_of_the_day_are_told_by_minute_at_once_and_settled(home):
+    told = await home.ask("GET", "/sites/1/appliances/kinds")
+    assert (told["to_ms"] - told["from_ms"], told["step_ms"]) == (24 * 3_600_000, 60_000)
+    (kettle,) = (one for one in told["kinds"] if one["kind"] == "kettle")
+    assert 0.5 < kettle["f1"] < 1
+    at = (START_MS + 10 * 60_000 - told["from_ms"]) // 60_000
+    assert kettle["settled_w"][at + 1] > 1500
+    assert kettle["settled_w"][at + 5] == 0
+    assert kettle["kwh"] == pytest.approx(6 * 2 / 30, rel=0.2)
+    assert float(kettle["cost"]) > 0
+    assert kettle["settled_w"][0] is kettle["provisional_w"][0] is None
+    assert kettle["settled_w"][-1] is None
+    assert kettle["provisional_w"][-1] is not None
+    assert len(kettle["settled_w"]) == len(kettle["provisional_w"]) == 24 * 60
+
+
 async def test_appliances_are_listed_with_names_to_choose_from(home):
     told = await home.ask("GET", "/sites/1/appliances")
     (kettle,) = told["appliances"]
@@ -85,7 +123,8 @@ async def test_appliances_are_listed_with_names_to_choose_from(home):
         True,
     )
     assert [one["id"] for one in kettle["clusters"]] == [kettle["id"]]
-    assert {"name": "rice_cooker", "label": {"ko": "전기밥솥", "en": "Rice cooker"}} in told["names"]
+    rice_cooker = {"ko": "전기밥솥", "en": "Rice cooker"}
+    assert {"name": "rice_cooker", "label": rice_cooker, "without": False} in told["names"]
 
 
 async def test_runs_of_the_day_are_told_and_what_is_still_on(home):
@@ -159,3 +198,48 @@ async def test_what_a_site_has_not_is_kept_and_told_and_an_unknown_name_is_refus
     answer = await home.ask("PATCH", "/sites/1", {"without": ["dragon"]}, 422)
     assert "no appliance is called dragon" in str(answer)
     assert (await home.ask("PATCH", "/sites/1", {"without": []}))["without"] == []
+
+
+@pytest.mark.parametrize("how", ["name", "name_run"])
+async def test_what_is_named_is_there_though_people_had_said_that_there_is_none(home, how):
+    def absent(told):
+        return [one["name"] for one in told["names"] if one["without"]]
+
+    await home.ask("PATCH", "/sites/1", {"without": ["kettle", "dishwasher"]})
+    told = await home.ask("GET", "/sites/1/appliances")
+    assert sorted(absent(told)) == ["dishwasher", "kettle"]
+    what = (
+        {"appliance": told["appliances"][0]["id"]}
+        if how == "name"
+        else {"since_ms": START_MS + HOURS * 3_600_000}
+    )
+    told = await home.ask("POST", "/sites/1/appliances/taps", {"tap": how, "name": "kettle", **what})
+    assert absent(told) == ["dishwasher"]
+    assert (await home.ask("GET", "/sites/1"))["without"] == ["dishwasher"]
+    (running,) = (await home.ask("GET", "/sites/1/now"))["parts"]["running"]
+    assert running["label"]["en"] == "Kettle"
+
+
+@pytest.mark.parametrize(
+    ("change", "scopes", "status"),
+    [
+        ({"without": ["dishwasher"]}, {"read", "write"}, 200),
+        ({"without": ["dishwasher"]}, {"read"}, 401),
+        ({"without": ["dishwasher"], "reading_day": 5}, {"read", "write"}, 401),
+        ({"reading_day": 5}, {"read", "write"}, 401),
+        ({}, {"read", "write"}, 401),
+        ({"without": ["dishwasher"], "reading_day": 5}, {"admin"}, 200),
+    ],
+)
+async def test_who_may_name_appliances_may_say_which_there_are_not_and_nothing_else_of_a_site(
+    home, change, scopes, status
+):
+    token = home.store.tokens.issue("resident", frozenset(scopes))
+    bearer = {"authorization": f"Bearer {token}"}
+    answer = await home.http.request("PATCH", "/sites/1", json=change, headers=bearer)
+    assert answer.status_code == status, answer.text
+    site = home.store.sites.site(1)
+    assert ("dishwasher" in site.without, site.reading_day) == (
+        status == 200,
+        5 if scopes == {"admin"} else 1,
+    )

@@ -32,3 +32,8 @@ def test_a_message_nested_almost_too_deeply_gives_a_problem() -> None:
             told.append(decoded.problems[0].found)
     assert told[0].startswith("[[")
     assert told[-1] == "a list that is nested too deeply"
+
+
+def test_a_number_that_python_does_not_show_can_be_told_all_the_same() -> None:
+    assert shortened(1 << 20_000) == "int with thousands of digits"
+    assert shortened([1 << 20_000]) == "list with thousands of digits"

@@ -1,6 +1,7 @@
 """What runs behind a main meter, followed as readings come."""
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -10,8 +11,8 @@ from chowon.domain.nilm.events.known import Merge, Mine, Name, NameRun, NotMine,
 from chowon.domain.nilm.power import Power
 from chowon.errors import NotFound, StoreUnavailable
 from chowon.live.appliances import service
+from chowon.live.appliances.price import Price
 from chowon.live.appliances.service import SAVED_MS, Appliances
-from chowon.live.appliances.view import Price
 from tests.appliances import START_MS, Watched, channel, readings, site
 
 
@@ -274,6 +275,10 @@ async def test_a_model_suggests_what_may_be_something_once_an_hour_until_a_perso
     await home.appliances.tick()
     assert asked == [1, 1]
     (cluster,) = home.appliances.home(1).known.clusters
+    assert home.appliances.agreed(1)[cluster.id].kind == "kettle"
+    home.appliances.follow([replace(home.site, without=frozenset({"kettle"}))])
+    assert home.appliances.agreed(1) == {}, "people said that there is none"
+    home.appliances.follow([home.site])
     assert home.appliances.agreed(1)[cluster.id].kind == "kettle"
     await home.appliances.tap(1, NotThis(cluster.id, "kettle"), "me")
     assert home.appliances.agreed(1) == {}

@@ -11,6 +11,7 @@ from chowon.domain.nilm.events.clusters import MOST_CLUSTERS
 from chowon.domain.nilm.events.following import Ended, OpenRun, Run
 from chowon.domain.nilm.events.kept import known_as_data, known_of_data
 from chowon.domain.nilm.events.known import (
+    MOST_REFUSED,
     Known,
     Merge,
     Name,
@@ -213,6 +214,19 @@ def test_not_this_takes_the_name_back_and_not_mine_is_never_asked_again():
     assert [g.run.first_w for g in to_ask(known, running(known, on, now))] == [2000, 1200]
     quiet = learn(known, NotMine(kettle))
     assert [g.run.first_w for g in to_ask(quiet, running(quiet, on, now))] == [1200]
+
+
+def test_of_the_names_that_a_cluster_has_not_the_newest_are_kept():
+    known, of = lived()
+    kettle, hob = only(of)["kettle"], only(of)["hob"]
+    known = learn(known, NotThis(hob, "iron"))
+    for n in range(3 * MOST_REFUSED):
+        known = learn(learn(known, NotThis(kettle, f"name {n}")), NotThis(kettle, "heater"))
+    theirs = [name for cluster, name in known.refused if cluster == kettle]
+    assert len(theirs) == MOST_REFUSED
+    assert theirs[-2:] == [f"name {3 * MOST_REFUSED - 1}", "heater"]
+    assert (hob, "iron") in known.refused
+    assert len(json.dumps(known_as_data(known))) < 10_000
 
 
 def test_small_named_and_provisional_runs_are_not_asked_about():

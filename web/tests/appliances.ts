@@ -10,7 +10,7 @@ export const openRun = (since_ms: number, power_w: number, more: Partial<OpenRun
 });
 
 export const partsOf = (more: Partial<Parts>): Parts => ({
-  why: null, time_ms: 0, power_w: 100, always_on_w: 61.2, always_on_hours: 24, rest_w: 38.8, given_w: 0, metered: [], running: [], ...more,
+  why: null, time_ms: 0, power_w: 100, always_on_w: 61.2, always_on_hours: 24, rest_w: 38.8, given_w: 0, metered: [], running: [], kinds: null, ...more,
 });
 
 export const appliance = (id: number, more: Partial<Appliance> = {}): Appliance => ({

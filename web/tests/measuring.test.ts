@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { blankForm, disputable, newest, wanted, type Decision } from "../src/lib/measuring";
+import { blankForm, disputable, measuredBesides, newest, wanted, type Decision } from "../src/lib/measuring";
 
 const reset: Decision = {
   channel: 7, flow: "import", kind: "reset", from_ms: 60_000, to_ms: 120_000,
@@ -48,5 +48,26 @@ describe("a correction that a person fills in", () => {
     expect(wanted({ ...blank, kwh: 1, from: "" }, null, "Asia/Seoul")).toBeNull();
     expect(wanted({ ...blank, kwh: 1, to: blank.from }, null, "Asia/Seoul")).toBeNull();
     expect(wanted({ ...blank, kind: "connection" }, null, "Asia/Seoul")).toBeNull();
+  });
+});
+
+describe("what is measured besides placed devices", () => {
+  const channel = (id: number) => ({
+    id, meter: "main", key: "phase", role: "main", hold_ms: 10_000, hold_by: "default" as const, recounting: false,
+  });
+  const heard = (id: number, last_received_ms: number) => ({
+    channel: id, meter: "main", key: "phase", role: "main" as const, remarks: [], quality: { last_received_ms, interval_ms: 1000 },
+  });
+  const device = {
+    family: "shelly", title: "Shelly", device: "a", site_name: null, last_ms: 0, silent_since_ms: null,
+    channels: [{ name: "a", turned: false, channel_id: 1, role: "main" as const, power_w: null, interval_ms: null }],
+  };
+
+  it("leaves out what a device in place tells, and says what is silent for longer than a reading stands", () => {
+    const quality = { channels: [heard(1, 0), heard(2, 90_000), heard(3, 80_000)] };
+    const found = measuredBesides([1, 2, 3, 4].map(channel), [device], quality, 100_000);
+    expect(found.map(({ channel: { id }, ago_ms, silent }) => [id, ago_ms, silent])).toEqual([
+      [2, 10_000, false], [3, 20_000, true], [4, null, true],
+    ]);
   });
 });

@@ -1,6 +1,7 @@
 """/sites/{id}/appliances: what is known of a site's appliances, when they ran, what people say of them."""
 
 import asyncio
+from dataclasses import replace
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
@@ -12,13 +13,15 @@ from chowon.api.parts import Parts, SiteId, parts_of
 from chowon.domain.nilm.events.agreeing import Agreeing
 from chowon.domain.nilm.events.clusters import Cluster
 from chowon.domain.nilm.events.following import Ended
-from chowon.domain.nilm.events.known import Known
+from chowon.domain.nilm.events.known import Known, Name, NameRun
 from chowon.domain.nilm.events.running import Guess, worth_naming
+from chowon.domain.sites import Site
 from chowon.domain.tariff import Text
 from chowon.errors import NotFound
 from chowon.live.appliances.home import REMEMBERED_MS, Home, PastRun
+from chowon.live.appliances.price import Price
 from chowon.live.appliances.service import Appliances
-from chowon.live.appliances.view import Price, Suggested, suggested_of
+from chowon.live.appliances.view import Suggested, suggested_of
 
 router = APIRouter(prefix="/sites", tags=["appliances"])
 
@@ -57,6 +60,8 @@ class NameAnswer(BaseModel):
 
     name: str
     label: Text
+    without: bool
+    """People said that the site has none"""
 
 
 class AppliancesAnswer(BaseModel):
@@ -90,18 +95,13 @@ class RunsOfDayAnswer(BaseModel):
     runs: list[RunOfDay]
 
 
-def label_of(name: str) -> Text:
-    """What people call an appliance of this name."""
-    said = i18n.appliance(name)
-    return Text(said.ko, said.en)
-
-
 @router.get("/{site_id}/appliances")
 async def appliances(request: Request, site_id: SiteId) -> AppliancesAnswer:
     """What was met behind the site's main meter, with and without a name."""
     parts = parts_of(request)
     parts.access.check(request.headers, "read")
-    return _answer(site_id, await _followed(parts, site_id))
+    site, followed = await followed_by(parts, site_id)
+    return _answer(site, followed)
 
 
 @router.get("/{site_id}/appliances/runs")
@@ -109,7 +109,7 @@ async def runs(request: Request, site_id: SiteId) -> RunsOfDayAnswer:
     """What was on in the last 26 hours, as steps of the mains tell it."""
     parts = parts_of(request)
     parts.access.check(request.headers, "read")
-    followed = await _followed(parts, site_id)
+    _, followed = await followed_by(parts, site_id)
     now = await parts.live.now(site_id)
     price = None if now.marginal_price is None else Price(now.marginal_price, now.currency)
     home = followed.home(site_id)
@@ -125,24 +125,40 @@ async def runs(request: Request, site_id: SiteId) -> RunsOfDayAnswer:
 
 @router.post("/{site_id}/appliances/taps")
 async def tap(request: Request, site_id: SiteId, said: Said) -> AppliancesAnswer:
-    """Say what something is, or what it is not. It is kept, with who said it, and counts at once."""
+    """Say what something is, or what it is not. It is kept, with who said it, and counts at once.
+
+    What has a name is there, whatever was said before: its kind is taken out of what the site has not.
+    """
     parts = parts_of(request)
     parts.access.check(request.headers, "write")
-    followed = await _followed(parts, site_id)
+    site, followed = await followed_by(parts, site_id)
     who = await asyncio.to_thread(parts.access.who, request.headers)
-    await followed.tap(site_id, tap_of(said), who)
-    return _answer(site_id, followed)
+    tap = tap_of(said)
+    await followed.tap(site_id, tap, who)
+    if isinstance(tap, Name | NameRun) and tap.name in site.without:
+        site = await _has(parts, site_id, tap.name)
+    return _answer(site, followed)
 
 
-async def _followed(parts: Parts, site_id: int) -> Appliances:
-    await asyncio.to_thread(parts.sites.site, site_id)
+async def _has(parts: Parts, site_id: int, kind: str) -> Site:
+    async with parts.changing:
+        site = await asyncio.to_thread(parts.sites.site, site_id)
+        changed = replace(site, without=site.without - {kind})
+        await asyncio.to_thread(parts.sites.configure, changed)
+    await parts.live.reload()
+    return changed
+
+
+async def followed_by(parts: Parts, site_id: int) -> tuple[Site, Appliances]:
+    """The site, and what follows it. Errors: NotFound."""
+    site = await asyncio.to_thread(parts.sites.site, site_id)
     if parts.appliances is None:
         raise NotFound("nobody follows what switches: set [appliances] tell = true and start chowon again")
-    return parts.appliances
+    return site, parts.appliances
 
 
-def _answer(site_id: int, followed: Appliances) -> AppliancesAnswer:
-    known, agreed = followed.home(site_id).known, followed.agreed(site_id)
+def _answer(site: Site, followed: Appliances) -> AppliancesAnswer:
+    known, agreed = followed.home(site.id).known, followed.agreed(site.id)
     asked = {known.appliance_of(one.id) for one in worth_naming(known)}
     whole: dict[int, list[Cluster]] = {}
     for cluster in known.clusters:
@@ -152,9 +168,12 @@ def _answer(site_id: int, followed: Appliances) -> AppliancesAnswer:
         for number, theirs in whole.items()
     ]
     return AppliancesAnswer(
-        site=site_id,
+        site=site.id,
         appliances=sorted(found, key=lambda one: (-one.kwh, one.id)),
-        names=[NameAnswer(name=name, label=label_of(name)) for name in i18n.appliances()],
+        names=[
+            NameAnswer(name=name, label=i18n.appliance(name), without=name in site.without)
+            for name in i18n.appliances()
+        ],
     )
 
 
@@ -166,8 +185,8 @@ def _appliance(
     return ApplianceAnswer(
         id=number,
         name=name,
-        label=None if name is None else label_of(name),
-        suggested=suggested_of(agreed, label_of) if name is None else None,
+        label=None if name is None else i18n.appliance(name),
+        suggested=suggested_of(agreed, i18n.appliance) if name is None else None,
         power_w=round(first.power_w),
         lasts_s=round(first.seconds),
         every_s=None if first.every_s is None else round(first.every_s),
@@ -218,7 +237,7 @@ def _run(
         end_ms=end_ms,
         appliance=appliance,
         name=name,
-        label=None if name is None else label_of(name),
+        label=None if name is None else i18n.appliance(name),
         power_w=round(power_w, 1),
         kwh=round(energy_wh / 1000, 4),
         cost=None if price is None else price.of(energy_wh),

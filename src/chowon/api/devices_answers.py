@@ -3,8 +3,8 @@
 from pydantic import BaseModel
 
 from chowon.api.health import RecentProblemAnswer
-from chowon.api.sites import Text
 from chowon.domain.sites import Role
+from chowon.domain.tariff import Text
 
 
 class ReasonAnswer(BaseModel):

@@ -27,12 +27,12 @@ from chowon.api.devices_answers import (
 )
 from chowon.api.health import recent_problems
 from chowon.api.parts import Parts
-from chowon.api.sites import Text
 from chowon.domain.placing import Device, Line, Plan, Reason, Standing, alike, plan
 from chowon.domain.quantities import ABSENT_I32, DAY_MS, MINUTE_MS
 from chowon.domain.sites import UNPLACED, Channel, Placement, Site
+from chowon.domain.tariff import Text
 from chowon.errors import NotFound
-from chowon.i18n import Said, known, said
+from chowon.i18n import known, said
 from chowon.ingest.discovery import Found
 from chowon.ingest.reception import diagnose
 from chowon.ingest.setup import snippet
@@ -84,7 +84,7 @@ async def listed(parts: Parts) -> DevicesAnswer:
         reception=Reception(
             mqtt=_mqtt(parts, 0 if pulse.mqtt is None else pulse.mqtt.received),
             findings=[
-                FindingAnswer(id=f.id, wrong=f.wrong, text=_text(said(f"reception.{f.id}", f.places)))
+                FindingAnswer(id=f.id, wrong=f.wrong, text=said(f"reception.{f.id}", f.places))
                 for f in findings
             ],
             rejected_payloads=parts.door.ledger.rejected_payloads,
@@ -136,7 +136,7 @@ async def found_answer(parts: Parts, found: Iterable[Found]) -> FoundAnswer:
 
 def reasons(found: Iterable[Reason]) -> list[ReasonAnswer]:
     """Reasons with their texts."""
-    return [ReasonAnswer(id=r.id, text=_text(said(f"why.{r.id}", r.places))) for r in found]
+    return [ReasonAnswer(id=r.id, text=said(f"why.{r.id}", r.places)) for r in found]
 
 
 def _read(parts: Parts, suggesting: bool) -> _Book:
@@ -335,7 +335,7 @@ def _family(parts: Parts, family: Family) -> FamilyAnswer:
 
 def _setup(family: str) -> Text:
     key = f"setup.{family}"
-    return _text(said(key if known(key) else "setup.other"))
+    return said(key if known(key) else "setup.other")
 
 
 def _snippet(parts: Parts, family: str) -> str | None:
@@ -364,7 +364,3 @@ def _mqtt(parts: Parts, received: int) -> MqttAnswer | None:
         loopback_only=place.loopback_only,
         received=received,
     )
-
-
-def _text(told: Said) -> Text:
-    return Text(ko=told.ko, en=told.en)

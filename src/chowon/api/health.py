@@ -50,6 +50,8 @@ class HealthAnswer(BaseModel):
     """meters that chowon asks or listens to by itself: how much came, when last, why nothing comes"""
     outward: dict[str, Any]
     """what goes to others: the publishing connection, each webhook with its last deliveries"""
+    appliances: dict[str, Any] | None
+    """what went wrong where they are told; None if they are not"""
     live_clients: int
     failed_live_rounds: int
     """rounds of the live loop that failed; the log says why"""
@@ -80,6 +82,7 @@ async def health(request: Request) -> HealthAnswer:
         sealing_problem=pulse.sealing_problem,
         sources=[asdict(state) for state in pulse.sources],
         outward=asdict(pulse.outward),
+        appliances=None if pulse.appliances is None else asdict(pulse.appliances),
         failed_live_rounds=parts.live.failed_rounds,
         live_clients=parts.live.hub.clients(),
         snapshots_forced=parts.live.hub.snapshots_forced,

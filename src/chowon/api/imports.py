@@ -22,12 +22,11 @@ from chowon.api.imports_answers import (
     TargetAnswer,
     import_answer,
     problem_answers,
-    text_of,
 )
 from chowon.api.parts import Parts, parts_of
 from chowon.domain.sites import Role
+from chowon.domain.tariff import Text
 from chowon.errors import BadInput
-from chowon.i18n import Said
 from chowon.ingest.csv_mapping import Draft, parse_mapping
 from chowon.ingest.csv_readings import Converted
 from chowon.ingest.import_look import FileLook, csv_file, green_button_file
@@ -72,7 +71,7 @@ class _Checked:
     target: Target | None
 
     @property
-    def wrong(self) -> tuple[Said, ...]:
+    def wrong(self) -> tuple[Text, ...]:
         """What stands against it."""
         return (*self.look.wrong, *(() if self.target is None else self.target.wrong))
 
@@ -176,8 +175,8 @@ def _check_answer(checked: _Checked) -> CheckAnswer:
     return CheckAnswer(
         mapping=None if csv is None else csv.draft,
         toml=None if look.mapping is None else look.mapping.toml(),
-        questions=[] if csv is None else [AskAnswer(id=q.id, text=text_of(q.said)) for q in csv.questions],
-        wrong=[text_of(text) for text in checked.wrong],
+        questions=[] if csv is None else [AskAnswer(id=q.id, text=q.said) for q in csv.questions],
+        wrong=list(checked.wrong),
         raw=[] if csv is None else [RawRowAnswer(line=r.line, cells=list(r.cells)) for r in csv.raw],
         columns=[]
         if csv is None
@@ -211,5 +210,5 @@ def _target_answer(checked: _Checked) -> TargetAnswer:
             LineAnswer(meter=one.key.meter, channel=one.key.channel, is_new=one.is_new, role=one.role)
             for one in lines
         ],
-        notes=[text_of(note) for note in notes],
+        notes=list(notes),
     )

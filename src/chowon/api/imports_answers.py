@@ -6,10 +6,10 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from chowon.api.sites import Text
 from chowon.domain.sites import Role
+from chowon.domain.tariff import Text
 from chowon.errors import Problem
-from chowon.i18n import Said, said
+from chowon.i18n import said
 from chowon.ingest.csv_foreign import Fault
 from chowon.ingest.csv_mapping import Draft
 from chowon.ingest.imports import Import, State
@@ -145,11 +145,6 @@ class CheckAnswer(BaseModel):
     target: TargetAnswer
 
 
-def text_of(one: Said) -> Text:
-    """A text of ours for people."""
-    return Text(ko=one.ko, en=one.en)
-
-
 def import_answer(one: Import) -> ImportAnswer:
     """One import."""
     tally = one.tally
@@ -181,7 +176,7 @@ def problem_answers(problems: Sequence[Problem]) -> list[ProblemAnswer]:
 
 def _problem(one: Problem) -> ProblemAnswer:
     if isinstance(one, Fault):
-        return ProblemAnswer(line=one.line, column=one.column, found=one.found, expected=text_of(one.said))
+        return ProblemAnswer(line=one.line, column=one.column, found=one.found, expected=one.said)
     place = _PLACE.fullmatch(one.where)
     column = (place["column"] or "") if place else one.where
     line = int(place["number"]) if place and place["word"] == "line" else None
@@ -192,5 +187,5 @@ def _expected(column: str, plain: str) -> Text:
     field = BY_NAME.get(column)
     if field is not None:
         places = {"unit": field.unit, "low": grouped(field.low), "high": grouped(field.high)}
-        return text_of(said("import.range", places))
-    return text_of(said("import.when")) if column == "time" else Text(ko=plain, en=plain)
+        return said("import.range", places)
+    return said("import.when") if column == "time" else Text(plain, plain)

@@ -38,6 +38,7 @@ from chowon.ports import (
     PriceBook,
     RecordBook,
     SiteBook,
+    ToldDays,
 )
 
 SiteId: TypeAlias = Annotated[int, InPath(ge=1, le=2**31 - 1)]
@@ -51,6 +52,18 @@ class Limits:
     live_clients: int
     metrics_sites: int = 5000
     """sites of which /metrics tells figures"""
+
+
+@dataclass(frozen=True, slots=True)
+class AppliancesPulse:
+    """What went wrong where appliances are told."""
+
+    problem: str | None
+    """Why what is on cannot be read from the store"""
+    failed_rounds: int
+    """Rounds that failed; the log says why"""
+    nights: dict[str, str]
+    """What could not be done of days that are over, and why"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,8 @@ class Pulse:
     """Meters that chowon asks or listens to by itself"""
     outward: OutwardState
     """What goes to others; it does not decide whether chowon is healthy"""
+    appliances: AppliancesPulse | None
+    """None when they are not told; neither does it"""
 
     @property
     def healthy(self) -> bool:
@@ -115,6 +130,8 @@ class Parts:
     """looks for devices that announce themselves in the local network; None when that is off"""
     telling: Telling | None = None
     """tells appliances from main meters; None when that is off"""
+    told: ToldDays | None = None
+    """what was told of the appliances of past days; None when that is off"""
     appliances: Appliances | None = None
     """follows what switches in the sites; None when that is off"""
     imports: Imports | None = None

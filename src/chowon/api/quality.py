@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from chowon.api.parts import SiteId, parts_of
-from chowon.api.sites import Text
 from chowon.domain.quality import ChannelQuality, Remark, remarks
 from chowon.domain.sites import Channel, Role
+from chowon.domain.tariff import Text
 
 router = APIRouter(prefix="/sites", tags=["sites"])
 
@@ -78,7 +78,7 @@ async def quality(request: Request, site_id: SiteId) -> QualityAnswer:
                 key=channel.key.channel,
                 role=channel.role,
                 quality=None if seen is None else _numbers(seen),
-                remarks=[RemarkAnswer(id=r.id, text=Text(ko=r.text.ko, en=r.text.en)) for r in said],
+                remarks=[RemarkAnswer(id=r.id, text=r.text) for r in said],
             )
         )
     return QualityAnswer(site=site_id, channels=answers)

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from chowon import __version__
 from chowon.api import (
     answers,
+    appliance_days,
     appliances,
     bill,
     compare,
@@ -17,6 +18,7 @@ from chowon.api import (
     health,
     imports,
     influx_probes,
+    kinds,
     now,
     outlook,
     prices,
@@ -68,6 +70,8 @@ def create_app(parts: Parts) -> FastAPI:
         quality.router,
         shares.router,
         appliances.router,
+        appliance_days.router,
+        kinds.router,
         records.router,
         prices.router,
         devices.router,

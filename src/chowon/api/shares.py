@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
-from chowon.api.appliances import label_of
+from chowon import i18n
 from chowon.api.bill import BillDay
 from chowon.api.bill_answer import Number
 from chowon.api.parts import SiteId, parts_of
@@ -155,7 +155,7 @@ def answer(site: Site, found: Shares) -> SharesAnswer:
             error=found.rest.error,
         ),
         untold=found.untold,
-        without=[NamedKind(kind=kind, label=label_of(kind)) for kind in sorted(site.without)],
+        without=[NamedKind(kind=kind, label=i18n.appliance(kind)) for kind in sorted(site.without)],
     )
 
 

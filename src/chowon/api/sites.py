@@ -14,19 +14,13 @@ from chowon.api.parts import Parts, SiteId, parts_of
 from chowon.domain.clock import local_day, period_of
 from chowon.domain.quantities import DAY_MS
 from chowon.domain.sites import HoldBy, Role, Site
+from chowon.domain.tariff import Text
 from chowon.errors import BadInput, NotFound, TariffInvalid
 
 NO_CURRENCY = "XXX"
 """ISO 4217: no currency."""
 _KINDS_AT = "GET /api/v1/sites/{id}/appliances lists the names"
 router = APIRouter(prefix="/sites", tags=["sites"])
-
-
-class Text(BaseModel):
-    """A text for people."""
-
-    ko: str
-    en: str
 
 
 class TariffName(BaseModel):
@@ -111,9 +105,12 @@ async def site(request: Request, site_id: SiteId) -> SiteAnswer:
 
 @router.patch("/{site_id}")
 async def change_site(request: Request, site_id: SiteId, change: SiteChange) -> SiteAnswer:
-    """Change a site's name, time zone, reading day or tariff; live figures follow at once."""
+    """Change a site's name, time zone, reading day or tariff; live figures follow at once.
+
+    Which appliances it has not is for those to say who may name the ones that it has.
+    """
     parts = parts_of(request)
-    parts.access.check(request.headers, "admin")
+    parts.access.check(request.headers, "write" if change.model_fields_set == {"without"} else "admin")
     wanted = change.model_dump(exclude_none=True)
     if "timezone" in wanted and wanted["timezone"] not in available_timezones():
         raise BadInput(f"timezone: {wanted['timezone']!r} is not an IANA name such as Asia/Seoul")
@@ -200,5 +197,5 @@ def _tariff(parts: Parts, site: Site) -> tuple[str, Text]:
     try:
         tariff = parts.tariff(site.tariff)
     except (NotFound, TariffInvalid):
-        return NO_CURRENCY, Text(ko=site.tariff, en=site.tariff)
-    return tariff.currency, Text(ko=tariff.name.ko, en=tariff.name.en)
+        return NO_CURRENCY, Text(site.tariff, site.tariff)
+    return tariff.currency, tariff.name

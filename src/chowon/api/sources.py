@@ -10,9 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chowon.api.devices import forget_place, take_effect
 from chowon.api.parts import Parts, parts_of
-from chowon.api.sites import Text
+from chowon.domain.tariff import Text
 from chowon.errors import NotFound
-from chowon.i18n import Said
 from chowon.ingest.cables import Cable
 from chowon.ingest.source_file import FOLDER, AnySource, Source, title_of
 from chowon.ingest.source_scan import FoundSource, Scan, Target
@@ -219,7 +218,7 @@ def _source(cable: Cable, *, placed: bool, heard: HeardDevice | None) -> SourceA
         talking=heard is not None and not cable.paused,
         payloads=0 if state is None else state.payloads,
         last_ms=None if state is None else state.last_ms,
-        problem=None if state is None else _text(state.said),
+        problem=None if state is None else state.said,
         dropped=0 if state is None else state.dropped,
     )
 
@@ -230,9 +229,9 @@ def _scan(parts: Parts, scan: Scan) -> ScanAnswer:
         where=scan.target.where,
         done=min(scan.done, scan.steps),
         steps=scan.steps,
-        doing=Text(ko=scan.doing.ko, en=scan.doing.en),
+        doing=scan.doing,
         found=[_found(found, parts.cables.known_as(found.source)) for found in scan.found],
-        problem=_text(scan.problem),
+        problem=scan.problem,
     )
 
 
@@ -248,7 +247,3 @@ def _found(found: FoundSource, known_as: str | None) -> FoundAnswer:
         values={channel: dict(told) for channel, told in found.values.items()},
         known_as=known_as,
     )
-
-
-def _text(told: Said | None) -> Text | None:
-    return None if told is None else Text(ko=told.ko, en=told.en)

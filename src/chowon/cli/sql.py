@@ -11,7 +11,9 @@ MAX_SHOWN = 200
 
 
 def sql(
-    question: Annotated[str, typer.Argument(help="SQL over the views readings, channels and sites")],
+    question: Annotated[
+        str, typer.Argument(help="SQL over the views readings, appliances, channels and sites")
+    ],
     config: ConfigFile = None,
     data: DataFolder = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV instead of a table")] = False,

@@ -2,27 +2,20 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Final
+
+from chowon.domain.tariff import Text
 
 _DEVICES: Final = "devices"
 _APPLIANCES: Final = "appliances"
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One text in both languages."""
-
-    ko: str
-    en: str
-
-
-def said(key: str, places: Mapping[str, object] | None = None) -> Said:
+def said(key: str, places: Mapping[str, object] | None = None) -> Text:
     """The text of this key with its {places} filled in. Errors: KeyError for a key that has no text."""
     ko, en = (_texts(language, _DEVICES)[key].format_map(places or {}) for language in ("ko", "en"))
-    return Said(ko, en)
+    return Text(ko, en)
 
 
 def known(key: str) -> bool:
@@ -30,9 +23,9 @@ def known(key: str) -> bool:
     return key in _texts("en", _DEVICES)
 
 
-def appliance(name: str) -> Said:
+def appliance(name: str) -> Text:
     """What people call an appliance of this name: of one that is not in the list, the name itself."""
-    return Said(*(_texts(language, _APPLIANCES).get(name, name) for language in ("ko", "en")))
+    return Text(*(_texts(language, _APPLIANCES).get(name, name) for language in ("ko", "en")))
 
 
 def appliances() -> list[str]:

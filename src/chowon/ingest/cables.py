@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from chowon.domain.tariff import Text
 from chowon.errors import BadInput, ChowonError, NotFound, Overloaded
-from chowon.i18n import Said
 from chowon.ingest.reach import near_address, serial_devices
 from chowon.ingest.source_file import ModbusSource, Source, StreamSource, settings_of, source_from
 from chowon.ingest.source_scan import Scan, Target, split
@@ -179,7 +179,7 @@ class Cables:
             await scan.run()
         except Exception:
             log.exception("the search at %s failed in a way that it should not", scan.target.where)
-            scan.problem = Said("초원의 오류예요.", "a bug in chowon")
+            scan.problem = Text("초원의 오류예요.", "a bug in chowon")
 
     async def _resume(self, name: str, settings: str, paused: bool) -> None:
         """One that was kept before this start; a file of the same name counts more."""

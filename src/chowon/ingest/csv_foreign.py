@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from chowon.domain.quantities import I64, QUARTER_MS
+from chowon.domain.tariff import Text
 from chowon.errors import BadInput, NotFound, Problem, shortened
-from chowon.i18n import Said, said
+from chowon.i18n import said
 from chowon.ingest.csv_mapping import EPOCH_MS, EPOCH_S, ISO, Mapping
 from chowon.meters.checks import F64
 from chowon.meters.decoded import MAX_PROBLEMS, Findings
@@ -42,7 +43,7 @@ class Fault(Problem):
 
     line: int
     column: str
-    said: Said
+    said: Text
     """what is expected"""
 
 

@@ -12,12 +12,14 @@ from datetime import datetime
 from itertools import islice, pairwise
 from typing import Final, cast
 
+from chowon.domain.tariff import Text
 from chowon.errors import BadInput
-from chowon.i18n import Said, said
+from chowon.i18n import said
 from chowon.ingest.csv_mapping import (
     EPOCH_MS,
     EPOCH_S,
     ISO,
+    LONGEST_NAME,
     Decimal,
     Delimiter,
     Draft,
@@ -57,7 +59,7 @@ class Question:
     places: dict[str, str] = field(default_factory=dict)
 
     @property
-    def said(self) -> Said:
+    def said(self) -> Text:
         """Its text."""
         return said(f"import.ask.{self.id}", self.places)
 
@@ -167,7 +169,7 @@ def _table(lines: Sequence[str], asked: Draft | None = None) -> _Table | None:
     for delimiter in _DELIMITERS if asked is None else (asked.delimiter,):
         rows = list(_rows(lines, delimiter))
         for start, (line, header) in enumerate(rows):
-            if not 2 <= len(header) <= MOST_COLUMNS or any(_NUMBER.fullmatch(c.strip()) for c in header):
+            if not 2 <= len(header) <= MOST_COLUMNS or not all(map(_may_be_name, header)):
                 continue
             if asked is not None and line != asked.header_line:
                 continue
@@ -180,6 +182,10 @@ def _table(lines: Sequence[str], asked: Draft | None = None) -> _Table | None:
                 names = [cell.strip() for cell in header]
                 best = _Table(delimiter, line, names, body)
     return None if best is None or len(set(best.names)) != len(best.names) else best
+
+
+def _may_be_name(cell: str) -> bool:
+    return len(cell) <= LONGEST_NAME and _NUMBER.fullmatch(cell.strip()) is None
 
 
 def _rows(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:

@@ -10,8 +10,9 @@ from typing import Final
 
 import numpy as np
 
+from chowon.domain.tariff import Text
 from chowon.errors import BadInput
-from chowon.i18n import Said, said
+from chowon.i18n import said
 from chowon.ingest import csv_foreign, csv_guess, csv_readings
 from chowon.ingest.csv_guess import Question
 from chowon.ingest.csv_mapping import EPOCH_MS, EPOCH_S, Draft, Mapping, mapping_of, said_twice, timezones
@@ -68,7 +69,7 @@ class Look:
     mapping: Mapping | None
     """None while something stands against it"""
     questions: tuple[Question, ...]
-    wrong: tuple[Said, ...]
+    wrong: tuple[Text, ...]
     raw: tuple[RawRow, ...]
     columns: tuple[Column, ...]
     formats: tuple[Format, ...]
@@ -80,7 +81,7 @@ class Look:
 class _Against:
     """What stands against a draft, in both languages."""
 
-    texts: list[Said] = field(default_factory=list)
+    texts: list[Text] = field(default_factory=list)
 
     def say(self, id_: str, **places: str) -> None:
         self.texts.append(said(f"import.wrong.{id_}", places))

@@ -5,7 +5,6 @@ A mapping says how cells are written and which column is what; `csv_foreign` rea
 
 import json
 import re
-import tomllib
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
@@ -14,6 +13,7 @@ from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from chowon.domain import toml
 from chowon.errors import BadInput
 
 Meaning = Literal[
@@ -36,6 +36,8 @@ Stamp = Literal["start", "end"]
 EPOCH_S: Final = "epoch s"
 EPOCH_MS: Final = "epoch ms"
 ISO: Final = "ISO 8601"
+LONGEST_NAME: Final = 1000
+"""Of a column whose meaning is guessed"""
 
 
 class Value(BaseModel):
@@ -137,7 +139,7 @@ class Draft(BaseModel):
     decimal: Decimal = "."
     header_line: Annotated[int, Field(ge=1, le=10_000)] = 1
     encoding: Annotated[str, Field(max_length=40)] = "utf-8-sig"
-    time: Annotated[tuple[Annotated[str, Field(max_length=1000)], ...], Field(max_length=2)] = ()
+    time: Annotated[tuple[Annotated[str, Field(max_length=LONGEST_NAME)], ...], Field(max_length=2)] = ()
     time_format: Annotated[str, Field(max_length=100)] = ""
     timezone: Annotated[str, Field(max_length=100)] = ""
     stamp: Stamp = "start"
@@ -156,8 +158,8 @@ class Draft(BaseModel):
 def parse_mapping(text: str, where: str) -> Mapping:
     """A mapping's file. Errors: BadInput with every problem in it."""
     try:
-        tree = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # also a number or a nesting beyond bounds
+        tree = toml.read(text)
+    except ValueError as error:  # also a number or a nesting beyond bounds
         raise BadInput(f"{where}: not valid TOML: {error}") from error
     return mapping_of(tree, where)
 

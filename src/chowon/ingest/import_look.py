@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from chowon.domain.tariff import Text
 from chowon.errors import PayloadRejected, Problem
-from chowon.i18n import Said, said
+from chowon.i18n import said
 from chowon.ingest import csv_look, csv_readings
 from chowon.ingest.csv_look import Look
 from chowon.ingest.csv_mapping import Draft, Mapping
@@ -25,7 +26,7 @@ class FileLook:
 
     csv: Look | None
     """None for Green Button"""
-    wrong: tuple[Said, ...]
+    wrong: tuple[Text, ...]
     rows: tuple[Converted, ...]
     looked_at: int
     more: bool

@@ -6,7 +6,8 @@ from typing import Final
 
 from chowon.domain.quantities import DEFAULT_HOLD_MS
 from chowon.domain.sites import Channel, ChannelKey, Role, Site
-from chowon.i18n import Said, said
+from chowon.domain.tariff import Text
+from chowon.i18n import said
 from chowon.ports import History
 from chowon.store.catalog.sites import LONGEST_HOLD_MS, role_of
 
@@ -48,8 +49,8 @@ class Target:
     lines: tuple[TargetLine, ...]
     hold_ms: int
     """of the channels that are new"""
-    notes: tuple[Said, ...]
-    wrong: tuple[Said, ...]
+    notes: tuple[Text, ...]
+    wrong: tuple[Text, ...]
 
 
 def meter_for(site: Site | None, told: Told | None, history: History) -> str:
@@ -81,8 +82,8 @@ def target(
     """keys: of the site and the meter. roles: by channel, what a person said of them."""
     wanted = [ChannelKey(keys[0], keys[1] + more, name) for more, name in dict.fromkeys(told.lines)]
     known = {} if site is None else {c.key: c for c in site.channels}
-    notes: list[Said] = []
-    wrong: list[Said] = []
+    notes: list[Text] = []
+    wrong: list[Text] = []
     for key in wanted:
         if key in known:
             _check_hold(known[key], told, notes, wrong)
@@ -113,7 +114,7 @@ def hold_for(step_ms: int | None, interval_ms: int | None) -> int:
     return min(max(DEFAULT_HOLD_MS, _HOLDS * (step_ms or 0)), LONGEST_HOLD_MS)
 
 
-def _check_hold(channel: Channel, told: Told, notes: list[Said], wrong: list[Said]) -> None:
+def _check_hold(channel: Channel, told: Told, notes: list[Text], wrong: list[Text]) -> None:
     places = {"channel": _named(channel.key), "hold": f"{channel.hold_ms / 1000:g}"}
     if told.interval_ms is not None and channel.hold_ms < told.interval_ms:
         wrong.append(said("import.wrong.hold", places | {"step": f"{told.interval_ms / 1000:g}"}))

@@ -16,6 +16,7 @@ FindingId = Literal[
     "nothing_received",
     "nothing_read",
     "hearing",
+    "hearing_most",
 ]
 _NOBODYS: Final = "192.0.2.1"
 """An address for documentation (RFC 5737): asking for the way there sends nothing."""
@@ -78,7 +79,7 @@ def diagnose(
     elif stats.poison >= stats.received:
         found.append(Finding("nothing_read", True, counts))
     else:
-        found.append(Finding("hearing", False, counts))
+        found.append(Finding("hearing_most" if stats.poison else "hearing", False, counts))
     return tuple(found)
 
 

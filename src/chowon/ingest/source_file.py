@@ -3,13 +3,13 @@ data folder, or as a person makes them on the page (kept in the catalog as JSON,
 """
 
 import json
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from chowon.domain import toml
 from chowon.errors import MeterMisconfigured, shortened
 from chowon.meters.fields import KEY_RULE, is_key
 from chowon.meters.names import DEFAULT_NAME
@@ -117,8 +117,8 @@ def read_sources(folder: Path) -> dict[str, Source]:
 def read_source(path: Path) -> Source:
     """One file. Errors: MeterMisconfigured with every problem in it."""
     try:
-        tree = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:  # also a number or a nesting beyond bounds
+        tree = toml.read(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:  # also a number or a nesting beyond bounds
         raise MeterMisconfigured(f"{path}: {_WRONG}: {error}") from error
     return _checked(tree, str(path))
 

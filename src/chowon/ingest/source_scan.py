@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from chowon.domain.readings import absent_of
+from chowon.domain.tariff import Text
 from chowon.errors import BadInput, ChowonError, MeterMisconfigured, PayloadRejected, shortened
-from chowon.i18n import Said, said
+from chowon.i18n import said
 from chowon.ingest import line, modbus
 from chowon.ingest.reach import bracketed, near_address, openable, reach
 from chowon.ingest.source_file import ModbusSource, Source, StreamSource
@@ -80,9 +81,9 @@ class Scan:
     steps: int = 1
     """How many there will be, as far as it is known"""
     done: int = 0
-    doing: Said = field(default_factory=lambda: said("scan.connect", {"where": ""}))
+    doing: Text = field(default_factory=lambda: said("scan.connect", {"where": ""}))
     found: list[FoundSource] = field(default_factory=list)
-    problem: Said | None = None
+    problem: Text | None = None
     """Why nothing was found, or why no more"""
     state: Literal["running", "done", "cancelled"] = "running"
 

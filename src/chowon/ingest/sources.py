@@ -15,8 +15,9 @@ import numpy as np
 
 from chowon.domain.readings import turned_columns
 from chowon.domain.sites import UNPLACED, ChannelKey
+from chowon.domain.tariff import Text
 from chowon.errors import ChowonError, PayloadRejected
-from chowon.i18n import Said, said
+from chowon.i18n import said
 from chowon.ingest import line, modbus
 from chowon.ingest.back_off import BackOff
 from chowon.ingest.door import Door, decoded
@@ -46,7 +47,7 @@ class SourceState:
     """When the last one came, ms UTC"""
     problem: str | None
     """Why nothing comes, with what to do; None while all is well"""
-    said: Said | None
+    said: Text | None
     """The same in both languages"""
     dropped: int
     """Readings lost because the store was away for too long"""
@@ -215,7 +216,7 @@ class _Watched:
         self._book.register_all(keys, round(self.source.hold_s * 1000))
         self._known.update(keys)
 
-    def _failed(self, problem: Said) -> None:
+    def _failed(self, problem: Text) -> None:
         if problem.en != self._state.problem:
             log.warning("meter '%s': %s", self._state.name, problem.en)
         self._state = replace(self._state, problem=problem.en, said=problem)

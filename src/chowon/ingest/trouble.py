@@ -3,8 +3,9 @@
 The texts stand in i18n under "cable.…"; the English one is the error's message.
 """
 
+from chowon.domain.tariff import Text
 from chowon.errors import ChowonError, ExtraMissing, MeterMisconfigured, MeterUnavailable
-from chowon.i18n import Said, said
+from chowon.i18n import said
 
 
 class SourceTrouble(MeterUnavailable):
@@ -23,7 +24,7 @@ class SourceMisfit(MeterMisconfigured):
         super().__init__(self.said.en)
 
 
-def told(error: ChowonError) -> Said:
+def told(error: ChowonError) -> Text:
     """What the error says to people; its own message where there is no other text."""
     match error:
         case SourceTrouble() | SourceMisfit():
@@ -31,4 +32,4 @@ def told(error: ChowonError) -> Said:
         case ExtraMissing():
             return said("cable.no_extra")
         case _:
-            return Said(str(error), str(error))
+            return Text(str(error), str(error))

@@ -4,21 +4,24 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Final, Protocol
 
 import numpy as np
 
-from chowon.domain.nilm.power import F64, Power
+from chowon.domain.nilm.power import Power
 from chowon.domain.nilm.runs import Runs, runs_of
+from chowon.domain.nilm.told import ToldDay, mark_of, minutes_of, newest, rounded
 from chowon.domain.part_runs import RunTimes, run_times
 from chowon.domain.parts import Part
-from chowon.domain.quantities import DAY_MS, I64, MINUTE_MS, QUARTER_MS, Bools
-from chowon.domain.rollups import Rollup
-from chowon.domain.sites import Channel, Site
+from chowon.domain.quantities import DAY_MS, I64, MINUTE_MS, QUARTER_MS
+from chowon.domain.sites import Site
 from chowon.domain.tariff import Text
+from chowon.jobs.mains import Why, unmeasured_mains, why_not
 from chowon.jobs.period_use import PeriodUse
 from chowon.models.nilm.nightly import Trusted
-from chowon.ports import History
+from chowon.ports import History, ToldDays
 
 CONTEXT_MS: Final = DAY_MS // 2
 """Seen before the span, so that its beginning is told as well as the rest"""
@@ -26,12 +29,7 @@ KNOWN_BY_MS: Final = 31 * DAY_MS
 """So much is looked at at least, so that the first days of a month are told by what the home has"""
 KEPT: Final = 64
 """Answers kept in memory: a page asks for the same one by three rules"""
-_STANDS_STILL: Final = 0.75
-"""The share of minutes that are exactly as the one before, from which on a meter is too slow"""
-_LEAST_MINUTES: Final = 60
 _DW_PER_W: Final = 10
-
-Why = Literal["off", "slow", "silent"]
 
 
 class Told(Protocol):
@@ -78,23 +76,31 @@ TOLD_NOTHING: Final = TellingParts((), {}, {}, "off")
 
 
 class Telling:
-    """Tells the appliances of sites; keeps the last answers as long as what was measured stays the same."""
+    """Tells the appliances of sites, and says what nights have told before of days that are over.
 
-    def __init__(self, model: Callable[[], tuple[Told, Mapping[str, Trusted]]]) -> None:
-        """model: called once, when it is first needed: the model, and the kinds it is trusted with."""
-        self._model = model
+    Keeps the last answers as long as what was measured and what nights told stays the same.
+    """
+
+    def __init__(
+        self, model: Callable[[], tuple[Told, Mapping[str, Trusted]]], nights: ToldDays | None = None
+    ) -> None:
+        """model: called once, when it is first needed: the model, and the kinds it is trusted with.
+
+        nights: what was told of days and is written down; without it all is told anew.
+        """
+        self._model, self._nights = model, nights
         self._loaded: tuple[Told, Mapping[str, Trusted]] | None = None
         self._kept: OrderedDict[tuple[int, ...], Appliances] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def parts(self, history: History, site: Site, use: PeriodUse, metered: Sequence[Part]) -> TellingParts:
         """The appliances behind the main meter in the whole quarters of a period that are over.
 
-        Without what has a meter of its own. Errors: StoreUnavailable.
+        Without what has a meter of its own. Errors: StoreUnavailable, Damaged.
         """
         grid = use.profile.grid
         over = (use.until_ms - grid.start_ms) // QUARTER_MS
-        told = self._appliances(history, site, grid.start_ms, grid.start_ms + over * QUARTER_MS, use, metered)
+        told = self._appliances(history, site, use, over, metered)
         kinds = self._kinds()
         return TellingParts(
             tuple(_part(one, kinds[one.kind].label, over, len(use.profile)) for one in told.found),
@@ -112,34 +118,40 @@ class Telling:
 
         Errors: StoreUnavailable.
         """
-        kinds = self._kinds_of(site)
-        mains = _unmeasured_mains(history, site, from_ms, to_ms)
-        if not kinds or _why_not(mains) is not None or self._loaded is None:
-            return {}
+        kinds = self.kinds_of(site)
+        mains = unmeasured_mains(history, site, from_ms, to_ms)
+        return self.tell(mains, kinds) if kinds and why_not(mains) is None else {}
+
+    def kinds_of(self, site: Site) -> list[str]:
+        """Those that are looked for in the site."""
+        return [kind for kind in self._kinds() if kind not in site.without]
+
+    def tell(self, mains: Power, kinds: Sequence[str]) -> dict[str, Power]:
+        """What the model says of these mains, in whole 0.1 W, one question at a time: each takes a core."""
         with self._lock:
-            return self._loaded[0].disaggregate(mains, kinds)
+            self._kinds()
+            assert self._loaded is not None
+            told = self._loaded[0].disaggregate(mains, kinds) if kinds else {}
+        return {kind: rounded(power) for kind, power in told.items()}
 
     def _appliances(
-        self,
-        history: History,
-        site: Site,
-        from_ms: int,
-        to_ms: int,
-        use: PeriodUse,
-        metered: Sequence[Part],
+        self, history: History, site: Site, use: PeriodUse, over: int, metered: Sequence[Part]
     ) -> Appliances:
-        quarters = (to_ms - from_ms) // QUARTER_MS
+        """over: the quarters of the period that are told."""
+        from_ms = use.profile.grid.start_ms
+        to_ms = from_ms + over * QUARTER_MS
         measured = [use.profile.import_energy, use.known_ms, *(part.taken for part in metered)]
-        seen = b"".join(column[:quarters].tobytes() for column in measured)
-        key = (site.id, from_ms, to_ms, hash(seen), hash(site.without))
+        seen = b"".join(column[:over].tobytes() for column in measured)
         with self._lock:  # one at a time: each takes a core
+            stood = self._stood(site, use)
+            told = hash(tuple((day, one.told_ms) for day, one in stood.items()))
+            key = (site.id, from_ms, to_ms, hash(seen), hash(site.without), told)
             if key not in self._kept:
                 begin_ms = min(from_ms - CONTEXT_MS, to_ms - KNOWN_BY_MS)
-                mains = _unmeasured_mains(history, site, begin_ms, to_ms)
-                why = _why_not(mains)
-                self._kept[key] = (
-                    Appliances((), why) if why else self._tell(mains, self._kinds_of(site), from_ms, to_ms)
-                )
+                mains = unmeasured_mains(history, site, begin_ms, to_ms)
+                why = why_not(mains)
+                power = {} if why else self._of_span(site, use, mains, from_ms, stood)
+                self._kept[key] = Appliances(_found(power), why)
                 if len(self._kept) > KEPT:
                     self._kept.popitem(last=False)
             self._kept.move_to_end(key)
@@ -150,55 +162,64 @@ class Telling:
             self._loaded = self._model()
         return self._loaded[1]
 
-    def _kinds_of(self, site: Site) -> list[str]:
-        """Those that the site may have."""
-        return [kind for kind in self._kinds() if kind not in site.without]
+    def _stood(self, site: Site, use: PeriodUse) -> dict[date, ToldDay]:
+        """What nights told of the days of a period."""
+        if self._nights is None:
+            return {}
+        return newest(self._nights.days(site.id, use.period.start, use.period.end))
 
-    def _tell(self, mains: Power, kinds: list[str], from_ms: int, to_ms: int) -> Appliances:
-        assert self._loaded is not None
-        told = self._loaded[0].disaggregate(mains, kinds) if kinds else {}
-        within = slice((from_ms - mains.start_ms) // MINUTE_MS, (to_ms - mains.start_ms) // MINUTE_MS)
-        found = []
-        for kind, power in told.items():
-            inner = Power(from_ms, MINUTE_MS, power.power_w[within], power.known[within])
-            if inner.power_w.any():
-                found.append(Appliance(kind, inner, runs_of(inner.power_w > 0)))
-        return Appliances(tuple(found))
-
-
-def _unmeasured_mains(history: History, site: Site, from_ms: int, to_ms: int) -> Power:
-    """What the main meter took less what other meters did, by minute."""
-    channels = [*site.main_channels, *site.part_channels]
-    rows = history.rollup([channel.id for channel in channels], from_ms, to_ms, "1min", site.timezone)
-    n = (to_ms - from_ms) // MINUTE_MS
-    power_w, known = np.zeros(n), np.full(n, bool(site.main_channels))
-    for channel in site.main_channels:
-        theirs_w, theirs_known = _minutes(rows, channel, from_ms, n)
-        power_w, known = power_w + theirs_w, known & theirs_known
-    for channel in site.part_channels:
-        theirs_w, _ = _minutes(rows, channel, from_ms, n)
-        # A roof's meter may count either way round: what it gives is used in the home.
-        power_w = power_w + (np.abs(theirs_w) if channel.role == "solar" else -theirs_w)
-    return Power(from_ms, MINUTE_MS, np.where(known, power_w, 0.0), known)
+    def _of_span(
+        self, site: Site, use: PeriodUse, mains: Power, from_ms: int, stood: Mapping[date, ToldDay]
+    ) -> dict[str, Power]:
+        """Each kind from `from_ms` to the end of the mains: what nights told, and the rest told now."""
+        kinds, to_ms = self.kinds_of(site), mains.start_ms + len(mains) * MINUTE_MS
+        days = _days_that_stand(stood, use, mains, from_ms, kinds)
+        power: dict[str, Power] = {}
+        if sum(end_ms - start_ms for start_ms, end_ms in days) < to_ms - from_ms:
+            told = self.tell(mains, kinds)
+            power = {kind: minutes_of(one, from_ms, to_ms) for kind, one in told.items()}
+        if days and self._nights is not None:
+            kept = self._nights.minutes(site.id, from_ms, to_ms)
+            for kind in kinds:
+                power[kind] = _with_days(power.get(kind), kept.get(kind), mains, from_ms, days)
+        return power
 
 
-def _minutes(rows: Rollup, channel: Channel, from_ms: int, n: int) -> tuple[F64, Bools]:
-    """((n,) mean W of a channel, (n,) whether samples stand for half of the minute); 0 where unknown."""
-    mine = rows.channel == channel.id
-    place = (rows.start_ms[mine] - from_ms) // MINUTE_MS
-    power_w, known = np.zeros(n), np.zeros(n, np.bool_)
-    heard = rows.covered_ms[mine] * 2 >= MINUTE_MS
-    net_dwms = (rows.import_dwms - rows.export_dwms)[mine]
-    power_w[place] = np.where(heard, net_dwms / (np.maximum(rows.known_ms[mine], 1) * _DW_PER_W), 0.0)
-    known[place] = heard
-    return power_w, known
+def _days_that_stand(
+    stood: Mapping[date, ToldDay], use: PeriodUse, mains: Power, from_ms: int, kinds: Sequence[str]
+) -> list[tuple[int, int]]:
+    """[start, end) of the days that a night told of these very mains, all these kinds.
+
+    Other weights than those of now may have told them: what was said stands until a night says otherwise.
+    """
+    to_ms = mains.start_ms + len(mains) * MINUTE_MS
+    found = []
+    for n, (start_ms, end_ms) in enumerate(pairwise(use.day_starts_ms.tolist())):
+        told = stood.get(use.period.start + timedelta(days=n))
+        if told is None or end_ms > to_ms or start_ms < from_ms or not set(kinds) <= told.took.keys():
+            continue
+        if told.mains == mark_of(minutes_of(mains, start_ms, end_ms)):
+            found.append((start_ms, end_ms))
+    return found
 
 
-def _why_not(mains: Power) -> Why | None:
-    power_w = mains.power_w[mains.known]
-    if len(power_w) < _LEAST_MINUTES:
-        return "silent"
-    return "slow" if float((np.diff(power_w) == 0).mean()) > _STANDS_STILL else None
+def _with_days(
+    told: Power | None, kept: Power | None, mains: Power, from_ms: int, days: Sequence[tuple[int, int]]
+) -> Power:
+    """A kind as it is told now, but on these days as it was kept; nothing is kept of what took nothing."""
+    known = minutes_of(mains, from_ms, mains.start_ms + len(mains) * MINUTE_MS).known
+    power_w = np.zeros(len(known)) if told is None else told.power_w.copy()
+    for start_ms, end_ms in days:
+        day = slice((start_ms - from_ms) // MINUTE_MS, (end_ms - from_ms) // MINUTE_MS)
+        power_w[day] = 0.0 if kept is None else kept.power_w[day]
+    return Power(from_ms, MINUTE_MS, power_w, known)
+
+
+def _found(power: Mapping[str, Power]) -> tuple[Appliance, ...]:
+    """Those that took anything, with their runs."""
+    return tuple(
+        Appliance(kind, one, runs_of(one.power_w > 0)) for kind, one in power.items() if one.power_w.any()
+    )
 
 
 def _part_name(kind: str) -> str:

@@ -28,6 +28,7 @@ from chowon.store.columns import (
 )
 from chowon.store.counter_rows import counters_of_table, newest_counters, present, table_of_counters
 from chowon.store.lake import Lake
+from chowon.store.told_rows import newest_told
 
 SMALL_FILES: Final = 16
 """More files of about one size than this in one span and shard become one."""
@@ -98,6 +99,8 @@ def _tables(lake: Lake, merge: Merge) -> Iterator[pa.Table]:
         elif merge.files[0].kind in FLOWS:
             counters = newest_counters([counters_of_table(part) for part in parts])
             table = table_of_counters(present(counters) if merge.whole else counters)
+        elif merge.files[0].kind == "told":
+            table = newest_told(parts)
         else:
             rows = newest(joined([rollup_of_table(part) for part in parts]))
             table = table_of_rollup(rows_where(rows, rows.covered_ms != NO_ROW_MS) if merge.whole else rows)

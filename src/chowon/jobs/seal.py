@@ -12,7 +12,7 @@ So a reading is in the journal after the watermark or in a listed file, never in
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
@@ -20,18 +20,18 @@ from typing import Final
 import numpy as np
 
 from chowon.domain.counters import FLOWS, Flow
-from chowon.domain.quantities import DAY_MS, I64, U32
 from chowon.domain.readings import Readings, concat, empty, latest
 from chowon.domain.rollups import Rollup
 from chowon.jobs.compact import SMALL_FILES, Merge, merged, merges
 from chowon.jobs.hold_change import minutes_anew
 from chowon.store.catalog.counter_times import CounterSpan
-from chowon.store.catalog.files import Heard, HoldChange, Kind, NewFile, Snapshot
+from chowon.store.catalog.files import Heard, HoldChange, NewFile, Snapshot
 from chowon.store.columns import joined, newest, rows_where, table_of_readings, table_of_rollup
 from chowon.store.counter_news import changed_counters
 from chowon.store.counter_rows import table_of_counters
 from chowon.store.opening import Store
 from chowon.store.recompute import emptied, recomputed, touched
+from chowon.store.spans import split
 from chowon.store.view import View
 
 SEAL_ROWS: Final = 4_000_000
@@ -79,6 +79,11 @@ class Sealer:
             files_merged = sum(self._merge(merge, now_ms) for merge in due)
             return Sealed(readings, added, files_merged, deleted)
 
+    def add(self, files: Sequence[NewFile]) -> None:
+        """List files of what was worked out from readings, all or none. Errors: as `run`."""
+        with self._lock:
+            self._store.files.commit(self._files(), files)
+
     def change_hold(self, change: HoldChange, now_ms: int) -> None:
         """Give a channel another hold, in one go with all its rollups. Errors: as `run`; nothing was changed.
 
@@ -92,7 +97,7 @@ class Sealer:
             try:
                 for first_ms, last_ms in store.files.times(ids).values():
                     for rows in minutes_anew(view, change.channel, change.hold_ms, first_ms, last_ms):
-                        for span, shard, some in _split(rows.channel, rows.start_ms, "minute", store.shards):
+                        for span, shard, some in split(rows.channel, rows.start_ms, "minute", store.shards):
                             table = table_of_rollup(rows_where(rows, some))
                             added.append(store.lake.write("minute", span, shard, [table]))
                 store.files.commit(snapshot, added, hold=change)
@@ -146,11 +151,11 @@ class Sealer:
     def _write(self, view: View, fresh: Readings, added: list[NewFile]) -> None:
         """Write the files of these readings and of the rollup rows that they change; noted in `added`."""
         store = self._store
-        for span, shard, rows in _split(fresh.channel, fresh.time_ms, "raw", store.shards):
+        for span, shard, rows in split(fresh.channel, fresh.time_ms, "raw", store.shards):
             table = table_of_readings(fresh.where(rows))
             added.append(store.lake.write("raw", span, shard, [table]))
         minutes = self._changed_minutes(view, fresh)
-        for span, shard, rows in _split(minutes.channel, minutes.start_ms, "minute", store.shards):
+        for span, shard, rows in split(minutes.channel, minutes.start_ms, "minute", store.shards):
             table = table_of_rollup(rows_where(minutes, rows))
             added.append(store.lake.write("minute", span, shard, [table]))
 
@@ -160,7 +165,7 @@ class Sealer:
         """Write the rows of one flow's counters that these readings change; what is new of the counters."""
         store = self._store
         news = changed_counters(view, fresh, flow, store.files.counters)
-        for span, shard, rows in _split(news.rows.channel, news.rows.start_ms, flow, store.shards):
+        for span, shard, rows in split(news.rows.channel, news.rows.start_ms, flow, store.shards):
             table = table_of_counters(news.rows.where(rows))
             added.append(store.lake.write(flow, span, shard, [table]))
         return news.spans
@@ -190,18 +195,3 @@ def _heard(fresh: Readings) -> Heard:
     first = np.flatnonzero(np.append(True, fresh.channel[1:] != fresh.channel[:-1]))
     last = np.append(first[1:], len(fresh)) - 1
     return Heard(fresh.channel[first], fresh.time_ms[first], fresh.time_ms[last])
-
-
-def _split(channel: U32, time_ms: I64, kind: Kind, shards: int) -> Iterator[tuple[str, int, I64]]:
-    """(span, shard, indices in order) of each file's rows; spans are UTC days (raw) or months."""
-    if kind == "raw":
-        span = time_ms // DAY_MS
-    else:
-        span = time_ms.astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64)
-    if not len(span):
-        return
-    key = span * shards + channel % np.uint32(shards)
-    order = np.argsort(key, kind="stable")
-    for rows in np.split(order, np.flatnonzero(np.diff(key[order])) + 1):
-        which, shard = divmod(int(key[rows[0]]), shards)
-        yield str(np.datetime64(which, "D" if kind == "raw" else "M")), shard, rows

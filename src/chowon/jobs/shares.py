@@ -18,7 +18,8 @@ from chowon.domain.part_runs import RunCosts, RunTimes, costs_of_runs
 from chowon.domain.parts import REST, Cut, Part, Source, cut
 from chowon.domain.sites import Channel, Site
 from chowon.domain.tariff import Text
-from chowon.jobs.appliances import TOLD_NOTHING, Telling, Why
+from chowon.jobs.appliances import TOLD_NOTHING, Telling
+from chowon.jobs.mains import Why
 from chowon.jobs.period_use import PeriodUse, period_use
 from chowon.jobs.profile import channel_quarters
 from chowon.jobs.statement import coverage

@@ -21,8 +21,8 @@ from chowon.domain.readings import Readings, concat, of_channels
 from chowon.domain.sites import Site
 from chowon.errors import BadInput, ChowonError, Damaged, NotFound, StoreUnavailable
 from chowon.live.ahead import Ahead
+from chowon.live.appliances.price import Price
 from chowon.live.appliances.service import Appliances
-from chowon.live.appliances.view import Price
 from chowon.live.costs import needs_quarters
 from chowon.live.hub import Hub, Subscription, snapshot_frame
 from chowon.live.known import Billing, KnownBilling

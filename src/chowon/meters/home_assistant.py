@@ -25,7 +25,7 @@ from chowon.meters.fields import did_you_mean, key_from
 from chowon.meters.names import DEFAULT_NAME
 from chowon.meters.value_template import Path
 
-FAMILY: Final = Family("home-assistant", "ESPHome and others that announce themselves", hold_s=300)
+FAMILY: Final = Family("home-assistant", "ESPHome, OpenDTU, …", hold_s=300)
 
 OURS: Final = "chowon"
 """The origin of what chowon announces itself (outward/home_assistant.py): that is no device"""

@@ -99,7 +99,7 @@ class Columns:
             return None
         if len(self._codes) + len(others) > _MOST_OTHERS:
             self._codes = {name: code for name, code in self._codes.items() if code != self._other}
-        known = self._codes | dict.fromkeys(others, self._other)
+        known = self._codes | dict.fromkeys(set(names) - self._codes.keys(), self._other)
         if len(known) <= _MOST_OTHERS:
             self._codes = known
         return np.fromiter(map(known.__getitem__, names), np.int64, len(names))

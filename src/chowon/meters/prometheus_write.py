@@ -27,7 +27,7 @@ from chowon.meters.fields import BY_NAME
 from chowon.meters.names import Keys, Names
 from chowon.meters.prometheus_messages import Label, WriteRequest
 
-FAMILY: Final = Family("prometheus", "Metrics of Prometheus", hold_s=150)
+FAMILY: Final = Family("prometheus", "Prometheus", hold_s=150)
 """Prometheus asks once a minute until somebody says otherwise."""
 
 OWN: Final = {

@@ -1,12 +1,12 @@
 """Register maps as files: TOML, one a device type, in `registers/` here or in the data folder."""
 
-import tomllib
 from importlib import resources
 from pathlib import Path
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from chowon.domain import toml
 from chowon.errors import MeterMisconfigured, NotFound
 from chowon.meters.fields import BY_NAME, did_you_mean, is_key
 from chowon.meters.names import DEFAULT_NAME
@@ -77,8 +77,8 @@ class RegisterMaps:
 def parse(text: str, where: str) -> RegisterMap:
     """A register map's file. Errors: MeterMisconfigured with every problem in it."""
     try:
-        tree = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # also a number or a nesting beyond bounds
+        tree = toml.read(text)
+    except ValueError as error:  # also a number or a nesting beyond bounds
         raise MeterMisconfigured(f"{where}: not valid TOML: {error}") from error
     try:
         file = _File.model_validate(tree)

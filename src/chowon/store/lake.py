@@ -1,4 +1,4 @@
-"""The lake: a folder of immutable Parquet files, sorted by (channel, time).
+"""The lake: a folder of immutable Parquet files, sorted by (channel, time); what is told, by (site, time).
 
 A file is written under a temporary name, synced, renamed, and its folder synced; then it may be listed in
 the catalog, and only listed files count. Its name is unique and says nothing about what is newer.
@@ -32,7 +32,9 @@ _TIME_COLUMN: Final[dict[str, str]] = {
     "minute": "start",
     "import": "start",
     "export": "start",
+    "told": "start",
 }
+_KEY_COLUMN: Final[dict[str, str]] = dict.fromkeys(_TIME_COLUMN, "channel") | {"told": "site"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,11 @@ class Lake:
         path = f"{kind}/{span}/s{shard}-{self._origin}-{uuid.uuid4().hex}.parquet"
         final = self.folder / path
         temporary = final.with_suffix(_TEMPORARY)
-        limits = _Limits(_TIME_COLUMN[kind])
+        limits = _Limits(_KEY_COLUMN[kind], _TIME_COLUMN[kind])
         try:
             self._make_folder(final.parent)
             with temporary.open("xb") as sink:
-                _write_groups(sink, (limits.seen(table) for table in tables))
+                _write_groups(sink, _KEY_COLUMN[kind], (limits.seen(table) for table in tables))
                 sink.flush()
                 os.fsync(sink.fileno())
                 size = os.fstat(sink.fileno()).st_size
@@ -101,12 +103,14 @@ class Lake:
             raise Damaged(
                 f"{path}: {error}; restore the file from a backup, `chowon doctor` lists what is missing"
             ) from error
-        return _selected(table, _TIME_COLUMN[file.kind], channels, start_ms, end_ms)
+        of_kind = _KEY_COLUMN[file.kind], _TIME_COLUMN[file.kind]
+        return _selected(table, of_kind, channels, start_ms, end_ms)
 
     def channel_rows(self, file: LakeFile) -> tuple[U32, I64]:
         """The channels in a file and how many rows each has there."""
-        table = self.read(file, None, 0, np.iinfo(np.int64).max, ["channel", _TIME_COLUMN[file.kind]])
-        channels, rows = np.unique(table["channel"].to_numpy(), return_counts=True)
+        key = _KEY_COLUMN[file.kind]
+        table = self.read(file, None, 0, np.iinfo(np.int64).max, [key, _TIME_COLUMN[file.kind]])
+        channels, rows = np.unique(table[key].to_numpy(), return_counts=True)
         return channels, rows.astype(np.int64)
 
     def columns(self, file: LakeFile) -> list[str]:
@@ -181,14 +185,14 @@ class Lake:
 class _Limits:
     """What a file's entry in the catalog says, gathered while its tables pass by."""
 
-    def __init__(self, time_column: str) -> None:
-        self._time_column = time_column
+    def __init__(self, key_column: str, time_column: str) -> None:
+        self._key_column, self._time_column = key_column, time_column
         self.rows = 0
         self.times = (np.iinfo(np.int64).max, np.iinfo(np.int64).min)
         self.channels = (2**32, -1)
 
     def seen(self, table: pa.Table) -> pa.Table:
-        channel = table["channel"].to_numpy()
+        channel = table[self._key_column].to_numpy()
         time_ms = table[self._time_column].cast(pa.int64()).to_numpy()
         self.rows += len(channel)
         self.times = (min(self.times[0], int(time_ms.min())), max(self.times[1], int(time_ms.max())))
@@ -196,7 +200,7 @@ class _Limits:
         return table
 
 
-def _write_groups(sink: object, tables: Iterable[pa.Table]) -> None:
+def _write_groups(sink: object, key_column: str, tables: Iterable[pa.Table]) -> None:
     writer: pq.ParquetWriter | None = None
     try:
         for table in tables:
@@ -210,7 +214,7 @@ def _write_groups(sink: object, tables: Iterable[pa.Table]) -> None:
                     column_encoding=dict.fromkeys(names, "DELTA_BINARY_PACKED"),
                     write_page_checksum=True,
                 )
-            for start, end in _group_limits(table["channel"].to_numpy()):
+            for start, end in _group_limits(table[key_column].to_numpy()):
                 writer.write_table(table.slice(start, end - start), row_group_size=end - start)
     finally:
         if writer is not None:
@@ -236,13 +240,15 @@ def _groups(footer: Footer, channels: U32 | None, start_ms: int, end_ms: int) ->
 
 
 def _selected(
-    table: pa.Table, time_column: str, channels: U32 | None, start_ms: int, end_ms: int
+    table: pa.Table, of_kind: tuple[str, str], channels: U32 | None, start_ms: int, end_ms: int
 ) -> pa.Table:
+    """of_kind: the names of the key and of the time."""
+    key_column, time_column = of_kind
     table = table.combine_chunks()
     time_ms = table[time_column].cast(pa.int64()).to_numpy()
     mask = (time_ms >= start_ms) & (time_ms < end_ms)
     if channels is not None:
-        mask &= np.isin(table["channel"].to_numpy(), channels)
+        mask &= np.isin(table[key_column].to_numpy(), channels)
     return table if mask.all() else table.filter(pa.array(mask))
 
 

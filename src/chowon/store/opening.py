@@ -22,12 +22,14 @@ from chowon.store.catalog.records import CatalogRecords
 from chowon.store.catalog.sites import CatalogSites, SiteDefaults
 from chowon.store.catalog.sources import CatalogSources
 from chowon.store.catalog.tokens import CatalogTokens
+from chowon.store.catalog.told import CatalogTold
 from chowon.store.counter_reading import CounterReader
 from chowon.store.counter_spans import spans_anew
 from chowon.store.journal import JournalReader, SqliteJournal
 from chowon.store.lake import Lake
 from chowon.store.lock import FolderLock
 from chowon.store.query import LakeHistory
+from chowon.store.told import ToldReader
 from chowon.store.view import Unsealed, View, Views
 
 
@@ -44,6 +46,7 @@ class Store:
     prices: CatalogPrices
     records: CatalogRecords
     appliances: CatalogAppliances
+    told: ToldReader
     tokens: CatalogTokens
     corrections: CatalogCorrections
     lake: Lake
@@ -68,6 +71,7 @@ class Reader:
     sites: CatalogSites
     prices: CatalogPrices
     records: CatalogRecords
+    told: ToldReader
     lake: Lake
     files: FileList
     catalog: Catalog
@@ -130,6 +134,7 @@ def open_store(
         prices=CatalogPrices(catalog, now_ms),
         records=CatalogRecords(catalog, now_ms),
         appliances=CatalogAppliances(catalog, now_ms),
+        told=ToldReader(CatalogTold(catalog), lake, files),
         corrections=corrections,
         tokens=CatalogTokens(catalog, now_ms),
         lake=lake,
@@ -153,7 +158,8 @@ def open_reader(folder: Path, *, catalog_url: str | None = None) -> Reader:
         corrections = CatalogCorrections(catalog, lambda: 0)
         history = _history(lake, files, journal, sites, corrections)
         prices, records = CatalogPrices(catalog, lambda: 0), CatalogRecords(catalog, lambda: 0)
-        return Reader(journal, history, sites, prices, records, lake, files, catalog)
+        told = ToldReader(CatalogTold(catalog), lake, files)
+        return Reader(journal, history, sites, prices, records, told, lake, files, catalog)
     except BaseException:
         catalog.close()
         raise

@@ -3,7 +3,7 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import type { Drawn } from "../live/samples";
-import { paintDot, paintGaps, paintLevel, paintSwitch, paintText, paintUpright, palette, translucent, type Palette } from "./paint";
+import { paintDot, paintGaps, paintLevel, paintLevelName, paintSwitch, paintText, paintUpright, palette, translucent, type Palette } from "./paint";
 import { eased, powerRange, roundTicks } from "./scale";
 import type { Switch } from "./switches";
 
@@ -116,14 +116,16 @@ export class LivePlot {
 
   #paintUnder(u: uPlot): void {
     paintGaps(u, this.#drawn.gaps, this.#colours.edge);
+    for (const level of this.#levels()) paintLevel(u, level, this.#colours);
+  }
+
+  #levels(): number[] {
     const [low, high] = this.#range ?? [0, 100];
-    for (const level of roundTicks(low, high, 4)) {
-      if (level < low - 1e-6 || level > high + 1e-6) continue;
-      paintLevel(u, level, level === 0 ? "" : this.source.watts(level), this.#colours);
-    }
+    return roundTicks(low, high, 4).filter((level) => level >= low - 1e-6 && level <= high + 1e-6);
   }
 
   #paintOver(u: uPlot): void {
+    for (const level of this.#levels()) if (level !== 0) paintLevelName(u, level, this.source.watts(level), this.#colours);
     const { left, width, top, height } = u.bbox;
     const margin = 44 * devicePixelRatio;
     const y = top + height + 15 * devicePixelRatio;

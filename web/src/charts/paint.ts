@@ -49,8 +49,8 @@ export function paintGaps(u: uPlot, gaps: readonly Gap[], colour: string): void 
   ctx.restore();
 }
 
-/** A grid line and its value, written above the line's left end with a halo of the card's colour. */
-export function paintLevel(u: uPlot, value: number, text: string, colours: Palette): void {
+/** A grid line. */
+export function paintLevel(u: uPlot, value: number, colours: Palette): void {
   const { ctx } = u;
   const y = Math.round(u.valToPos(value, "y", true)) + 0.5;
   ctx.save();
@@ -61,6 +61,11 @@ export function paintLevel(u: uPlot, value: number, text: string, colours: Palet
   ctx.lineTo(ctx.canvas.width, y);
   ctx.stroke();
   ctx.restore();
+}
+
+/** What a level is, above its line's left end, over whatever is drawn there. */
+export function paintLevelName(u: uPlot, value: number, text: string, colours: Palette): void {
+  const y = Math.round(u.valToPos(value, "y", true)) + 0.5;
   paintText(u, text, 14 * devicePixelRatio, y - 7 * devicePixelRatio, "left", colours, 1);
 }
 

@@ -6,7 +6,7 @@ import type { Search, Settings, Sources, Target } from "./sources";
 import type { Import, Imports, ImportWish, Look } from "./imports";
 import type { Correction, Corrections, Effect, NewCorrection, Quality, WantedCorrection } from "./measuring";
 import type {
-  Bill, Comparison, Day, KnownAppliances, NowState, Records, RecordsChange, Rule, SeenRuns, SharedBill, Site, Tap, WhatIf,
+  Bill, Comparison, Day, KindsOfDay, KnownAppliances, NowState, PastDay, Records, RecordsChange, Rule, SeenRuns, SharedBill, Site, Tap, WhatIf,
   WhatIfAnswer,
 } from "./types";
 
@@ -104,6 +104,8 @@ export const api = {
     ask(`sites/${site}/bill/what-if${query({ date: day })}`, question),
   appliances: (site: number): Promise<KnownAppliances> => ask(`sites/${site}/appliances`),
   applianceRuns: (site: number): Promise<SeenRuns> => ask(`sites/${site}/appliances/runs`),
+  applianceKinds: (site: number): Promise<KindsOfDay> => ask(`sites/${site}/appliances/kinds`),
+  applianceDays: (site: number): Promise<{ days: PastDay[] }> => ask(`sites/${site}/appliances/days`),
   tap: (site: number, tap: Tap): Promise<KnownAppliances> => ask(`sites/${site}/appliances/taps`, tap),
   records: (site: number, day: Day | null): Promise<Records> => ask(`sites/${site}/records${query({ date: day })}`),
   record: (site: number, day: Day | null, change: RecordsChange): Promise<Records> =>

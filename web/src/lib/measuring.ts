@@ -1,13 +1,19 @@
 /** How well a site is measured, as the API tells it: what stands out, where counters were not believed, who decided what. */
 
-import type { Role, Reason } from "./devices";
+import type { Placed, Role, Reason } from "./devices";
 import { instant, local } from "./format";
+import type { Channel } from "./types";
 
 export type Flow = "import" | "export";
 export type DecisionKind = "noise" | "dropout" | "spike" | "rollover" | "reset" | "unit_change" | "replaced";
 export type CorrectionKind = "trusted" | "replaced" | "energy" | "turned" | "connection";
 
-export type Quality = { channels: { channel: number; meter: string; key: string; role: Role; remarks: Reason[] }[] };
+export type Quality = {
+  channels: {
+    channel: number; meter: string; key: string; role: Role; remarks: Reason[];
+    quality: { last_received_ms: number; interval_ms: number | null } | null;
+  }[];
+};
 export type Decision = {
   channel: number; flow: Flow; kind: DecisionKind; from_ms: number; to_ms: number;
   before_kwh: number; odd_kwh: number; after_kwh: number; counted_kwh: number; plain_kwh: number;
@@ -30,6 +36,19 @@ export const CORRECTION_KINDS: readonly CorrectionKind[] = ["trusted", "replaced
 export type CorrectionForm = {
   channel: number; kind: CorrectionKind; flow: Flow; from: string; to: string; kwh: number | null; kw: number | null;
 };
+
+/** ago_ms: since it was heard; null where it was not since the server started. every_ms: how often it is heard. */
+export type Measured = { channel: Channel; ago_ms: number | null; silent: boolean; every_ms: number | null };
+
+/** Channels that are no placed device's. A second more than a reading stands is no silence: both clocks tick. */
+export function measuredBesides(channels: Channel[], there: Placed[], quality: Quality | null, now_ms: number): Measured[] {
+  const placed = new Set(there.flatMap((device) => device.channels.map(({ channel_id }) => channel_id)));
+  return channels.filter(({ id }) => !placed.has(id)).map((channel) => {
+    const seen = quality?.channels.find((one) => one.channel === channel.id)?.quality ?? null;
+    const ago_ms = seen && Math.max(0, now_ms - seen.last_received_ms);
+    return { channel, ago_ms, silent: ago_ms === null || ago_ms > channel.hold_ms + 1000, every_ms: seen?.interval_ms ?? null };
+  });
+}
 
 /** Where taking the counter as it is would change something. */
 export const disputable = ({ kind, counted_kwh, plain_kwh }: Decision): boolean =>

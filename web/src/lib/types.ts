@@ -110,7 +110,29 @@ export type Parts = {
   given_w: number;
   metered: { channel: number; name: string; power_w: number }[];
   running: OpenRun[];
+  kinds: KindsNow | null;
 };
+
+/** What a model tells of one kind. power_w: in the newest interval. today: since local midnight. */
+export type KindNow = { kind: string; label: Text; power_w: number; today_wh: number; today_minutes: number; today_cost: Decimal | null };
+
+/** Kinds and rest are the mean power of the mains in the interval that ended at end_ms. */
+export type KindsNow = { end_ms: number; step_ms: number; rest_w: number; kinds: KindNow[] };
+
+/** W by minute, null where nothing was told. provisional: at once. settled: twenty minutes later. f1: how well, in other homes. */
+export type KindOfDay = {
+  kind: string;
+  label: Text;
+  f1: number;
+  kwh: number;
+  cost: Decimal | null;
+  provisional_w: (number | null)[];
+  settled_w: (number | null)[];
+};
+/** What a kind took on a day that is over: as it was told at once, twenty minutes later, and in the night. */
+export type KindDay = { kind: string; kwh: { provisional: number | null; settled: number | null; nightly: number | null } };
+export type PastDay = { date: Day; final: boolean; appliances: KindDay[] };
+export type KindsOfDay = { from_ms: number; to_ms: number; step_ms: number; kinds: KindOfDay[] };
 
 /** Runs that are alike. Several of one appliance were put together by a person. */
 export type Cluster = { id: number; power_w: number; lasts_s: number; runs: number; last_ms: number };
@@ -130,7 +152,8 @@ export type Appliance = {
   worth_naming: boolean;
   clusters: Cluster[];
 };
-export type KindName = { name: string; label: Text };
+/** without: people said that there is none here. */
+export type KindName = { name: string; label: Text; without: boolean };
 export type KnownAppliances = { appliances: Appliance[]; names: KindName[] };
 
 /** end_ms: null while it is on. ended: how its end is known. cost: at what the next kWh costs now. */

@@ -2,7 +2,7 @@
 
 import { api } from "../lib/api";
 import { remembered } from "../lib/remembered";
-import type { Appliance, KindName, KnownAppliances, SeenRun, Tap } from "../lib/types";
+import type { Appliance, KindName, KindsOfDay, KnownAppliances, PastDay, SeenRun, Tap } from "../lib/types";
 
 const DAY_MS = 86_400_000;
 const AGAIN_MS = 60_000;
@@ -14,6 +14,9 @@ export class Appliances {
   list = $state.raw<Appliance[]>([]);
   names = $state.raw<KindName[]>([]);
   runs = $state.raw<SeenRun[]>([]);
+  kinds = $state.raw<KindsOfDay | null>(null);
+  /** Days that are over, the newest last. */
+  days = $state.raw<PastDay[]>([]);
   /** The day that is shown, somewhat less than what is told; 0 before the first answer. */
   from_ms = $state(0);
   to_ms = $state(0);
@@ -54,9 +57,12 @@ export class Appliances {
   async load(): Promise<void> {
     const turn = ++this.#asked;
     try {
-      const [known, seen] = await Promise.all([api.appliances(this.site), api.applianceRuns(this.site)]);
+      const [known, seen, kinds, { days }] = await Promise.all([
+        api.appliances(this.site), api.applianceRuns(this.site), api.applianceKinds(this.site), api.applianceDays(this.site),
+      ]);
       if (turn !== this.#asked) return;
       this.#take(known);
+      [this.kinds, this.days] = [kinds, days];
       [this.runs, this.from_ms, this.to_ms] = [seen.runs, seen.to_ms - DAY_MS, seen.to_ms];
       this.failed = false;
     } catch {

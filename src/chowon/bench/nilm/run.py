@@ -1,6 +1,6 @@
 """Running an experiment: fit on the homes that teach, score on the others, beside zero and mean."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -85,50 +85,13 @@ def run(
     """
     asked = [_keeping(model_named(name), kept) for name in dict.fromkeys((*BASELINES, *models))]
     bill = billing(protocol.tariff, protocol.bill_month)
-    facts: list[HomeFacts] = []
     _nobody_seen(protocol, data)
-    train: list[Home] = []
-    for spec in protocol.train:
-        tell(f"reading {spec.id}")
-        for home, known in opened(protocol, spec, data, "train"):
-            train.append(home)
-            facts.append(known)
-    means = fitted(train, lambda homes: _means(homes, protocol.rules))
-    test: list[tuple[Home, Sequence[str]]] = []
-    for spec in protocol.test:
-        tell(f"reading {spec.id}")
-        [(home, known)] = opened(protocol, spec, data, "test")
-        _no_copy(home, train)
-        test.append((home, spec.absent))
-        facts.append(known)
+    experiment = _opened(protocol, data, bill, tell)
     rows: list[Row] = []
     for model in asked:
-        found: dict[tuple[str, str], list[tuple[bool, ApplianceScore]]] = {}
-        used = protocol.seeds if model.name in BASELINES else protocol.seeds[:seeds]
-        for seed in used:
-            tell(f"{model.name}, seed {seed}")
-            taught = _taught(model, train, protocol.rules, seed) if train else None
-            for home, absent in test:
-                own = taught or model.shipped(taught_by([home]))
-                if taught is None and own.homes & taught_by([home]):
-                    tell(f"{model.name}: none of its weights leave {home.id} out; not scored there")
-                    continue
-                theirs = means if train else _shipped_means(taught_by([home]))
-                for kind, scored in scored_home(model, own, theirs, home, absent, protocol.rules, bill):
-                    found.setdefault((home.id, kind), []).append(scored)
-        value = value_of(model.lookahead_ms(protocol.step_ms), protocol.step_ms)
-        rows += [
-            Row(
-                model.name,
-                value,
-                home_id,
-                kind,
-                scored[0][0],
-                _spreads([s for _, s in scored]),
-                () if used == protocol.seeds else used,
-            )
-            for (home_id, kind), scored in found.items()
-        ]
+        rows += _rows(
+            experiment, model, protocol.seeds if model.name in BASELINES else protocol.seeds[:seeds]
+        )
     return Results(
         protocol.name,
         protocol.title,
@@ -138,10 +101,77 @@ def run(
         protocol.tariff,
         protocol.bill_month.isoformat(),
         dict(protocol.rules),
-        tuple(facts),
+        experiment.facts,
         tuple(rows),
         dict(protocol.goals),
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Experiment:
+    """A protocol with its homes open."""
+
+    protocol: Protocol
+    train: Sequence[Home]
+    test: Sequence[tuple[Home, Sequence[str]]]
+    """(home, the kinds that it has not)"""
+    facts: tuple[HomeFacts, ...]
+    means: Fitted[dict[str, float]] | None
+    """Of those that teach; None where no home does"""
+    bill: Billing
+    tell: Callable[[str], None]
+
+
+def _opened(protocol: Protocol, data: Path, bill: Billing, tell: Callable[[str], None]) -> _Experiment:
+    facts: list[HomeFacts] = []
+    train: list[Home] = []
+    for spec in protocol.train:
+        tell(f"reading {spec.id}")
+        for home, known in opened(protocol, spec, data, "train"):
+            train.append(home)
+            facts.append(known)
+    means = fitted(train, lambda homes: _means(homes, protocol.rules)) if train else None
+    test: list[tuple[Home, Sequence[str]]] = []
+    for spec in protocol.test:
+        tell(f"reading {spec.id}")
+        [(home, known)] = opened(protocol, spec, data, "test")
+        _no_copy(home, train)
+        test.append((home, spec.absent))
+        facts.append(known)
+    return _Experiment(protocol, train, test, tuple(facts), means, bill, tell)
+
+
+def _rows(experiment: _Experiment, model: Model, seeds: tuple[int, ...]) -> list[Row]:
+    """A model's, of every home and kind, over these seeds."""
+    protocol = experiment.protocol
+    found: dict[tuple[str, str], list[tuple[bool, ApplianceScore]]] = {}
+    for seed in seeds:
+        for home_id, kind, scored in _scored(experiment, model, seed):
+            found.setdefault((home_id, kind), []).append(scored)
+    value = value_of(model.lookahead_ms(protocol.step_ms), protocol.step_ms)
+    fewer = () if seeds == protocol.seeds else seeds
+    return [
+        Row(model.name, value, home_id, kind, scored[0][0], _spreads([one for _, one in scored]), fewer)
+        for (home_id, kind), scored in found.items()
+    ]
+
+
+def _scored(
+    experiment: _Experiment, model: Model, seed: int
+) -> Iterator[tuple[str, str, tuple[bool, ApplianceScore]]]:
+    """(home, kind, (learnt?, figures)) of a model with one seed; without homes that none of its weights leave
+    out."""
+    protocol, train, tell = experiment.protocol, experiment.train, experiment.tell
+    tell(f"{model.name}, seed {seed}")
+    taught = _taught(model, train, protocol.rules, seed) if train else None
+    for home, absent in experiment.test:
+        own = taught or model.shipped(taught_by([home]))
+        if taught is None and own.homes & taught_by([home]):
+            tell(f"{model.name}: none of its weights leave {home.id} out; not scored there")
+            continue
+        means = experiment.means or _shipped_means(taught_by([home]))
+        for kind, scored in scored_home(model, own, means, home, absent, protocol.rules, experiment.bill):
+            yield home.id, kind, scored
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +205,8 @@ def zero_shot(
     Errors: HomeSeen for a recording of a home that taught it; NotFound, RecordingInvalid.
     """
     rules = {kind.name: kind.rule for kind in known_kinds().values()}
-    homes = [home_on_grid(recording.read(path), step_ms, list(rules), gaps, others=True) for path in train]
+    names = list(rules)
+    homes = [home_on_grid(recording.read(path), step_ms, names, gaps, others=True) for path in train]
     own = None
     if train:
         own = _taught(model, homes, rules, seed), fitted(homes, lambda teachers: _means(teachers, rules))
@@ -188,22 +219,26 @@ def zero_shot(
         taught.for_home(raw)  # before anything of a home that may not be scored is read
         if not raw.mains:
             raise DataSetInvalid(f"{path} cannot be scored", [NO_MAINS])
-        home = home_on_grid(raw, step_ms, list(rules), gaps)
+        home = home_on_grid(raw, step_ms, names, gaps)
         _no_copy(home, homes)
         scored = scored_home(model, taught, means, home, absent, rules, bill)
-        found.append(
-            Zeroshot(
-                str(path),
-                home.id,
-                round(home.mains.hours, 1),
-                coverage(home.mains),
-                zero_share(home),
-                {kind: one for kind, (_, one) in scored},
-                tuple(kind for kind, (told, _) in scored if not told),
-                tuple(sorted(seen)),
-            )
-        )
+        found.append(_zeroshot(path, home, scored, seen))
     return found
+
+
+def _zeroshot(
+    path: Path, home: Home, scored: list[tuple[str, tuple[bool, ApplianceScore]]], seen: Collection[str]
+) -> Zeroshot:
+    return Zeroshot(
+        str(path),
+        home.id,
+        round(home.mains.hours, 1),
+        coverage(home.mains),
+        zero_share(home),
+        {kind: one for kind, (_, one) in scored},
+        tuple(kind for kind, (told, _) in scored if not told),
+        tuple(sorted(seen)),
+    )
 
 
 def scored_home(

@@ -9,12 +9,10 @@ from typing import Any, Final
 import numpy as np
 
 from chowon.errors import ExtraMissing
+from chowon.models.nilm.seq2point import DENSE, LAYERS
 
 WINDOW: Final = 599
 """Samples that it looks at for each value"""
-_CONVOLUTIONS: Final = ((30, 10), (30, 8), (40, 6), (50, 5), (50, 5))
-"""(filters, samples) as published"""
-_DENSE: Final = 1024
 
 
 def onnx_bytes(batch: int, seed: int = 0) -> bytes:
@@ -33,16 +31,16 @@ def onnx_bytes(batch: int, seed: int = 0) -> bytes:
         return name
 
     heard, channels = "mains", 1
-    for i, (filters, samples) in enumerate(_CONVOLUTIONS):
+    for i, (filters, samples) in enumerate(LAYERS):
         weight, bias = add(f"w{i}", filters, channels, samples), add(f"b{i}", filters)
         nodes.append(helper.make_node("Conv", [heard, weight, bias], [f"c{i}"], auto_pad="SAME_UPPER"))
         nodes.append(helper.make_node("Relu", [f"c{i}"], [f"r{i}"]))
         heard, channels = f"r{i}", filters
     nodes.append(helper.make_node("Flatten", [heard], ["flat"]))
-    dense = [add("w_dense", channels * WINDOW, _DENSE), add("b_dense", _DENSE)]
+    dense = [add("w_dense", channels * WINDOW, DENSE), add("b_dense", DENSE)]
     nodes.append(helper.make_node("Gemm", ["flat", *dense], ["dense"]))
     nodes.append(helper.make_node("Relu", ["dense"], ["inner"]))
-    nodes.append(helper.make_node("Gemm", ["inner", add("w_out", _DENSE, 1), add("b_out", 1)], ["power"]))
+    nodes.append(helper.make_node("Gemm", ["inner", add("w_out", DENSE, 1), add("b_out", 1)], ["power"]))
     inward = helper.make_tensor_value_info("mains", TensorProto.FLOAT, [batch, 1, WINDOW])
     outward = helper.make_tensor_value_info("power", TensorProto.FLOAT, [batch, 1])
     graph = helper.make_graph(nodes, "seq2point", [inward], [outward], weights)

@@ -14,9 +14,10 @@ import numpy as np
 import onnxruntime
 
 from chowon.bench.nilm.seq2point import WINDOW, onnx_bytes
+from chowon.domain.nilm.live import TICK_MS
 from chowon.domain.nilm.power import Power
-from chowon.domain.quantities import DAY_MS
-from chowon.models.nilm.live_network.front import MINUTE_MS, TICK_MS, TICKS
+from chowon.domain.quantities import DAY_MS, MINUTE_MS
+from chowon.models.nilm.live_network.front import TICKS
 from chowon.models.nilm.live_network.model import opened
 from chowon.models.nilm.live_network.stream import Stream
 from chowon.models.nilm.network.shipped import chosen
@@ -86,8 +87,8 @@ def live(homes: int, minutes: int) -> tuple[Speed, LiveFacts]:
     appliances = min(APPLIANCES, len(weights.card.kinds))
     facts = LiveFacts(
         homes,
-        round(1000 * tick_s, 2),
-        round(1000 * float(by_minute[:, -1].mean()), 2),
+        round(1000 * tick_s, 4),
+        round(1000 * float(by_minute[:, -1].mean()), 4),
         round(stream.bytes_a_home),
         round(open_ms, 1),
         round(_first_answer_s(), 2),

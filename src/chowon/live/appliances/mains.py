@@ -242,6 +242,11 @@ def measured(site: Site) -> tuple[Channel, ...]:
     return (*site.main_channels, *site.part_channels)
 
 
+def hold_ms_of(site: Site) -> int:
+    """For how long the newest reading of a site stands."""
+    return max(one.hold_ms for one in site.main_channels)
+
+
 def _joined(one: Lined, other: Lined) -> Lined:
     return Lined(
         np.append(one.line, other.line),

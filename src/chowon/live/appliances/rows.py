@@ -30,6 +30,16 @@ class RowNow:
     slow: bool
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Fed:
+    """What readings tell."""
+
+    stream: Stream
+    edges: Edges
+    late: I64
+    """Rows with a reading that came too late and took no part"""
+
+
 class Rows:
     """A row a site. Not thread-safe: one owner."""
 
@@ -52,23 +62,23 @@ class Rows:
         """Nothing is told of this row any more."""
         self.mains.drop(row)
 
-    def put(self, row: int, lone: "Rows") -> None:
-        """Take over the only row of `lone`, of the same site."""
-        self.mains.put(row, lone.mains.kept(0))
-        self.detector.put(np.array([row]), lone.detector)
-        self.every_ms[row] = lone.every_ms[0]
+    def put(self, row: int, other: "Rows", their_row: int) -> None:
+        """Take over a row of others, of the same site."""
+        self.mains.put(row, other.mains.kept(their_row))
+        self.detector.put(np.array([row]), other.detector, np.array([their_row]))
+        self.every_ms[row] = other.every_ms[their_row]
 
     def newer(self, readings: Readings) -> Readings:
         """Those of them that are newer than what is known of their channels."""
         return self.mains.newer(readings)
 
-    def feed(self, readings: Readings) -> tuple[Edges, I64]:
-        """(the edges that these tell, rows with a reading that came too late and took no part)."""
+    def feed(self, readings: Readings) -> Fed:
+        """Take in readings, in any order."""
         stream, late = self.mains.feed(readings)
         before_ms = self.detector.last_ms(stream.row)
         heard = self.detector.apply(stream.row, stream.time_ms, stream.power_dw)
         self._pace(stream, before_ms)
-        return heard.edges, np.union1d(late, heard.late)
+        return Fed(stream, heard.edges, np.union1d(late, heard.late))
 
     def now(self, row: int) -> RowNow:
         """What is known of a row."""

@@ -7,26 +7,31 @@ that came late, a site is read again from the store: the last day tells what is 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from chowon.domain.allowance import Allowance
-from chowon.domain.nilm.events.agreeing import Agreeing, agreeing
-from chowon.domain.nilm.events.following import Run
+from chowon.domain.nilm.events.agreeing import Agreeing
 from chowon.domain.nilm.events.kept import KeptHome
 from chowon.domain.nilm.events.known import Tap
 from chowon.domain.nilm.events.running import Guess, running, to_ask
 from chowon.domain.nilm.power import Power
-from chowon.domain.quantities import HOUR_MS, MINUTE_MS
+from chowon.domain.nilm.told import LiveValue
 from chowon.domain.readings import Readings, concat, of_channels
 from chowon.domain.sites import Site
 from chowon.domain.tariff import Text
 from chowon.errors import ChowonError, NotFound
-from chowon.live.appliances.home import REMEMBERED_MS, Home
-from chowon.live.appliances.mains import measured
+from chowon.live.appliances.agreed import Agreed, Teller
+from chowon.live.appliances.home import Home
+from chowon.live.appliances.keeping_up import KindModel
+from chowon.live.appliances.kinds import Kinds
+from chowon.live.appliances.kinds_view import KindsNow, kinds_now, since_ms
+from chowon.live.appliances.mains import hold_ms_of, measured
+from chowon.live.appliances.owed import Owed
+from chowon.live.appliances.price import Price
+from chowon.live.appliances.replaying import read_again
 from chowon.live.appliances.rows import RowNow, Rows
-from chowon.live.appliances.view import Facts, PartsOfNow, Price, nothing, parts_of_now
+from chowon.live.appliances.view import Facts, PartsOfNow, nothing, parts_of_now
 from chowon.ports import ApplianceBook, History
 
 EVERY_S: Final = 1.0
@@ -35,15 +40,12 @@ SAVED_MS: Final = 60_000
 """What was learnt is written down at least so often"""
 MOST_WAITING: Final = 2_000_000
 """So many readings wait for the next look at most; with more, all sites are read from the store again"""
-REREAD_PER_S: Final = 1 / 60
-REREAD_AT_ONCE: Final = 3
-"""A site whose readings always come late is read again a few times at once, then once a minute"""
+CHANNELS_AT_ONCE: Final = 16
+"""Days of so many channels are read together: one and a half million readings, at one a second"""
+CAUGHT_UP_AT_ONCE: Final = 64
+"""So many sites are brought together to where the others are: it costs little more than one"""
 GUESSED_MS: Final = 5000
 """What something may be depends on how long it is on, too: it is thought about again so often"""
-AGREED_MS: Final = HOUR_MS
-"""A model is asked so often what clusters may be"""
-Teller = Callable[[Site, int, int], Mapping[str, Power]]
-"""(site, from ms, to ms) → the power of each kind, as a model tells it; blocks"""
 _log = logging.getLogger(__name__)
 
 
@@ -62,17 +64,14 @@ class _Followed:
     """`home.learnt_ms` as it was written down last"""
     guessed: tuple[int, Home, tuple[Guess, ...]] | None = None
     """(when, of what, the guesses)"""
-    asked_ms: int = 0
-    """When a model was asked last"""
-    agreed: dict[int, Agreeing] = field(default_factory=dict)
-    """What clusters may be"""
 
 
 class Appliances:
     """What runs in every site.
 
     label: what people call an appliance of this name. most_sites: no more are followed, the first ones are.
-    teller: a model that tells kinds; without it nothing is suggested.
+    teller: a model that tells kinds of what is over; without it nothing is suggested. model: one that tells
+    them as they run; without it none are.
     """
 
     def __init__(
@@ -83,18 +82,18 @@ class Appliances:
         now: Callable[[], int],
         most_sites: int = 1000,
         teller: Teller | None = None,
+        model: KindModel | None = None,
     ) -> None:
         self._history, self._book, self.label, self._now = history, book, label, now
-        self._most, self._teller = most_sites, teller
-        self._rows = Rows()
+        self._most, self._agreed = most_sites, None if teller is None else Agreed(teller)
+        self._rows, self._model = Rows(), model
+        self._kinds = None if model is None else Kinds(model)
         self._followed: dict[int, _Followed] = {}
         self._site_of_row: dict[int, int] = {}
         self._waiting: list[Readings] = []
         self._waiting_rows = 0
         self._meanwhile: list[Readings] | None = None
-        self._owed: dict[int, None] = {}
-        """Sites that are to be read again, in this order"""
-        self._pace = Allowance(REREAD_PER_S, REREAD_AT_ONCE)
+        self._owed = Owed()
         self._kept: dict[int, KeptHome] | None = None
         """What is written down of sites that were not read yet"""
         self._saved_ms = 0
@@ -109,18 +108,20 @@ class Appliances:
         self._take_in()
         wanted = [site for site in sorted(sites, key=lambda one: one.id) if site.main_channels][: self._most]
         for gone in self._followed.keys() - {site.id for site in wanted}:
-            self._drop(self._followed.pop(gone).row)
+            self._drop(self._followed.pop(gone))
         for site in wanted:
             known = self._followed.get(site.id)
             if known is not None and measured(known.site) == measured(site):
                 known.site = site
+                if self._kinds is not None:
+                    self._kinds.without(site.id, self._absent(site))
                 continue
             if known is not None:
-                self._drop(known.row)
+                self._drop(known)
             row = self._rows.add(site)
             self._site_of_row[row] = site.id
             self._followed[site.id] = _Followed(site, row, Home() if known is None else known.home)
-            self._owed[site.id] = None
+            self._owed.add([site.id])
 
     def take(self, readings: Readings) -> None:
         """Take in a durable batch, together with others: as soon as somebody looks, or a second later."""
@@ -128,14 +129,14 @@ class Appliances:
         self._waiting_rows += len(readings)
         if self._waiting_rows > MOST_WAITING:
             self._waiting, self._waiting_rows = [], 0
-            self._owed.update(dict.fromkeys(self._followed))
+            self._owed.add(self._followed)
 
     def read_again(self, channels: Iterable[int]) -> None:
         """What the store says of these channels has changed."""
         changed = set(channels)
         for site_id, followed in self._followed.items():
             if changed & {one.id for one in measured(followed.site)}:
-                self._owed[site_id] = None
+                self._owed.add([site_id])
 
     async def run(self) -> None:
         """Read what is owed and save what was learnt, until `close`.
@@ -161,10 +162,17 @@ class Appliances:
         """One round. A store that fails is asked again in the next one."""
         self._take_in()
         try:
-            for site_id in list(self._owed):
+            due = self._owed.due(self._followed, self._now())
+            for sites in _together([self._followed[site_id] for site_id in due]):
                 if not self._closing.is_set():
-                    await self._read(site_id)
-            await self._ask_model()
+                    await self._read(sites)
+                    await self._advance(CAUGHT_UP_AT_ONCE)
+            await self._advance()
+            if self._agreed is not None and not self._closing.is_set():
+                learnt = [one for one in self._followed.values() if not one.learning]
+                asked = await self._agreed.ask([(one.site, one.home) for one in learnt], self._now())
+                if asked is not None and self._kinds is not None:
+                    self._kinds.without(asked.id, self._absent(asked))
             if self._closing.is_set() or not 0 <= self._now() - self._saved_ms < SAVED_MS:
                 await self._save()
             self.problem = None
@@ -180,14 +188,13 @@ class Appliances:
             return None
         self._take_in()
         row = self._rows.now(followed.row)
-        hold_ms = max(one.hold_ms for one in followed.site.main_channels)
         if followed.learning:
             return nothing("learning", now_ms)
-        if row.last_ms is None or now_ms - row.last_ms > hold_ms:
+        if row.last_ms is None or now_ms - row.last_ms > hold_ms_of(followed.site):
             return nothing("silent", now_ms)
         if row.slow:
             return nothing("slow", now_ms)
-        return parts_of_now(self._facts(followed, row, row.last_ms), price, self.label)
+        return parts_of_now(self._facts(followed, row, row.last_ms, price), price, self.label)
 
     def home(self, site_id: int) -> Home:
         """What is known of the site. Errors: NotFound for one that is not followed."""
@@ -199,6 +206,25 @@ class Appliances:
             )
         return self._followed[site_id].home
 
+    def told(self, site_id: int, from_ms: int, to_ms: int) -> Mapping[LiveValue, Mapping[str, Power]]:
+        """What a model told of the kinds that the site may have, in whole minutes, as far as it is kept.
+
+        Empty where nothing is told yet. Errors: as `home`.
+        """
+        self.home(site_id)
+        return self.told_of(self._followed[site_id].site, from_ms, to_ms)
+
+    def told_of(self, site: Site, from_ms: int, to_ms: int) -> Mapping[LiveValue, Mapping[str, Power]]:
+        """As `told`, of any site; changes nothing, so that threads may ask too."""
+        told = {} if self._kinds is None else self._kinds.told(site.id, from_ms, to_ms)
+        absent = self._absent(site)
+        return {of: {k: p for k, p in kinds.items() if k not in absent} for of, kinds in told.items()}
+
+    @property
+    def kinds(self) -> Mapping[str, float]:
+        """The kinds that a model tells as they run, and how well (keeping_up.KindModel)."""
+        return {} if self._model is None else self._model.f1
+
     def running(self, site_id: int) -> tuple[Guess, ...]:
         """What is on in the site, and what it may be. Errors: as `home`."""
         self.home(site_id)
@@ -209,11 +235,9 @@ class Appliances:
     def agreed(self, site_id: int) -> Mapping[int, Agreeing]:
         """What clusters of the site may be, by a model; not what a person denied. Errors: as `home`."""
         known = self.home(site_id).known
-        return {
-            cluster: one
-            for cluster, one in self._followed[site_id].agreed.items()
-            if (cluster, one.kind) not in known.refused and cluster not in known.not_mine
-        }
+        if self._agreed is None:
+            return {}
+        return self._agreed.of(site_id, known, self._followed[site_id].site.without)
 
     async def tap(self, site_id: int, tap: Tap, by: str) -> Home:
         """A person said something; it is kept before this returns. Errors: NotFound, StoreUnavailable."""
@@ -228,7 +252,7 @@ class Appliances:
                 home = followed.home = followed.home.told(tap)
             return home
 
-    def _facts(self, followed: _Followed, row: RowNow, last_ms: int) -> Facts:
+    def _facts(self, followed: _Followed, row: RowNow, last_ms: int, price: Price | None) -> Facts:
         guesses = self._guesses(followed, last_ms)
         names = {one.id: one.key.meter for one in followed.site.part_channels}
         return Facts(
@@ -240,7 +264,15 @@ class Appliances:
             frozenset(one.run.at_ms for one in to_ask(followed.home.known, guesses)),
             [(c, names[c], power_dw) for c, power_dw in self._rows.parts_of(followed.row, last_ms)],
             self.agreed(followed.site.id),
+            self._kinds_now(followed.site, price),
         )
+
+    def _kinds_now(self, site: Site, price: Price | None) -> KindsNow | None:
+        latest = None if self._kinds is None else self._kinds.latest(site.id)
+        if self._kinds is None or latest is None:
+            return None
+        from_ms = since_ms(latest.end_ms - 1, site.timezone)
+        return kinds_now(latest, self.told(site.id, from_ms, latest.end_ms), price, self.label)
 
     def _guesses(self, followed: _Followed, last_ms: int) -> tuple[Guess, ...]:
         if followed.guessed is not None:
@@ -260,63 +292,77 @@ class Appliances:
         self._feed(readings)
 
     def _feed(self, readings: Readings) -> None:
-        edges, late = self._rows.feed(readings)
-        for row, theirs in edges.by_row():
+        fed = self._rows.feed(readings)
+        for row, theirs in fed.edges.by_row():
             followed = self._followed[self._site_of_row[row]]
             if not followed.reading:
                 followed.home = followed.home.after(theirs)
-        for row in late.tolist():
-            self._owed[self._site_of_row[row]] = None
+        for row in fed.late.tolist():
+            self._owed.add([self._site_of_row[row]])
+        for row in [] if self._kinds is None else self._kinds.feed(fed.stream):
+            self._owed.late(self._site_of_row[row], self._now())
 
-    def _drop(self, row: int) -> None:
-        self._rows.drop(row)
-        del self._site_of_row[row]
+    def _drop(self, gone: _Followed) -> None:
+        self._rows.drop(gone.row)
+        del self._site_of_row[gone.row]
+        self._owed.done(gone.site.id)
+        if self._kinds is not None:
+            self._kinds.drop(gone.site.id)
+        if self._agreed is not None:
+            self._agreed.drop(gone.site.id)
 
-    async def _read(self, site_id: int) -> None:
-        """Read the last day of a site, if it was not read too often lately; what came meanwhile is added."""
-        if site_id in self._followed and not self._pace.takes(site_id, self._now() / 1000):
-            return
+    def _absent(self, site: Site) -> frozenset[str]:
+        """Kinds that the site has not, as people say, or seems not to have."""
+        return site.without | (frozenset() if self._agreed is None else self._agreed.absent(site.id))
+
+    async def _advance(self, waiting: int = 1) -> None:
+        """Tell the kinds of what has passed, and bring sites to it of which so many wait."""
+        self._take_in()
+        if self._kinds is not None and self._kinds.waiting >= waiting:
+            await self._kinds.catch_up(self._now())
+        if self._kinds is not None and not await self._kinds.advance(self._now(), self._rows.every_ms):
+            self._kinds = None if self._model is None else Kinds(self._model)
+            self._owed.add(self._followed)
+
+    async def _read(self, sites: list[_Followed]) -> None:
+        """Read the last day of sites; what came meanwhile is added."""
         async with self._changing:
             await self._load()
-            del self._owed[site_id]
-            followed = self._followed.get(site_id)
-            if followed is None:
-                return
-            self._begin(followed)
+            sites = [one for one in sites if self._followed.get(one.site.id) is one]
+            for one in sites:
+                self._owed.done(one.site.id)
+                self._begin(one)
             try:
-                await self._read_day(followed)
+                await self._read_day(sites)
             except BaseException:
-                self._owed[site_id] = None
+                self._owed.add([one.site.id for one in sites])
                 raise
 
-    async def _read_day(self, followed: _Followed) -> None:
-        site, now_ms = followed.site, self._now()
+    async def _read_day(self, sites: list[_Followed]) -> None:
+        now_ms = self._now()
         self._take_in()
-        followed.reading, self._meanwhile = True, []
+        self._meanwhile = []
+        for one in sites:
+            one.reading = True
         try:
-            home, lone = await asyncio.to_thread(_replayed, self._history, site, followed.home, now_ms)
+            homes = [(one.site, one.home) for one in sites]
+            again = await asyncio.to_thread(read_again, self._history, homes, now_ms)
         finally:
             self._take_in()
             since, self._meanwhile = concat(self._meanwhile), None
-            followed.reading = False
-        if self._followed.get(site.id) is followed:  # or it has changed, and is owed anew
-            followed.home, followed.learning = home, False
-            self._rows.put(followed.row, lone)
-            mine = of_channels(since, [one.id for one in measured(site)])
-            self._feed(self._rows.newer(mine))
-
-    async def _ask_model(self) -> None:
-        """What the clusters of one site may be: of the one that waits longest, each once an hour."""
-        now_ms = self._now()
-        due = [one for one in self._followed.values() if not 0 <= now_ms - one.asked_ms < AGREED_MS]
-        due = [one for one in due if one.home.runs and not one.learning]
-        if self._teller is None or self._closing.is_set() or not due:
-            return
-        followed = min(due, key=lambda one: one.asked_ms)
-        followed.asked_ms = now_ms
-        runs = [(cluster, one.run) for one in followed.home.runs if (cluster := one.cluster) is not None]
-        found = await asyncio.to_thread(_agreed, self._teller, followed.site, runs, now_ms)
-        followed.agreed = {**followed.agreed, **found}
+            for one in sites:
+                one.reading = False
+        mine = []
+        for row, one in enumerate(sites):
+            if self._followed.get(one.site.id) is not one:
+                continue  # it has changed, and is owed anew
+            one.home, one.learning = again.homes[row], False
+            self._rows.put(one.row, again.rows, row)
+            if self._kinds is not None:
+                every_ms, absent = float(again.rows.every_ms[row]), self._absent(one.site)
+                self._kinds.wait(one.site, one.row, every_ms, again.mains[row], absent)
+            mine += [channel.id for channel in measured(one.site)]
+        self._feed(self._rows.newer(of_channels(since, mine)))
 
     async def _load(self) -> None:
         """Ask once what is written down."""
@@ -350,15 +396,16 @@ def _kept(home: Home) -> KeptHome:
     return KeptHome(home.known, home.learnt_ms, home.following.gives)
 
 
-def _agreed(teller: Teller, site: Site, runs: list[tuple[int, Run]], now_ms: int) -> dict[int, Agreeing]:
-    until_ms = now_ms // MINUTE_MS * MINUTE_MS
-    return agreeing(runs, teller(site, until_ms - REMEMBERED_MS, until_ms))
-
-
-def _replayed(history: History, site: Site, home: Home, now_ms: int) -> tuple[Home, Rows]:
-    """The home after its last day, and the rows that this leaves."""
-    channels = [one.id for one in measured(site)]
-    lone = Rows()
-    lone.add(site)
-    edges, _ = lone.feed(history.readings(channels, now_ms - REMEMBERED_MS, now_ms + 1))
-    return home.anew(edges), lone
+def _together(sites: list[_Followed]) -> Iterator[list[_Followed]]:
+    """Sites that are read with one question."""
+    some: list[_Followed] = []
+    channels = 0
+    for one in sites:
+        theirs = len(measured(one.site))
+        if some and channels + theirs > CHANNELS_AT_ONCE:
+            yield some
+            some, channels = [], 0
+        some.append(one)
+        channels += theirs
+    if some:
+        yield some

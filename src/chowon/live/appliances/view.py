@@ -11,7 +11,8 @@ from chowon.domain.nilm.events.agreeing import Agreeing
 from chowon.domain.nilm.events.parts_now import parts_now
 from chowon.domain.nilm.events.running import Guess, Option
 from chowon.domain.tariff import Text
-from chowon.live.money import price_of
+from chowon.live.appliances.kinds_view import KindsNow
+from chowon.live.appliances.price import Price
 
 Why = Literal["silent", "slow", "learning"]
 SHOWN_GUESSES: Final = 3
@@ -90,6 +91,8 @@ class PartsOfNow:
     given_w: float
     metered: tuple[Metered, ...] = ()
     running: tuple[RunningNow, ...] = ()
+    kinds: KindsNow | None = None
+    """What a model tells besides, from the mean power of 10 s or a minute; None where nothing is told yet"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,23 +111,12 @@ class Facts:
     """(channel, name, 0.1 W)"""
     agreed: Mapping[int, Agreeing]
     """What clusters may be, by an appliance's id"""
+    kinds: KindsNow | None = None
 
 
 def nothing(why: Why, time_ms: int) -> PartsOfNow:
     """No parts, and why."""
     return PartsOfNow(why, time_ms, 0.0, 0.0, 0, 0.0, 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """Of the next kWh."""
-
-    per_kwh: Decimal
-    currency: str
-
-    def of(self, wh: float) -> Decimal:
-        """What so many Wh cost."""
-        return price_of(wh, self.per_kwh, self.currency)
 
 
 def parts_of_now(facts: Facts, price: Price | None, label: Callable[[str], Text]) -> PartsOfNow:
@@ -148,6 +140,7 @@ def parts_of_now(facts: Facts, price: Price | None, label: Callable[[str], Text]
             _running(guess, int(on_dw) / 10, facts, price, label)
             for guess, on_dw in zip(facts.guesses, parts.on_dw[0].tolist(), strict=True)
         ),
+        facts.kinds,
     )
 
 

@@ -1,7 +1,9 @@
 """The network, told after the day: it sees both directions of the whole recording."""
 
+import hashlib
+import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +16,7 @@ from chowon.errors import BadInput
 from chowon.models.nilm.interface import Disaggregator, Model
 from chowon.models.nilm.network.fitting import fit
 from chowon.models.nilm.network.kinds import lessons
-from chowon.models.nilm.network.shipped import shipped
+from chowon.models.nilm.network.shipped import chosen, shipped
 from chowon.models.nilm.network.telling import Teller
 
 
@@ -69,11 +71,14 @@ def trusted() -> tuple[Disaggregator, Mapping[str, Trusted]]:
     teller, card = shipped(())
     told = {kind: lessons()[kind] for kind in card.trusted}
     return teller, {
-        kind: Trusted(_label(kind), one.standing, card.figures[kind]["f1"]) for kind, one in told.items()
+        kind: Trusted(i18n.appliance(kind), one.standing, card.figures[kind]["f1"])
+        for kind, one in told.items()
     }
 
 
-def _label(kind: str) -> Text:
-    """What people call it."""
-    said = i18n.appliance(kind)
-    return Text(said.ko, said.en)
+def weights() -> str:
+    """Which weights `trusted` tells with: another name after each training. Errors: NotFound."""
+    onnx, card = chosen(())
+    seen = hashlib.sha256(onnx)
+    seen.update(json.dumps(asdict(card), sort_keys=True).encode())
+    return f"network-{seen.hexdigest()[:16]}"

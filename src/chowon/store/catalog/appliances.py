@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from sqlalchemy import Connection, delete, insert, select
 
@@ -16,6 +17,9 @@ from chowon.domain.nilm.events.kept import (
 from chowon.domain.nilm.events.known import Tap
 from chowon.store.catalog.engine import Catalog
 from chowon.store.catalog.tables import appliance_homes, appliance_taps
+
+MOST_TAPS: Final = 1000
+"""So many of a site are kept, the newest ones: more than a family says in years"""
 
 
 class CatalogAppliances:
@@ -43,15 +47,23 @@ class CatalogAppliances:
             connection.execute(
                 insert(appliance_taps).values(said | {"made_by": by, "made_ms": self._now_ms()})
             )
+            self._forget(connection, site_id)
             self._put(connection, site_id, home)
 
     def taps(self, site_id: int) -> list[Tapped]:
-        """All that was said of a site, in its order."""
+        """The newest that was said of a site, in its order."""
         columns = appliance_taps.c
         of_site = select(appliance_taps).where(columns.site_id == site_id).order_by(columns.id)
         with self._catalog.reading() as connection:
             rows = connection.execute(of_site).all()
         return [Tapped(tap_of_data(json.loads(row.tap)), row.made_by, row.made_ms) for row in rows]
+
+    def _forget(self, connection: Connection, site_id: int) -> None:
+        """Taps beyond the newest `MOST_TAPS` of a site."""
+        columns = appliance_taps.c
+        newest_first = select(columns.id).where(columns.site_id == site_id).order_by(columns.id.desc())
+        too_old = newest_first.offset(MOST_TAPS).limit(1).scalar_subquery()
+        connection.execute(delete(appliance_taps).where(columns.site_id == site_id, columns.id <= too_old))
 
     def _put(self, connection: Connection, site_id: int, home: KeptHome) -> None:
         row = {

@@ -18,8 +18,9 @@ from chowon.store.catalog.engine import Catalog
 from chowon.store.catalog.tables import channel_times, lake_files, lake_state
 from chowon.store.catalog.tables import channels as channel_rows
 
-Kind = Literal["raw", "minute", "import", "export"]
-"""Readings; their power by the minute; what the counters of each flow showed by the minute."""
+Kind = Literal["raw", "minute", "import", "export", "told"]
+"""Readings; their power by the minute; what the counters of each flow showed by the minute; the appliances of
+sites by the minute, as a night told them: of these, `channel` is the site."""
 
 
 @dataclass(frozen=True, slots=True)

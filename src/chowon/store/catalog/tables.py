@@ -110,7 +110,7 @@ lake_files = Table(
     "lake_files",
     metadata,
     Column("id", BIG, primary_key=True),  # of equal keys the row of the file with the highest id counts
-    Column("kind", String(16), nullable=False),  # raw | minute | import | export
+    Column("kind", String(16), nullable=False),  # raw | minute | import | export | told
     Column("span", String(10), nullable=False),  # raw: 2026-11-23, the others: 2026-11
     Column("shard", Integer, nullable=False),
     Column("path", Text, nullable=False, unique=True),  # below the lake's folder
@@ -119,7 +119,7 @@ lake_files = Table(
     Column("min_time_ms", BigInteger, nullable=False),
     Column("max_time_ms", BigInteger, nullable=False),
     Column("min_channel", BigInteger, nullable=False),
-    Column("max_channel", BigInteger, nullable=False),
+    Column("max_channel", BigInteger, nullable=False),  # told: sites
     Column("added_ms", BigInteger, nullable=False),
     Index(None, "kind", "span", "shard"),
     sqlite_autoincrement=True,  # an id is never given twice, so that the order of files stays
@@ -232,4 +232,31 @@ appliance_taps = Table(
     Column("made_by", String(128), nullable=False),
     Column("made_ms", BigInteger, nullable=False),
     Index(None, "site_id"),
+)
+
+appliance_days = Table(
+    "appliance_days",
+    metadata,
+    Column("id", BIG, primary_key=True),  # of one site, day and value the row with the highest id counts
+    Column("site_id", BIG, ForeignKey("sites.id"), nullable=False),
+    Column("day", String(10), nullable=False),  # the site's local day, 2026-11-23
+    Column("value", String(16), nullable=False),  # provisional | settled | nightly
+    Column("told_ms", BigInteger, nullable=False),
+    Column("told_by", String(64), nullable=False),  # which weights
+    Column("mains", String(32), nullable=False),  # a mark of the mains that it was told from
+    Column("known_min", Integer, nullable=False),
+    Column("kinds", Text, nullable=False),  # all that were looked for, separated by blanks
+    Index(None, "site_id", "day"),
+    sqlite_autoincrement=True,  # an id is never given twice: what was told last counts
+)
+
+appliance_sums = Table(
+    "appliance_sums",
+    metadata,
+    Column("told", BIG, ForeignKey("appliance_days.id"), primary_key=True),
+    Column("kind", String(64), primary_key=True),  # those that took anything
+    Column("milliwh", BigInteger, nullable=False),
+    Column("on_min", Integer, nullable=False),
+    Column("runs", Integer, nullable=False),
+    sqlite_with_rowid=False,  # a day's kinds lie next to each other
 )

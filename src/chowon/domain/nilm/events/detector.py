@@ -69,14 +69,14 @@ class Detector:
         """Begin anew: the readings of a day or more, given again in order, make the state right after
         readings that came late."""
         hold_ms = self._kept["hold_ms"][rows]
-        self.put(rows, Detector(len(rows), self.rules))
+        self.put(rows, Detector(len(rows), self.rules), np.arange(len(rows)))
         self.hold(rows, hold_ms)
 
-    def put(self, rows: I64, known: "Detector") -> None:
-        """Take over what is known of the rows of another detector, for these."""
+    def put(self, rows: I64, known: "Detector", their_rows: I64) -> None:
+        """Take over what is known of rows of another detector, for these."""
         theirs = known.arrays()
         for name, column in self.arrays().items():
-            column[rows] = theirs[name]
+            column[rows] = theirs[name][their_rows]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything that is known, by name, (rows, …) each; not copies."""

@@ -72,7 +72,7 @@ def known_as_data(known: Known) -> dict[str, Any]:
         "clusters": [{**asdict(one), "recent": list(one.recent)} for one in known.clusters],
         "appliance": sorted([k, v] for k, v in known.appliance.items()),
         "names": sorted([k, v] for k, v in known.names.items()),
-        "refused": sorted([k, v] for k, v in known.refused),
+        "refused": [list(one) for one in known.refused],
         "not_mine": sorted(known.not_mine),
         "awaited": [list(one) for one in known.awaited],
     }
@@ -86,7 +86,7 @@ def known_of_data(data: dict[str, Any]) -> Known:
         data["next_id"],
         {k: v for k, v in data["appliance"]},  # noqa: C416 - pairs of JSON are lists
         {k: v for k, v in data["names"]},  # noqa: C416
-        frozenset((k, v) for k, v in data["refused"]),
+        tuple((k, v) for k, v in data["refused"]),
         frozenset(data["not_mine"]),
         tuple((at, name) for at, name in data["awaited"]),
     )

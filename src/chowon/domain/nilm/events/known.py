@@ -13,6 +13,8 @@ from chowon.domain.nilm.events.following import Run
 from chowon.errors import NotFound
 
 _MOST_AWAITED: Final = 16
+MOST_REFUSED: Final = 8
+"""Names that a cluster is known not to have: the newest ones"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,8 @@ class Known:
     """Cluster → the cluster that it was merged into"""
     names: Mapping[int, str] = field(default_factory=dict)
     """Appliance → name"""
-    refused: frozenset[tuple[int, str]] = frozenset()
-    """(cluster, name) that it is not"""
+    refused: tuple[tuple[int, str], ...] = ()
+    """(cluster, name) that it is not; the newest last, `MOST_REFUSED` of a cluster"""
     not_mine: frozenset[int] = frozenset()
     """Clusters that nobody is to be asked about"""
     awaited: tuple[tuple[int, str], ...] = ()
@@ -160,13 +162,16 @@ def _refused(known: Known, cluster: int, name: str) -> Known:
     if known.name_of(cluster) == name:
         known = _split(known, cluster)
         known = replace(known, names={k: v for k, v in known.names.items() if (k, v) != (cluster, name)})
-    return replace(known, refused=known.refused | {(cluster, name)})
+    theirs = [*(one for one in known.refused if one[0] == cluster and one[1] != name), (cluster, name)]
+    others = [one for one in known.refused if one[0] != cluster]
+    return replace(known, refused=(*others, *theirs[-MOST_REFUSED:]))
 
 
 def _named(known: Known, cluster: int, name: str) -> Known:
     """Another cluster of that name is the same appliance."""
     same = next((k for k, v in known.names.items() if v == name and k not in known.appliance), None)
-    known = replace(known, refused=known.refused - {(cluster, name)}, not_mine=known.not_mine - {cluster})
+    refused = tuple(one for one in known.refused if one != (cluster, name))
+    known = replace(known, refused=refused, not_mine=known.not_mine - {cluster})
     if same is not None and same != known.appliance_of(cluster):
         return _merged(known, same, cluster)
     return replace(known, names={**known.names, known.appliance_of(cluster): name})

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from chowon.domain.nilm.power import Home
 from chowon.domain.nilm.runs import OnRule
+from chowon.domain.quantities import MINUTE_MS
 from chowon.errors import BadInput
-from chowon.models.nilm.live_network.front import MINUTE_MS
 from chowon.models.nilm.network.fitting import Taught, Teach, Tell
 
 if TYPE_CHECKING:

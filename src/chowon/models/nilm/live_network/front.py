@@ -5,10 +5,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-TICK_MS: Final = 10_000
 TICKS: Final = 6
 """In a minute"""
-MINUTE_MS: Final = TICKS * TICK_MS
 DELAY: Final = 20
 """Minutes after which a minute is settled"""
 HEARD: Final = 36

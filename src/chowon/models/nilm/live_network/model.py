@@ -7,10 +7,10 @@ from pathlib import Path
 from chowon.domain.nilm.fitted import Fitted
 from chowon.domain.nilm.power import Home
 from chowon.domain.nilm.runs import OnRule
+from chowon.domain.quantities import MINUTE_MS
 from chowon.errors import BadInput
 from chowon.models.nilm.interface import Disaggregator
 from chowon.models.nilm.live_network.fitting import WAY
-from chowon.models.nilm.live_network.front import MINUTE_MS
 from chowon.models.nilm.live_network.stream import Weights
 from chowon.models.nilm.live_network.telling import Teller, lookahead_ms
 from chowon.models.nilm.network.fitting import fit

@@ -6,51 +6,25 @@ Parts are never negative, and never more than the mains; the rest is told too.
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from chowon.domain.quantities import I64, Bools
+from chowon.domain.nilm.live import F32, TICK_MS, Parts, Told
+from chowon.domain.quantities import I64, MINUTE_MS, Bools
 from chowon.errors import BadInput
-from chowon.models.nilm.live_network.front import BLOCK, DELAY, HEARD, MINUTE_MS, TICK_MS, TICKS
+from chowon.models.nilm.live_network.front import BLOCK, DELAY, HEARD, TICKS
 from chowon.models.nilm.network.card import Card
 from chowon.models.nilm.network.telling import USUAL_THRESHOLD
 
-F32: TypeAlias = NDArray[np.float32]
-
 FORGOTTEN: Final = 60
-"""Unknown minutes in a row after which a home begins anew"""
+"""Unknown minutes in a row after which a home begins anew; as if so many lay before its first one"""
 OUTPUTS: Final = ("tick", "minute", "settled")
 """What is told: this tick, this minute of a meter by the minute, and the settled minute"""
 _CLOCK: Final = "clock"
 _MARK: Final = "weights"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Parts:
-    """One interval of all homes."""
-
-    start_ms: int
-    step_ms: int
-    power_w: F32
-    """(homes, kinds) mean W, 0 where unknown or not there"""
-    rest_w: F32
-    """(homes,) what of the mains is none of these kinds"""
-    known: Bools
-    """(homes,)"""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Told:
-    """What a tick tells."""
-
-    present: Parts
-    """Provisional: this tick of meters that are fast enough; of others, when one closes, their minute"""
-    settled: Parts | None
-    """The minute `DELAY` minutes before the one that this tick closes, if it closes one"""
 
 
 class Weights:
@@ -153,6 +127,19 @@ class Stream:
         watts = np.where(heard, np.maximum(mains_w, 0), 0).astype(np.float32)
         return [*told, *self._one(tick, watts, heard)]
 
+    def put(self, row: int, other: "Stream", their_row: int) -> None:
+        """Take over a row of another stream of these weights, which has come as far as this one.
+
+        There is room for it afterwards. Errors: BadInput for one that has not come as far.
+        """
+        if other._tick != self._tick:  # noqa: SLF001 - its own kind
+            raise BadInput("live: found a stream at another tick; expected one that has come as far")
+        self.grow(row + 1)
+        for name, one in self._kept.items():
+            one[row] = other._kept[name][their_row]  # noqa: SLF001
+        for name, ring in self._rings.items():
+            ring[:, row] = other._rings[name][:, their_row]  # noqa: SLF001
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything that is known, by name; not copies. Made a stream again by `restored`."""
         clock = np.array([-1 if self._tick is None else self._tick], np.int64)
@@ -197,6 +184,7 @@ class Stream:
         stale = heard & (kept["silent"] >= FORGOTTEN)
         if stale.any():
             self.forget(stale)
+            kept["silent"][stale] = 0
         now = heard & quick
         tick_w = np.where(now, watts, np.float32(0))
         kept["sum_w"] += tick_w
@@ -284,7 +272,7 @@ def _fresh(weights: Weights, homes: int) -> dict[str, Any]:
         "context": np.zeros((homes, widths["context"]), np.float32),
         "sum_w": np.zeros(homes, np.float32),
         "count": np.zeros(homes, np.int32),
-        "silent": np.zeros(homes, np.int64),
+        "silent": np.full(homes, FORGOTTEN),
     }
 
 

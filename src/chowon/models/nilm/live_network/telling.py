@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from chowon.domain.nilm.live import TICK_MS
 from chowon.domain.nilm.power import F64, Power, wholly_coarser, within
-from chowon.models.nilm.live_network.front import DELAY, MINUTE_MS, TICK_MS
+from chowon.domain.quantities import MINUTE_MS
+from chowon.models.nilm.live_network.front import DELAY
 from chowon.models.nilm.live_network.stream import Stream, Weights
 
 

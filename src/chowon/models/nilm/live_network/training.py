@@ -14,10 +14,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from chowon.domain.nilm.live import TICK_MS
 from chowon.domain.nilm.power import LEAST_KNOWN, Home
 from chowon.domain.nilm.runs import OnRule
+from chowon.domain.quantities import MINUTE_MS
 from chowon.models.nilm.live_network.finer import finer
-from chowon.models.nilm.live_network.front import DELAY, MINUTE_MS, TICK_MS, TICKS, bases
+from chowon.models.nilm.live_network.front import DELAY, TICKS, bases
 from chowon.models.nilm.live_network.shape import (
     Network,
     Said,

@@ -17,9 +17,10 @@ import torch
 from chowon.errors import BadInput
 from chowon.models.nilm.network import exporting, fitting, training
 from chowon.models.nilm.network.card import Card
+from chowon.models.nilm.network.hearing import CHUNK
 from chowon.models.nilm.network.library import library
 from chowon.models.nilm.network.shape import Network
-from chowon.models.nilm.network.telling import CHUNK, Teller
+from chowon.models.nilm.network.telling import opened
 
 RULES = {"kettle": OnRule(500, 0, 0, 3100), "fridge": OnRule(50, 60_000, 12_000, 400)}
 QUICK = training.Settings(steps=6, batch=3, warm_up=2, keep_every=3)
@@ -75,7 +76,7 @@ def test_the_file_says_what_the_network_says():
     known[0, 500:700] = 0
     with torch.no_grad():
         logit, power_w = network(mains_w * known, known)
-    teller = Teller(exporting.onnx_bytes(network), Card(("fridge", "kettle"), 60_000, RULES, (), 0, 0))
+    teller = opened(exporting.onnx_bytes(network), Card(("fridge", "kettle"), 60_000, RULES, (), 0, 0))
     inputs = {"mains_w": (mains_w * known).numpy(), "known": known.numpy()}
     said = teller._session.run(None, inputs)
     assert np.abs(said[0] - logit.numpy()).max() < 0.02
@@ -95,7 +96,7 @@ def test_weights_that_are_there_are_not_made_again(tmp_path):
 def test_what_is_told_of_a_time_does_not_depend_on_where_chunks_end(taught):
     network = training.train(taught, 1, QUICK)
     card = Card(taught.kinds, 60_000, RULES, (), 1, 6, dict.fromkeys(RULES, 0.0))
-    teller = Teller(exporting.onnx_bytes(network), card)
+    teller = opened(exporting.onnx_bytes(network), card)
     mains = home("made/9", 8, seed=5).mains
     whole = teller.disaggregate(mains, ["kettle"])["kettle"].power_w
     late = CHUNK // 2  # a multiple of 64, as the coarsest scale counts

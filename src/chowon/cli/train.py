@@ -27,7 +27,7 @@ def nilm(
     live: Annotated[
         bool, typer.Option("--live", help="the network that tells while appliances run, not the nightly one")
     ] = False,
-    steps: Annotated[int, typer.Option(min=1, help="batches")] = 2400,
+    steps: Annotated[int, typer.Option(min=1, help="batches")] = 4000,
     seed: Annotated[int, typer.Option(help="all chance comes from it")] = 0,
     kept: Annotated[
         Path, typer.Option(help="folder in which an interrupted training is kept and taken up")

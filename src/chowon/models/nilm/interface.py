@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 
 from chowon.domain.nilm.fitted import Fitted
 from chowon.domain.nilm.power import Home, Power
-from chowon.domain.nilm.runs import OnRule
+from chowon.domain.nilm.runs import OnRule, Runs
 
 
 class Disaggregator(Protocol):
@@ -21,6 +21,20 @@ class Disaggregator(Protocol):
         """The power of each of these kinds that it can tell, on the grid of `mains`.
 
         kinds: what the home has. A kind left out is one that this model never learnt.
+        """
+
+
+@runtime_checkable
+class LearnsHome(Protocol):
+    """A disaggregator that runs of a home, named by people, can teach."""
+
+    def teachable(self) -> Sequence[str]:
+        """The kinds of which such runs teach it anything."""
+
+    def taught(self, mains: Power, ran: Mapping[str, Runs], not_ran: Mapping[str, Runs]) -> Disaggregator:
+        """The same, for the home of these mains. The same for the same input; the one asked is not changed.
+
+        ran, not_ran: by kind, intervals of `mains` in which people saw one run, or saw none run.
         """
 
 

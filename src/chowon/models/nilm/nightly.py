@@ -17,7 +17,7 @@ from chowon.models.nilm.interface import Disaggregator, Model
 from chowon.models.nilm.network.fitting import fit
 from chowon.models.nilm.network.kinds import lessons
 from chowon.models.nilm.network.shipped import chosen, shipped
-from chowon.models.nilm.network.telling import Teller
+from chowon.models.nilm.network.telling import opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Nightly:
             raise BadInput("model network: no home or plug teaches it; expected one at least")
         step_ms = max(home.mains.step_ms for home in homes)
         weights = fit(homes, rules, seed, step_ms, kept=self.kept)
-        return Teller(weights.onnx, weights.card)
+        return opened(weights.onnx, weights.card)
 
     def shipped(self, without: Collection[str] = ()) -> Fitted[Disaggregator]:
         """As models.nilm.interface.Model."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NAME: Final = "network-2"
 """Anew where lessons or errors change: what was kept of trainings before is not taken up"""
 WINDOW: Final = 1024
-STEPS: Final = 2400
+STEPS: Final = 4000
 
 
 @dataclass(frozen=True, slots=True, eq=False)

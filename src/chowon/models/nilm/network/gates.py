@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chowon.domain.nilm.power import F64
+from chowon.models.nilm.network.hearing import likely, session
 from chowon.models.nilm.network.library import F32, Library
 from chowon.models.nilm.network.recombine import Lesson, Lessons
-from chowon.models.nilm.network.telling import likely, session
 
 GATES: Final = tuple(round(float(gate), 3) for gate in np.geomspace(0.05, 0.6, 30))
 _BATCHES: Final = 64

@@ -33,7 +33,7 @@ _NEAR: Final = 1e-3
 """Of the squared distance from the weights that it came with"""
 _ANCHORS: Final = 40_000
 """Intervals of the rest of the home that are looked at, at most; evenly taken from all"""
-_LEAST_GAIN: Final = 1.5
+_LEAST_GAIN: Final = 2.0
 """In its own runs the mains take so many times what the network tells, at least: then it tells too little"""
 _LEAST_RUNS: Final = 2
 _LEAST_LONG: Final = 20

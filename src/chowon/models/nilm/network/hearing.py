@@ -15,7 +15,7 @@ CHUNK: Final = 4096
 MARGIN: Final = 512
 """Intervals seen before and after them"""
 _AT_ONCE: Final = 4
-_LEAST: Final = 64
+LEAST: Final = 64
 """The network takes multiples of so many intervals"""
 
 
@@ -53,7 +53,7 @@ class Hearing:
 
     def heads(self) -> dict[str, Head]:
         """By kind, as they came."""
-        nothing = np.zeros((1, _LEAST), np.float32)
+        nothing = np.zeros((1, LEAST), np.float32)
         gates, shares = self._session.run(["gate", "share"], {"mains_w": nothing, "known": nothing})
         return {
             kind: Head(gate.astype(np.float64), share.astype(np.float64))

@@ -38,8 +38,10 @@ class Hearing:
             likely_on[:, told], power_w[:, told] = likely(found[0][of]), found[1][of]
             for i, head in own.items():
                 features = _with_one(found[2])
-                likely_on[i, told] = likely(features @ head.gate)
-                power_w[i, told] = likely(features @ head.share) * np.maximum(grid.power_w[told], 0.0)
+                likely_on[i, told] = likely(features @ head.gate.astype(np.float32))
+                power_w[i, told] = likely(features @ head.share.astype(np.float32)) * np.maximum(
+                    grid.power_w[told], 0.0
+                )
         return likely_on, power_w
 
     def heard(self, grid: Power) -> F32:

@@ -92,7 +92,7 @@ def _gate(before: F64, heard: F32, known: Bools, named: Named) -> F64:
     if not len(rest) or not (on.any() or off.any() or elsewhere.any()):
         return before
     anchors = heard[rest[:: -(-len(rest) // _ANCHORS)]]
-    usual = _logistic(anchors @ before)
+    usual = _logistic(_said(anchors, before))
     counted = _RAN_COUNTS * counts if counts >= 1 - _MOST_KNOWN else 0.0
 
     def wrong(gate: F64) -> tuple[float, F64, F64]:
@@ -154,32 +154,32 @@ def _above(mains_w: F64, run: slice) -> F64:
 
 def _apart(features: F32, gate: F64, usual: F64) -> tuple[float, F64, F64]:
     """Cross entropy from what was said before."""
-    logit = features @ gate
+    logit = _said(features, gate)
     likely = _logistic(logit)
     value = float((np.logaddexp(0.0, logit) - usual * logit).mean())
     n = len(features)
     curve = (features * (likely * (1 - likely))[:, None].astype(np.float32)).T @ features / n
-    return value, (likely - usual) @ features / n, curve.astype(np.float64)
+    return value, _said(features.T, likely - usual) / n, curve.astype(np.float64)
 
 
 def _short_of(features: F32, gate: F64, limit: float, sign: float, counts: float) -> tuple[float, F64, F64]:
     """By how much logits are below the limit (sign 1), or above it (sign -1), squared."""
     n = max(len(features), 1)
-    short = np.maximum(sign * (limit - features @ gate), 0.0)
+    short = np.maximum(sign * (limit - _said(features, gate)), 0.0)
     active = features[short > 0].astype(np.float64)
     value = counts * float((short**2).sum()) / (2 * n)
-    return value, -sign * counts * (short @ features) / n, counts * active.T @ active / n
+    return value, -sign * counts * _said(features.T, short) / n, counts * active.T @ active / n
 
 
 def _likely(features: F32, gate: F64) -> tuple[float, F64, F64]:
     """How likely it is where something else runs: what is sure is left alone, it may run as well."""
     n = max(len(features), 1)
-    likely = _logistic(features @ gate)
+    likely = _logistic(_said(features, gate))
     slope = likely * (1 - likely)
     bends = np.maximum(slope * (1 - 2 * likely), 0.0).astype(np.float32)
     curve = ((features * bends[:, None]).T @ features).astype(np.float64)
     counts = _NOT_RAN_COUNTS / n
-    return counts * float(likely.sum()), counts * (slope @ features), counts * curve
+    return counts * float(likely.sum()), counts * _said(features.T, slope), counts * curve
 
 
 def _moved(by: F64, counts: float, of: int) -> tuple[float, F64, F64]:
@@ -205,6 +205,11 @@ def _least(wrong: Callable[[F64], tuple[float, F64, F64]], start: F64) -> F64:
             break
         at, (value, gradient, curve) = there, found
     return at
+
+
+def _said(features: F32, weights: F64) -> F64:
+    """The product, without a copy of the features in double precision."""
+    return np.asarray(features @ weights.astype(np.float32), np.float64)
 
 
 def _logistic(logit: F64) -> F64:

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 
 from chowon.domain.nilm.fitted import Fitted
 from chowon.domain.nilm.power import Home, Power
-from chowon.domain.nilm.runs import OnRule
+from chowon.domain.nilm.runs import OnRule, Runs
 
 
 class Disaggregator(Protocol):
@@ -22,6 +22,20 @@ class Disaggregator(Protocol):
 
         kinds: what the home has. A kind left out is one that this model never learnt.
         """
+
+
+@runtime_checkable
+class LearnsHome(Protocol):
+    """A disaggregator that a home's own runs can teach."""
+
+    def taught(self, mains: Power, ran: Mapping[str, Runs], not_ran: Mapping[str, Runs]) -> Disaggregator:
+        """The same, for the home of these mains. Same input, same answer.
+
+        ran, not_ran: by kind, intervals of `mains` in which people saw it run, or not run.
+        """
+
+    def teachable(self) -> Sequence[str]:
+        """The kinds that can be taught so: those with runs, not what stands in a home day and night."""
 
 
 class Model(Protocol):

@@ -49,7 +49,7 @@ def watched(config: Config, store: Store, sealer: Sealer, now_ms: Callable[[], i
     """As configured. Errors: NotFound where the networks' weights are not installed."""
     if not config.appliances.tell:
         return Watched(Appliances(store.history, store.appliances, i18n.appliance, now_ms, 0), None, None)
-    telling = Telling(trusted, store.told)
+    telling = Telling(trusted, store.told, store.witnessed)
     followed = Appliances(
         store.history,
         store.appliances,

@@ -53,7 +53,7 @@ def shares(
         books = Books(reader.prices, reader.records)
         billing = Billing(reader.history, TariffBook.beside(folder).load, books)
         prepared = billing.prepared(found, period, now_ms)
-        telling = Telling(trusted, reader.told) if used.appliances.tell else None
+        telling = Telling(trusted, reader.told, reader.witnessed) if used.appliances.tell else None
         told = shares_of(reader.history, found, prepared, rule, now_ms, telling)
     finally:
         reader.close()

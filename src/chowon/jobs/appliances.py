@@ -178,22 +178,24 @@ class Telling:
         """The kinds that people can teach in this site. Errors: StoreUnavailable."""
         here, kinds = self.here(history, site), self._kinds()
         runs = {} if here.lesson is None else here.lesson.ran
-        learner = self._learner()
         return [
             Teachable(
                 kind,
                 max(0, LEAST_TAUGHT - len(runs.get(kind, ()))) if kinds[kind].once_seen else 0,
                 kind in here.kinds,
             )
-            for kind in (() if learner is None else learner.teachable())
-            if kind in kinds
+            for kind in self.teachable_kinds()
         ]
+
+    def teachable_kinds(self) -> list[str]:
+        """The same, of any site; none where the model cannot learn."""
+        learner, kinds = self._learner(), self._kinds()
+        return [] if learner is None else [kind for kind in learner.teachable() if kind in kinds]
 
     def _seen(self, site_id: int) -> list[Witnessed]:
         """What people saw of the kinds that the model can be taught."""
         kept = [] if self._witnessed is None else self._witnessed.of(site_id)
-        learner = self._learner() if kept else None
-        kinds = () if learner is None else learner.teachable()
+        kinds = self.teachable_kinds() if kept else []
         return [one.witnessed for one in kept if one.witnessed.kind in kinds]
 
     def _told_by(self, here: Here) -> Told:

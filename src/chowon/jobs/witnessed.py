@@ -52,7 +52,7 @@ def lesson(history: History, site: Site, seen: Sequence[Witnessed]) -> Lesson | 
     newest_ms = max(one.end_ms for one in seen)
     mains = _heard(_side_by_side(history, site, days), _place(days, newest_ms - MINUTE_MS) + 1)
     said: dict[bool, dict[str, list[tuple[int, int]]]] = {True: {}, False: {}}
-    for one in sorted(seen, key=lambda one: (one.kind, one.start_ms)):
+    for one in sorted(seen, key=lambda one: (one.kind, one.start_ms, one.end_ms)):
         if not {one.start_ms // DAY_MS, (one.end_ms - 1) // DAY_MS} <= set(days.tolist()):
             continue
         start, end = _place(days, one.start_ms), _place(days, one.end_ms - MINUTE_MS) + 1
@@ -84,7 +84,7 @@ class Taught:
 
 def _days(seen: Sequence[Witnessed]) -> I64:
     """(d,) days since 1970, UTC, rising: a month up to the newest run, and those around older ones."""
-    newest_first = sorted(seen, key=lambda one: (-one.end_ms, one.start_ms, one.kind))
+    newest_first = sorted(seen, key=lambda one: (one.end_ms, one.start_ms, one.kind), reverse=True)
     if not newest_first:
         return np.zeros(0, np.int64)
     last = _around(newest_first[0]).stop

@@ -51,9 +51,10 @@ def lesson(history: History, site: Site, seen: Sequence[Witnessed]) -> Lesson | 
         return None
     newest_ms = max(one.end_ms for one in seen)
     mains = _heard(_side_by_side(history, site, days), _place(days, newest_ms - MINUTE_MS) + 1)
+    there = set(days.tolist())
     said: dict[bool, dict[str, list[tuple[int, int]]]] = {True: {}, False: {}}
     for one in sorted(seen, key=lambda one: (one.kind, one.start_ms, one.end_ms)):
-        if not {one.start_ms // DAY_MS, (one.end_ms - 1) // DAY_MS} <= set(days.tolist()):
+        if not {one.start_ms // DAY_MS, (one.end_ms - 1) // DAY_MS} <= there:
             continue
         start, end = _place(days, one.start_ms), _place(days, one.end_ms - MINUTE_MS) + 1
         if mains.known[start:end].mean() >= LEAST_KNOWN:

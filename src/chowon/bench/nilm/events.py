@@ -128,8 +128,7 @@ def _told(home: Recorded) -> dict[str, Power]:
     start_ms = int(home.mains.time_ms[0]) // MINUTE_MS * MINUTE_MS
     n = int(np.ptp(home.mains.time_ms)) // MINUTE_MS
     power = on_grid(home.mains, hold_of(median_step(home.mains)), start_ms, MINUTE_MS, n)
-    everywhere = [kind for kind, one in trusted()[1].items() if not one.once_seen]
-    return teller.disaggregate(power, everywhere)
+    return teller.disaggregate(power, list(trusted()[1]))
 
 
 def edges_of(traces: list[Trace], rules: EdgeRules | None = None) -> Edges:

@@ -69,7 +69,13 @@ class Trusted:
 
 
 def trusted() -> tuple[Disaggregator, Mapping[str, Trusted]]:
-    """(the shipped network, the kinds that people may be told of). Errors: NotFound."""
+    """(the shipped network, the kinds that people may be told of in any home). Errors: NotFound."""
+    teller, kinds = tellable()
+    return teller, {kind: one for kind, one in kinds.items() if not one.once_seen}
+
+
+def tellable() -> tuple[Disaggregator, Mapping[str, Trusted]]:
+    """The same, with the kinds that people may be told of once they have taught them. Errors: NotFound."""
     network, card = shipped(())
     teller: Disaggregator = network
     teachable = teller.teachable() if isinstance(teller, LearnsHome) else ()
@@ -86,7 +92,7 @@ def trusted() -> tuple[Disaggregator, Mapping[str, Trusted]]:
 
 
 def weights() -> str:
-    """Which weights `trusted` tells with: another name after each training. Errors: NotFound."""
+    """Which weights `tellable` tells with: another name after each training. Errors: NotFound."""
     onnx, card = chosen(())
     seen = hashlib.sha256(onnx)
     seen.update(json.dumps(asdict(card), sort_keys=True).encode())

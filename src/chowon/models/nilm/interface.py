@@ -26,16 +26,16 @@ class Disaggregator(Protocol):
 
 @runtime_checkable
 class LearnsHome(Protocol):
-    """A disaggregator that a home's own runs can teach."""
-
-    def taught(self, mains: Power, ran: Mapping[str, Runs], not_ran: Mapping[str, Runs]) -> Disaggregator:
-        """The same, for the home of these mains. Same input, same answer.
-
-        ran, not_ran: by kind, intervals of `mains` in which people saw it run, or not run.
-        """
+    """A disaggregator that runs of a home, named by people, can teach."""
 
     def teachable(self) -> Sequence[str]:
-        """The kinds that can be taught so: those with runs, not what stands in a home day and night."""
+        """The kinds of which such runs teach it anything."""
+
+    def taught(self, mains: Power, ran: Mapping[str, Runs], not_ran: Mapping[str, Runs]) -> Disaggregator:
+        """The same, for the home of these mains. The same for the same input; the one asked is not changed.
+
+        ran, not_ran: by kind, intervals of `mains` in which people saw one run, or saw none run.
+        """
 
 
 class Model(Protocol):

@@ -17,9 +17,11 @@ import torch
 from chowon.errors import BadInput
 from chowon.models.nilm.network import exporting, fitting, training
 from chowon.models.nilm.network.card import Card
+from chowon.models.nilm.network.hearing import CHUNK, session
 from chowon.models.nilm.network.library import library
 from chowon.models.nilm.network.shape import Network
-from chowon.models.nilm.network.telling import CHUNK, Teller
+from chowon.models.nilm.network.telling import opened
+from chowon.models.nilm.network.together import together
 
 RULES = {"kettle": OnRule(500, 0, 0, 3100), "fridge": OnRule(50, 60_000, 12_000, 400)}
 QUICK = training.Settings(steps=6, batch=3, warm_up=2, keep_every=3)
@@ -75,11 +77,41 @@ def test_the_file_says_what_the_network_says():
     known[0, 500:700] = 0
     with torch.no_grad():
         logit, power_w = network(mains_w * known, known)
-    teller = Teller(exporting.onnx_bytes(network), Card(("fridge", "kettle"), 60_000, RULES, (), 0, 0))
     inputs = {"mains_w": (mains_w * known).numpy(), "known": known.numpy()}
-    said = teller._session.run(None, inputs)
+    said = session(exporting.onnx_bytes(network)).run(None, inputs)
     assert np.abs(said[0] - logit.numpy()).max() < 0.02
     assert np.abs(said[1] - power_w.numpy()).max() < 5
+
+
+def test_networks_made_one_say_their_mean():
+    blobs = []
+    for seed in range(3):
+        torch.manual_seed(seed)
+        blobs.append(exporting.onnx_bytes(Network(2).eval()))
+    inputs = {"mains_w": np.random.default_rng(1).uniform(0, 2000, (2, 640)).astype(np.float32)}
+    inputs["known"] = np.ones((2, 640), np.float32)
+    each = [session(blob).run(None, inputs) for blob in blobs]
+    one = dict(zip(exporting.OUTPUTS, session(together(blobs)).run(None, inputs), strict=True))
+    assert np.allclose(one["logit"], np.mean([said[0] for said in each], axis=0), atol=1e-4)
+    assert one["heard"].shape == (2, 3 * each[0][2].shape[1], 640)
+    logit = np.einsum("bft,kf->bkt", one["heard"], one["gate"][:, :-1]) + one["gate"][None, :, -1:]
+    assert np.allclose(one["logit"], logit, atol=1e-4)
+    share = np.einsum("bft,kf->bkt", one["heard"], one["share"][:, :-1]) + one["share"][None, :, -1:]
+    assert np.allclose(one["power_w"], inputs["mains_w"][:, None] / (1 + np.exp(-share)), atol=0.1)
+    assert together(blobs[:1]) == blobs[0]
+
+
+def test_the_members_of_a_network_learn_by_other_chance_and_all_count(tmp_path):
+    found = fitting.fit([home("made/1", 3)], RULES, 3, 60_000, steps=1, kept=tmp_path)
+    assert found.card.seed == 3
+    gate, heard = session(found.onnx).run(
+        ["gate", "heard"],
+        {"mains_w": np.full((1, 64), 500, np.float32), "known": np.ones((1, 64), np.float32)},
+    )
+    halves = np.split(gate[:, :-1], fitting.MEMBERS, axis=1)
+    assert not np.allclose(halves[0], halves[1])
+    assert heard.shape[1] == gate.shape[1] - 1
+    assert len(list(tmp_path.glob("*.pt"))) in (0, fitting.MEMBERS)
 
 
 def test_weights_that_are_there_are_not_made_again(tmp_path):
@@ -95,7 +127,7 @@ def test_weights_that_are_there_are_not_made_again(tmp_path):
 def test_what_is_told_of_a_time_does_not_depend_on_where_chunks_end(taught):
     network = training.train(taught, 1, QUICK)
     card = Card(taught.kinds, 60_000, RULES, (), 1, 6, dict.fromkeys(RULES, 0.0))
-    teller = Teller(exporting.onnx_bytes(network), card)
+    teller = opened(exporting.onnx_bytes(network), card)
     mains = home("made/9", 8, seed=5).mains
     whole = teller.disaggregate(mains, ["kettle"])["kettle"].power_w
     late = CHUNK // 2  # a multiple of 64, as the coarsest scale counts

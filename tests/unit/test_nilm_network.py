@@ -12,6 +12,7 @@ from chowon.models.nilm.network.gates import GATES, as_long, counted
 from chowon.models.nilm.network.kinds import lessons
 from chowon.models.nilm.network.library import Library, library
 from chowon.models.nilm.network.loads import any_load
+from chowon.models.nilm.network.phases import Machine
 from chowon.models.nilm.network.recombine import Lessons
 from tests.nilm_homes import home, power
 
@@ -176,3 +177,29 @@ def test_a_kind_is_told_above_the_gate_that_is_passed_for_as_long_as_it_is_on():
     gate = as_long(("kettle",), counts)["kettle"]
     assert 0.11 < gate <= 0.3
     assert gate in GATES
+
+
+def washing() -> np.ndarray:
+    """By the minute: fills, heats at 2 kW for a quarter of an hour, turns for half an hour, spins."""
+    return np.repeat(np.float32([20, 2000, 120, 400]), [6, 15, 30, 8])
+
+
+def test_a_machine_that_never_was_heats_as_often_but_otherwise():
+    made = [Machine(np.random.default_rng(seed)).run(washing(), MINUTE) for seed in range(60)]
+    heated = [run > 1000 for run in made]
+    assert all(np.diff(hot.astype(int)).clip(0).sum() == 1 for hot in heated)
+    assert np.std([run.max() for run in made]) > 100
+    assert np.std([np.median(run[run < 300]) for run in made]) > 10
+    assert np.std([hot.argmax() + len(run) - hot.sum() for run, hot in zip(made, heated, strict=True)]) > 3
+
+
+def test_what_is_short_in_a_programme_keeps_its_length():
+    """A thermostat that goes on for two minutes in four."""
+    short = np.tile(np.float32([100, 100, 1500, 1500]), 10)
+    assert len(Machine(np.random.default_rng(3)).run(short, MINUTE)) == len(short)
+
+
+def test_machines_change_nothing_of_what_has_no_programme(whole):
+    plain, machines = Lessons(whole, (7, 1), machines=False), Lessons(whole, (7, 1))
+    for _ in range(20):
+        assert np.array_equal(plain.next().mains_w, machines.next().mains_w)

@@ -27,7 +27,9 @@ def nilm(
     live: Annotated[
         bool, typer.Option("--live", help="the network that tells while appliances run, not the nightly one")
     ] = False,
-    steps: Annotated[int, typer.Option(min=1, help="batches")] = 6000,
+    steps: Annotated[
+        int, typer.Option(min=1, help="batches, of each of the networks that are made one")
+    ] = 4000,
     seed: Annotated[int, typer.Option(help="all chance comes from it")] = 0,
     kept: Annotated[
         Path, typer.Option(help="folder in which an interrupted training is kept and taken up")
@@ -48,7 +50,7 @@ def nilm(
         homes, licences = chosen.open(data, left_out, note)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True)) as bar:
-            task = bar.add_task("training", total=steps)
+            task = bar.add_task("training", total=steps if live else steps * fitting.MEMBERS)
 
             def tell(step: int, loss: float) -> None:
                 bar.update(task, completed=step, description=f"loss {loss:.2f}")

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from chowon.bench.nilm.homes import GapRules, RawHome
 from chowon.bench.nilm.kinds import kinds as known_kinds
+from chowon.bench.nilm.naming import Naming
 from chowon.bench.nilm.readers import READERS, reader, recording
 from chowon.domain.nilm.runs import OnRule
 from chowon.errors import NotFound, Problem, ProtocolInvalid, shortened
@@ -30,6 +31,7 @@ _KEYS: Final = {
     "train": list,
     "test": list,
 }
+_OPTIONAL: Final = {"note", "on", "goal", "naming"}
 _HOME_KEYS: Final = {
     "id": str,
     "path": str,
@@ -126,6 +128,8 @@ class Protocol:
     test: tuple[HomeSpec, ...]
     goals: Mapping[str, Goal]
     """By kind; those that have one"""
+    naming: Naming | None = None
+    """What people say of the homes that are scored: all is scored from the last run on that they named"""
 
 
 def names() -> list[str]:
@@ -155,7 +159,7 @@ def parse(text: str, name: str) -> Protocol:
         raise ProtocolInvalid(
             f"protocol {name} is not TOML", [Problem(name, str(error), "TOML 1.0")]
         ) from error
-    problems = typed_problems(file, {**_KEYS, "on": dict, "goal": dict}, {"note", "on", "goal"}, name)
+    problems = typed_problems(file, {**_KEYS, "on": dict, "goal": dict, "naming": dict}, _OPTIONAL, name)
     for role in ("train", "test"):
         for at, home in enumerate(file.get(role, ()) if not problems else ()):
             problems += home_problems(home, f"{name}: {role} {at + 1}", teaches=role == "train")
@@ -175,6 +179,7 @@ def parse(text: str, name: str) -> Protocol:
         tuple(home_spec(home) for home in file["train"]),
         tuple(home_spec(home) for home in file["test"]),
         {kind: Goal(goal["mae_w"], goal.get("f1")) for kind, goal in file.get("goal", {}).items()},
+        Naming(**file["naming"]) if "naming" in file else None,
     )
 
 
@@ -229,6 +234,9 @@ def _meaning(file: Mapping[str, Any], name: str) -> list[Problem]:
         for kind, goal in goals.items()
         if not {"mae_w"} <= goal.keys() <= {"mae_w", "f1"}
     ]
+    naming = file.get("naming", {"runs": 1, "days": 1})
+    if naming.keys() != {"runs", "days"} or not all(isinstance(n, int) and n > 0 for n in naming.values()):
+        problems.append(Problem(f"{name}: naming", shortened(naming), "runs and days, 1 and more"))
     if not file["test"] or not file["kinds"] or not file["seeds"]:
         problems.append(Problem(name, "no home to score, no kind or no seed", "at least one of each"))
     if file["step_s"] < 1 or not 0 <= file["least_coverage"] <= 1:

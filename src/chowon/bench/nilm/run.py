@@ -8,16 +8,17 @@ import numpy as np
 
 from chowon.bench.nilm.homes import GapRules, home_on_grid, zero_share
 from chowon.bench.nilm.kinds import kinds as known_kinds
+from chowon.bench.nilm.naming import WITH_NAMED, learning, named, since
 from chowon.bench.nilm.opening import NO_MAINS, HomeFacts, coverage, opened
 from chowon.bench.nilm.protocol import Goal, Protocol
 from chowon.bench.nilm.readers import recording
 from chowon.bench.nilm.scoring import ApplianceScore, Billing, billing, score, truth_of, value_of
 from chowon.domain.nilm.fitted import Fitted, fitted, taught_by
 from chowon.domain.nilm.levels import facts_of, means_of
-from chowon.domain.nilm.power import Home
+from chowon.domain.nilm.power import Home, Power
 from chowon.domain.nilm.runs import OnRule
 from chowon.errors import DataSetInvalid, HomeSeen
-from chowon.models.nilm.interface import Disaggregator, KeepsTraining, Model
+from chowon.models.nilm.interface import Disaggregator, KeepsTraining, LearnsHome, Model
 from chowon.models.nilm.learnt import learnt
 from chowon.models.nilm.registry import model as model_named
 
@@ -144,23 +145,23 @@ def _opened(protocol: Protocol, data: Path, bill: Billing, tell: Callable[[str],
 def _rows(experiment: _Experiment, model: Model, seeds: tuple[int, ...]) -> list[Row]:
     """A model's, of every home and kind, over these seeds."""
     protocol = experiment.protocol
-    found: dict[tuple[str, str], list[tuple[bool, ApplianceScore]]] = {}
+    found: dict[tuple[str, str, str], list[tuple[bool, ApplianceScore]]] = {}
     for seed in seeds:
-        for home_id, kind, scored in _scored(experiment, model, seed):
-            found.setdefault((home_id, kind), []).append(scored)
+        for name, home_id, kind, scored in _scored(experiment, model, seed):
+            found.setdefault((name, home_id, kind), []).append(scored)
     value = value_of(model.lookahead_ms(protocol.step_ms), protocol.step_ms)
     fewer = () if seeds == protocol.seeds else seeds
     return [
-        Row(model.name, value, home_id, kind, scored[0][0], _spreads([one for _, one in scored]), fewer)
-        for (home_id, kind), scored in found.items()
+        Row(name, value, home_id, kind, scored[0][0], _spreads([one for _, one in scored]), fewer)
+        for (name, home_id, kind), scored in found.items()
     ]
 
 
 def _scored(
     experiment: _Experiment, model: Model, seed: int
-) -> Iterator[tuple[str, str, tuple[bool, ApplianceScore]]]:
-    """(home, kind, (learnt?, figures)) of a model with one seed; without homes that none of its weights leave
-    out."""
+) -> Iterator[tuple[str, str, str, tuple[bool, ApplianceScore]]]:
+    """(model, home, kind, (learnt?, figures)) of a model with one seed; without homes that none of its
+    weights leave out. Where people name runs, also as these taught it."""
     protocol, train, tell = experiment.protocol, experiment.train, experiment.tell
     tell(f"{model.name}, seed {seed}")
     taught = _taught(model, train, protocol.rules, seed) if train else None
@@ -170,8 +171,15 @@ def _scored(
             tell(f"{model.name}: none of its weights leave {home.id} out; not scored there")
             continue
         means = experiment.means or _shipped_means(taught_by([home]))
-        for kind, scored in scored_home(model, own, means, home, absent, protocol.rules, experiment.bill):
-            yield home.id, kind, scored
+        truths = _truths(home, absent, protocol.rules)
+        said = named(truths, protocol.rules, protocol.naming, seed) if protocol.naming else {}
+        later = {kind: since(truth, said.get(kind)) for kind, truth in truths.items()}
+        ways = {model.name: own}
+        if said and isinstance(learns := own.for_home(home), LearnsHome):
+            ways[f"{model.name}{WITH_NAMED}"] = Fitted(learning(learns, home, said), own.homes)
+        for name, way in ways.items():
+            for kind, scored in _compared(model, way, means, home, later, protocol.rules, experiment.bill):
+                yield name, home.id, kind, scored
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,9 +262,19 @@ def scored_home(
 
     Errors: HomeSeen.
     """
-    truths = {kind: truth_of(home, kind, kind in absent) for kind in rules}
-    kinds = [kind for kind, truth in truths.items() if truth is not None]
-    told = taught.for_home(home).disaggregate(home.mains, kinds)
+    return _compared(model, taught, means, home, _truths(home, absent, rules), rules, bill)
+
+
+def _compared(
+    model: Model,
+    taught: Fitted[Disaggregator],
+    means: Fitted[dict[str, float]],
+    home: Home,
+    truths: Mapping[str, Power],
+    rules: Mapping[str, OnRule],
+    bill: Billing,
+) -> list[tuple[str, tuple[bool, ApplianceScore]]]:
+    told = taught.for_home(home).disaggregate(home.mains, list(truths))
     lookahead_ms = model.lookahead_ms(home.mains.step_ms)
     mean_w = means.for_home(home)
     return [
@@ -268,8 +286,13 @@ def scored_home(
             ),
         )
         for kind, truth in truths.items()
-        if truth is not None
     ]
+
+
+def _truths(home: Home, absent: Sequence[str], rules: Mapping[str, OnRule]) -> dict[str, Power]:
+    """Of the kinds of which it is known."""
+    found = {kind: truth_of(home, kind, kind in absent) for kind in rules}
+    return {kind: truth for kind, truth in found.items() if truth is not None}
 
 
 def _keeping(model: Model, kept: Path | None) -> Model:

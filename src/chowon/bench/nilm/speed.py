@@ -21,7 +21,7 @@ from chowon.models.nilm.live_network.front import TICKS
 from chowon.models.nilm.live_network.model import opened
 from chowon.models.nilm.live_network.stream import Stream
 from chowon.models.nilm.network.shipped import chosen
-from chowon.models.nilm.network.telling import Teller
+from chowon.models.nilm.network.telling import opened as opened_nightly
 
 APPLIANCES: Final = 10
 _WARM: Final = 2 * TICKS
@@ -108,7 +108,7 @@ def live(homes: int, minutes: int) -> tuple[Speed, LiveFacts]:
 def nightly() -> Speed:
     """Days of one home at a minute, told once."""
     onnx, card = chosen(())
-    teller = Teller(onnx, card)
+    teller = opened_nightly(onnx, card)
     n = _NIGHT_DAYS * DAY_MS // MINUTE_MS
     mains = Power(0, MINUTE_MS, np.random.default_rng(0).uniform(50, 3000, n), np.ones(n, np.bool_))
     kinds = card.kinds[:APPLIANCES]

@@ -17,7 +17,7 @@ from chowon.models.nilm.interface import Disaggregator, LearnsHome, Model
 from chowon.models.nilm.network.fitting import fit
 from chowon.models.nilm.network.kinds import lessons
 from chowon.models.nilm.network.shipped import chosen, shipped
-from chowon.models.nilm.network.telling import Teller
+from chowon.models.nilm.network.telling import opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,12 @@ class Nightly:
         return None
 
     def fit(self, homes: Sequence[Home], rules: Mapping[str, OnRule], seed: int) -> Disaggregator:
-        """As models.nilm.interface.Model. Takes an hour on two cores. Errors: ExtraMissing without torch."""
+        """As models.nilm.interface.Model. Ten minutes of a core. Errors: ExtraMissing without torch."""
         if not homes:
             raise BadInput("model network: no home or plug teaches it; expected one at least")
         step_ms = max(home.mains.step_ms for home in homes)
         weights = fit(homes, rules, seed, step_ms, kept=self.kept)
-        return Teller(weights.onnx, weights.card)
+        return opened(weights.onnx, weights.card)
 
     def shipped(self, without: Collection[str] = ()) -> Fitted[Disaggregator]:
         """As models.nilm.interface.Model."""

@@ -132,7 +132,7 @@ class _Scale:
         """As network.loop.wrong."""
         power_w, on, sure = truth
         told_w = said.share * mains_w[:, None]
-        return wrong(said.logit, told_w, (power_w, on, sure), self.usual_w, self.settings, usual_on)
+        return wrong(said.logit, told_w, (power_w, on, sure), self.usual_w, usual_on, self.settings)
 
     def settled_wrong(self, said: Said, batch: Sequence[Tensor], usual_on: Tensor) -> Tensor:
         """The same of what is told `DELAY` minutes late."""
@@ -170,9 +170,9 @@ class Batches(Dataset):
         self._slow = max(1, batch - self._quick)
 
     def __getitem__(self, step: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        source = Lessons(self._of.minutes, (self._seed, step, 0))
+        source = Lessons(self._of.minutes, (self._seed, step, 0), machines=False)
         slow = [source.next() for _ in range(self._slow)]
-        fine = Lessons(self._of.ticks, (self._seed, step, 1))
+        fine = Lessons(self._of.ticks, (self._seed, step, 1), machines=False)
         quick = [fine.next() for _ in range(self._quick)]
         ticks = columns(quick, "mains_w", "known", "power_w", "on", "sure")
         return _minutes(slow), (*ticks, *_minutes([_by_the_minute(lesson) for lesson in quick]))

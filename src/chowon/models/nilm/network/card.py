@@ -12,6 +12,8 @@ from chowon.errors import BadInput
 FORMAT = 1
 TRUSTED_F1: Final = 0.5
 """On homes that it had never seen, a kind must be told this well before people are told of it"""
+TRUSTED_MONTH_PCT: Final = 50.0
+"""And its months must be off by less before they are put into bills"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,13 @@ class Card:
     def trusted(self) -> tuple[str, ...]:
         """The kinds that people may be told of."""
         return tuple(kind for kind in self.kinds if self.figures.get(kind, {}).get("f1", 0.0) >= TRUSTED_F1)
+
+    @property
+    def billed(self) -> tuple[str, ...]:
+        """Those of them whose months are told well enough, too."""
+        return tuple(
+            kind for kind in self.trusted if self.figures[kind]["month_energy_error_pct"] < TRUSTED_MONTH_PCT
+        )
 
 
 def write(card: Card, path: Path) -> None:

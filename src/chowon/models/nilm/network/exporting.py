@@ -7,16 +7,30 @@ import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
+from torch import Tensor, nn
 
 from chowon.models.nilm.network.shape import Network
 
 OPSET = 17
+OUTPUTS = ("logit", "power_w", "heard", "gate", "share")
 _LARGE = 256
 """Tensors of more numbers are kept in half precision"""
 
 
+class _Said(nn.Module):  # type: ignore[misc]
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, mains_w: Tensor, known: Tensor) -> tuple[Tensor, ...]:
+        return self.network.said(mains_w, known)
+
+
 def onnx_bytes(network: Network) -> bytes:
-    """The network for any batch and any length that is a multiple of 64. Large weights as float16."""
+    """The network for any batch and any length that is a multiple of 64. Large weights as float16.
+
+    Its outputs are those of Network.said, by name.
+    """
     network.eval()
     example = torch.rand(2, 1024), torch.ones(2, 1024)
     sink = io.BytesIO()
@@ -25,12 +39,12 @@ def onnx_bytes(network: Network) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's exporter tells of what it does not fold
         torch.onnx.export(
-            network,
+            _Said(network),
             example,
             sink,
             input_names=["mains_w", "known"],
-            output_names=["logit", "power_w"],
-            dynamic_axes={"mains_w": axes, "known": axes, "logit": outward, "power_w": outward},
+            output_names=list(OUTPUTS),
+            dynamic_axes={"mains_w": axes, "known": axes} | dict.fromkeys(OUTPUTS[:3], outward),
             opset_version=OPSET,
             dynamo=False,
         )

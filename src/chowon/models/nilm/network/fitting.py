@@ -17,8 +17,12 @@ from chowon.models.nilm.network.library import library
 if TYPE_CHECKING:
     from chowon.models.nilm.network.loop import Settings
 
+_NAME: Final = "network-3"
+"""Anew where lessons or errors change: what was kept of trainings before is not taken up"""
 WINDOW: Final = 1024
-STEPS: Final = 6000
+STEPS: Final = 4000
+MEMBERS: Final = 2
+"""Networks that are taught, by other chance, and made one: each errs elsewhere"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +75,7 @@ def fit(
         from chowon.models.nilm.network.loop import Settings  # noqa: PLC0415
     except ModuleNotFoundError as missing:
         raise ExtraMissing("training", "train") from missing
-    name, teach = way or ("network", _teach)
+    name, teach = way or (_NAME, _teach)
     chosen = Settings(steps=steps)
     ids = tuple(sorted(taught_by(homes)))
     key = _key(name, ids, rules, seed, step_ms, chosen)
@@ -107,10 +111,19 @@ def _teach(
     kept: Path | None,
     tell: Tell,
 ) -> Taught:
-    from chowon.models.nilm.network import exporting, training  # noqa: PLC0415
+    from chowon.models.nilm.network import exporting, together, training  # noqa: PLC0415
 
     of = library(homes, rules, step_ms, WINDOW)
-    onnx = exporting.onnx_bytes(training.train(of, seed, settings, kept, tell))
+
+    def taught(member: int) -> bytes:
+        own = None if kept is None else kept.with_stem(f"{kept.stem}-{member}")
+        before = member * settings.steps
+        network = training.train(
+            of, seed * MEMBERS + member, settings, own, lambda step, loss: tell(before + step, loss)
+        )
+        return exporting.onnx_bytes(network)
+
+    onnx = together.together([taught(member) for member in range(MEMBERS)])
     return Taught(of.kinds, onnx, gates_of(onnx, of, seed, settings.steps))
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chowon.domain.nilm.power import F64
+from chowon.models.nilm.network.hearing import likely, session
 from chowon.models.nilm.network.library import F32, Library
 from chowon.models.nilm.network.recombine import Lesson, Lessons
-from chowon.models.nilm.network.telling import likely, session
 
 GATES: Final = tuple(round(float(gate), 3) for gate in np.geomspace(0.05, 0.6, 30))
 _BATCHES: Final = 64
@@ -31,7 +31,7 @@ def gates_of(onnx: bytes, of: Library, seed: int, after: int) -> dict[str, float
     for i in range(_BATCHES):
         source = Lessons(of, (seed, after + 1 + i))
         made = [source.next() for _ in range(_BATCH)]
-        logits, _ = teller.run(None, {name: _columns(made, name) for name in ("mains_w", "known")})
+        (logits,) = teller.run(["logit"], {name: _columns(made, name) for name in ("mains_w", "known")})
         on, sure = (np.stack([getattr(lesson, name) for lesson in made]) for name in ("on", "sure"))
         counts += counted(likely(logits), on, sure)
     return as_long(of.kinds, counts)

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from chowon.errors import BadInput
 
 _FEW: Final = 20
-"""Added to how long a kind is on in a batch, so that a kind that hardly is does not rule"""
+"""Added to how long a kind is on in a usual batch, so that a kind that hardly is does not rule"""
 _AHEAD: Final = 6
 """Batches made in advance"""
 
@@ -77,27 +77,26 @@ def wrong(
     told_w: Tensor,
     truth: tuple[Tensor, Tensor, Tensor],
     usual_w: Tensor,
+    usual_on: Tensor,
     settings: Settings,
-    usual_on: Tensor | None = None,
 ) -> Tensor:
     """How wrong it is: about being on, power while on, power in all, and the energy of a window.
 
     logit, told_w: (homes, kinds, n). truth: power in W, being on, and where these are sure, alike. usual_w:
-    (kinds,). usual_on: (kinds,) intervals that a kind is on in a usual batch: errors are divided by it;
-    without, by those of this batch, and then likelihoods sink: a batch in which it is never on weighs most.
-    With it likelihoods are taught by being on alone, not by power and energy.
+    (kinds,). usual_on: (kinds,) intervals that a kind is on in a usual batch: errors are divided by it, for
+    divided by those of this batch, one in which it is never on would weigh most, and likelihoods sink. They
+    are taught by being on alone, not by power and energy, for which saying nothing is a small error.
     """
     power_w, on, sure = truth
     on = on * sure
     logit, told_w = logit.float(), told_w.float()
     scale = usual_w[None, :, None]
-    on_time = _FEW + (on.sum((0, 2)) if usual_on is None else usual_on)
+    on_time = _FEW + usual_on
     crossed = functional.binary_cross_entropy_with_logits(logit, on, reduction="none") * sure
     on_loss = crossed.sum((0, 2)) / on_time
     apart = functional.smooth_l1_loss(told_w / scale, power_w / scale, reduction="none", beta=0.2)
     power_loss = (apart * on).sum((0, 2)) / on_time
-    likely = torch.sigmoid(logit if usual_on is None else logit.detach())
-    blurred = (likely * told_w - power_w) * sure / scale
+    blurred = (torch.sigmoid(logit.detach()) * told_w - power_w) * sure / scale
     blurred_loss = blurred.abs().sum((0, 2)) / on_time
     energy_loss = blurred.sum(2).abs().sum(0) / on_time
     parts = (

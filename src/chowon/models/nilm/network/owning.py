@@ -30,11 +30,11 @@ _LEAST_PART: Final = 0.5
 """The same of a shorter run, which may be on for a part of its intervals only"""
 
 
-def own_w(mains: Power, runs: Runs, power_w: F64) -> F64:
+def own_w(mains: Power, runs: Runs, power_w: F64, *, surely: bool = False) -> F64:
     """(n,) W of the runs that one appliance of one power makes; 0 throughout in a home that has none.
 
     runs: intervals of `mains` taken for its; of few, all of them. power_w: (n,) what it takes in them, here
-    at most as much as in its usual runs.
+    at most as much as in its usual runs. surely: somebody saw it, so the home has one.
     """
     if len(runs) < LEAST_RUNS:
         return power_w
@@ -42,7 +42,7 @@ def own_w(mains: Power, runs: Runs, power_w: F64) -> F64:
     near = np.abs(size[:, None] - size[None, :])
     size -= size[int((near < _CENTRED).sum(axis=1).argmax())]
     alike = np.abs(size) < _ALIKE
-    if alike.mean() < LEAST_ALIKE:
+    if alike.mean() < LEAST_ALIKE and not surely:
         return np.zeros(len(mains))
     least = np.where(runs.end - runs.start >= _HOLDS_A_WHOLE, _LEAST_WHOLE, _LEAST_PART)
     can = size >= np.log(least)

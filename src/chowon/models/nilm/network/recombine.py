@@ -16,6 +16,7 @@ from chowon.domain.quantities import DAY_MS, Bools
 from chowon.models.nilm.network.kinds import lessons
 from chowon.models.nilm.network.library import F32, Background, Device, Library, Trace
 from chowon.models.nilm.network.loads import STEP_MS, any_load
+from chowon.models.nilm.network.phases import Machine
 
 _REAL: Final = 0.4
 _REST: Final = 0.72
@@ -25,6 +26,10 @@ _TOGETHER: Final = 0.3
 _NEAR: Final = 5
 _MOST_RUNS: Final = 8
 _STAYS_ON_W: Final = 30.0
+_BENT_LEAST: Final = 6
+"""Intervals: a shorter run keeps its shape"""
+_OTHER_MACHINE: Final = 0.6
+"""How often programmes are those of a machine that never was"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,10 +47,14 @@ class Lesson:
 
 
 class Lessons:
-    """An endless source of lessons from a library; the same seed, the same lessons."""
+    """An endless source of lessons from a library; the same seed, the same lessons.
 
-    def __init__(self, library: Library, seed: int | tuple[int, ...]) -> None:
+    machines: with programmes of machines that never were; the live network was taught without.
+    """
+
+    def __init__(self, library: Library, seed: int | tuple[int, ...], *, machines: bool = True) -> None:
         self._library = library
+        self._machines = machines
         self._rng = np.random.default_rng(seed)
         self._index = {kind: i for i, kind in enumerate(library.kinds)}
 
@@ -160,9 +169,15 @@ class Lessons:
         device = of.devices[kind][rng.integers(len(of.devices[kind]))]
         size = np.float32(np.exp(rng.normal(0, 0.12)))
         bend = np.exp(rng.normal(0, 0.12)) if lesson.bends else 1.0
+        machine = None
+        if self._machines and lesson.bends and rng.random() < _OTHER_MACHINE:
+            machine = Machine(rng)
         days = of.window * of.step_ms / DAY_MS
         for _ in range(min(_MOST_RUNS, rng.poisson(lesson.per_day * max(days, 0.25) * 1.5))):
-            run = self._on_grid(_bent(device.runs[rng.integers(len(device.runs))], bend), device) * size
+            run = _bent(device.runs[rng.integers(len(device.runs))], bend)
+            if machine is not None and len(run) >= _BENT_LEAST:
+                run = machine.run(run, device.step_ms)
+            run = self._on_grid(run, device) * size
             start = int(rng.integers(1 - len(run), of.window))
             if page.last_start is not None and rng.random() < _TOGETHER:
                 start = page.last_start + int(rng.integers(-_NEAR, _NEAR + 1))
@@ -233,6 +248,6 @@ class _Page:
 
 def _bent(run: F32, by: float) -> F32:
     """The run at another pace: by 1.1 a tenth shorter."""
-    if by == 1.0 or len(run) < 6:
+    if by == 1.0 or len(run) < _BENT_LEAST:
         return run
     return np.asarray(np.interp(np.arange(0, len(run) - 1, by), np.arange(len(run)), run), np.float32)

@@ -17,6 +17,8 @@ INPUTS: Final = 12
 _BASES: Final = (10, 60, 480)
 """Intervals over which the lowest mains count as what runs anyway"""
 _UNHEARD_W: Final = 1e5
+_SELDOM: Final = 2.0
+"""A network that knows nothing yet holds a kind for on an eighth of the time"""
 
 
 class Network(nn.Module):
@@ -40,12 +42,25 @@ class Network(nn.Module):
 
     def forward(self, mains_w: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
         """See the class."""
+        logit, power_w, *_ = self.said(mains_w, known)
+        return logit, power_w
+
+    def said(self, mains_w: Tensor, known: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """As forward, and what it was made of: (batch, features, n) what was heard, and two weights.
+
+        These are (kinds, features + 1), the last for what is always there: of the logit, and of the share of
+        the mains before its logistic function.
+        """
         heard = functional.gelu(self.features(functional.gelu(self._trunk(_seen(mains_w, known)))))
-        gate, share = self.weights(self.vectors).chunk(2, -1)
-        offset = self.offsets(self.vectors)
-        logit = torch.einsum("bft,kf->bkt", heard, gate) + offset[None, :, :1] - 2
-        part = torch.sigmoid(torch.einsum("bft,kf->bkt", heard, share) + offset[None, :, 1:])
-        return logit, part * mains_w[:, None]
+        weights = self.weights(self.vectors).chunk(2, -1)
+        gate, share = (
+            torch.cat([weight, offset - usual], -1)
+            for weight, offset, usual in zip(
+                weights, self.offsets(self.vectors).chunk(2, -1), (_SELDOM, 0.0), strict=True
+            )
+        )
+        part = torch.sigmoid(_of(heard, share))
+        return _of(heard, gate), part * mains_w[:, None], heard, gate, share
 
     def _trunk(self, heard: Tensor) -> Tensor:
         heard = self.stem(heard)
@@ -74,6 +89,11 @@ class _Block(nn.Module):
     def forward(self, heard: Tensor) -> Tensor:
         inner = functional.gelu(self.first_norm(self.first(heard)))
         return heard + self.second_norm(self.second(inner))
+
+
+def _of(heard: Tensor, weights: Tensor) -> Tensor:
+    """(batch, kinds, n)"""
+    return torch.einsum("bft,kf->bkt", heard, weights[:, :-1]) + weights[None, :, -1:]
 
 
 def _seen(mains_w: Tensor, known: Tensor) -> Tensor:

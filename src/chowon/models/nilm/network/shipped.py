@@ -10,7 +10,7 @@ from typing import Final
 
 from chowon.errors import NotFound
 from chowon.models.nilm.network.card import Card, read
-from chowon.models.nilm.network.telling import Teller
+from chowon.models.nilm.network.telling import Teller, opened
 
 WHOLE: Final = "weights"
 """Folder of the network that is told over whole recordings"""
@@ -21,7 +21,7 @@ LIVE: Final = "weights/live"
 def shipped(without: Collection[str]) -> tuple[Teller, Card]:
     """The network as `chosen`. Errors: NotFound where there are none."""
     onnx, card = chosen(without)
-    return Teller(onnx, card), card
+    return opened(onnx, card), card
 
 
 def chosen(without: Collection[str], folder: str = WHOLE) -> tuple[bytes, Card]:

@@ -1,91 +1,100 @@
 """From mains to appliances with trained weights: the whole recording at once, both directions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
-import onnxruntime
 
 from chowon.domain.nilm.power import F64, Power, wholly_coarser, within
-from chowon.domain.nilm.runs import OnRule, Runs, runs_by_rule, states
+from chowon.domain.nilm.runs import OnRule, Runs, runs_by_rule, runs_of, states
 from chowon.domain.quantities import Bools
 from chowon.models.nilm.network.card import Card
+from chowon.models.nilm.network.hearing import Hearing
 from chowon.models.nilm.network.kinds import lessons
-from chowon.models.nilm.network.library import F32
+from chowon.models.nilm.network.learning import Head, Named, learnt
 from chowon.models.nilm.network.owning import own_w
 
-CHUNK: Final = 4096
-"""Intervals told at once"""
-MARGIN: Final = 512
-"""Intervals seen before and after them"""
 USUAL_THRESHOLD: Final = 0.4
 """Of a kind for which the card has none"""
-_AT_ONCE: Final = 4
 
 
+def opened(weights: bytes, card: Card) -> "Teller":
+    """These weights at work."""
+    return Teller(Hearing(weights, card.kinds), card)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Teller:
     """Trained weights at work."""
 
-    def __init__(self, weights: bytes, card: Card) -> None:
-        self._session = session(weights)
-        self._card = card
+    hearing: Hearing
+    card: Card
+    own: Mapping[str, Head] = field(default_factory=dict)
+    """What runs of a home, named by people, made of the weights of a kind"""
+    has: frozenset[str] = frozenset()
+    """Kinds that people saw in the home"""
 
     def disaggregate(self, mains: Power, kinds: Sequence[str]) -> dict[str, Power]:
         """As models.nilm.interface.Disaggregator. Errors: BadInput for mains coarser than the grid."""
-        card = self._card
-        grid, ratio = wholly_coarser(mains, card.step_ms)
-        known_kinds = [kind for kind in kinds if kind in card.kinds]
-        likely_on, power_w = self._said(grid, [card.kinds.index(kind) for kind in known_kinds])
-        told = {
-            kind: self._while_on(grid, kind, likely_on[i], power_w[i]) for i, kind in enumerate(known_kinds)
-        }
+        grid, ratio = wholly_coarser(mains, self.card.step_ms)
+        told = self._told(grid, [kind for kind in kinds if kind in self.card.kinds])
         return within(mains, {kind: np.repeat(w, ratio)[: len(mains)] for kind, w in told.items()})
 
-    def _said(self, grid: Power, of: Sequence[int]) -> tuple[F64, F64]:
-        """((kinds, n) how likely on, (kinds, n) W while on)."""
+    def teachable(self) -> tuple[str, ...]:
+        """As models.nilm.interface.LearnsHome: kinds that have runs."""
+        return tuple(kind for kind in self.card.kinds if kind in lessons() and not lessons()[kind].standing)
+
+    def taught(self, mains: Power, ran: Mapping[str, Runs], not_ran: Mapping[str, Runs]) -> "Teller":
+        """As models.nilm.interface.LearnsHome. Errors: as `disaggregate`."""
+        grid, ratio = wholly_coarser(mains, self.card.step_ms)
         n = len(grid)
-        likely_on, power_w = np.zeros((len(of), n)), np.zeros((len(of), n))
-        if not of:
-            return likely_on, power_w
-        mains_w = np.pad(np.maximum(grid.power_w, 0.0), (MARGIN, CHUNK + MARGIN)).astype(np.float32)
-        known = np.pad(grid.known, (MARGIN, CHUNK + MARGIN))
-        starts = [s for s in range(0, n, CHUNK) if known[s + MARGIN : s + MARGIN + CHUNK].any()]
-        for first in range(0, len(starts), _AT_ONCE):
-            some = starts[first : first + _AT_ONCE]
-            inputs = {
-                "mains_w": np.stack([mains_w[s : s + CHUNK + 2 * MARGIN] for s in some]),
-                "known": np.stack([known[s : s + CHUNK + 2 * MARGIN] for s in some]).astype(np.float32),
-            }
-            logits, watts = self._session.run(None, inputs)
-            for start, logit, watt in zip(some, logits, watts, strict=True):
-                stop = min(n, start + CHUNK)
-                inner = slice(MARGIN, MARGIN + stop - start)
-                likely_on[:, start:stop] = likely(logit[of, inner])
-                power_w[:, start:stop] = watt[of, inner]
-        return likely_on, power_w
+        nothing = np.zeros(n, np.bool_)
+        on = {kind: _on(ran[kind], ratio, grid) for kind in self.teachable() if kind in ran}
+        off = {kind: _on(not_ran[kind], ratio, grid) for kind in self.teachable() if kind in not_ran}
+        has = frozenset(kind for kind, theirs in on.items() if theirs.any())
+        kinds = [kind for kind in self.teachable() if kind in has or off.get(kind, nothing).any()]
+        came = replace(self, own={}, has=has)
+        if not kinds:
+            return came
+        told, heard, heads = came.disaggregate(grid, kinds), self.hearing.heard(grid), self.hearing.heads()
+        mains_w = np.maximum(grid.power_w, 0.0)
+        own = {}
+        for kind in kinds:
+            named = Named(
+                runs_of(on.get(kind, nothing)),
+                off.get(kind, nothing),
+                np.logical_or.reduce([nothing, *(theirs for other, theirs in on.items() if other != kind)]),
+                told[kind].power_w > 0,
+            )
+            most_w = self.card.rules[kind].most_w
+            own[kind] = learnt(heads[kind], heard, mains_w, grid.known, named, most_w)
+        return replace(came, own=own)
+
+    def _told(self, grid: Power, kinds: Sequence[str]) -> dict[str, F64]:
+        """(n,) W of each kind, on the grid of the network."""
+        likely_on, power_w = self.hearing.said(grid, kinds, self.own)
+        return {kind: self._while_on(grid, kind, likely_on[i], power_w[i]) for i, kind in enumerate(kinds)}
 
     def _while_on(self, grid: Power, kind: str, likely_on: F64, power_w: F64) -> F64:
         """(n,) W: what it takes in the runs that the kind's rule makes of being on."""
-        card = self._card
+        card = self.card
         sure = grid.known & (likely_on >= card.thresholds.get(kind, USUAL_THRESHOLD))
         runs = _runs(grid, sure, card.rules[kind])
         lesson = lessons().get(kind)
         told_w = np.where(states(len(grid), runs) & grid.known, power_w, 0.0)
-        return own_w(grid, runs, told_w) if lesson is not None and lesson.one_power else told_w
-
-
-def session(weights: bytes) -> onnxruntime.InferenceSession:
-    """The network, on one thread: (homes, n) `mains_w` and `known` to logits and W, (homes, kinds, n)."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
-
-
-def likely(logits: F32) -> F64:
-    """Likelihoods, alike."""
-    return 1 / (1 + np.exp(-logits.astype(np.float64)))
+        if lesson is None or not lesson.one_power:
+            return told_w
+        return own_w(grid, runs, told_w, surely=kind in self.has)
 
 
 def _runs(grid: Power, sure: Bools, rule: OnRule) -> Runs:
     as_power = Power(grid.start_ms, grid.step_ms, np.where(sure, rule.on_w, 0.0), grid.known)
     return runs_by_rule(as_power, rule)
+
+
+def _on(runs: Runs, ratio: int, grid: Power) -> Bools:
+    """(n,) the known intervals of the grid that these runs, in intervals finer by `ratio`, touch."""
+    n = len(grid) * ratio
+    fine = states(n, Runs(np.clip(runs.start, 0, n), np.clip(runs.end, 0, n)))
+    return np.asarray(fine.reshape(-1, ratio).any(axis=1) & grid.known, np.bool_)

@@ -6,6 +6,7 @@ Each batch has its own seed: the same homes, seed and settings give the same les
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -18,6 +19,9 @@ from chowon.models.nilm.network.loop import Settings, taught, wrong
 from chowon.models.nilm.network.recombine import Lesson, Lessons
 from chowon.models.nilm.network.shape import Network
 
+_LOOKED_AT: Final = 40
+"""Batches by which it is known how long each kind is on in one"""
+
 
 def train(
     library: Library,
@@ -29,21 +33,30 @@ def train(
     """The network after all steps, as network.loop.taught."""
     torch.manual_seed(seed)
     signature = {"kinds": library.kinds, "seed": seed, "settings": asdict(settings)}
-    usual_w = usual(library)
+    batches = _Batches(library, seed, settings.batch)
+    usual_w, usual_on = usual(library), on_in(batches, settings.steps)
 
     def loss_of(network: Network, batch: list[Tensor]) -> Tensor:
         mains_w, known, *truth = batch
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logit, told_w = network(mains_w, known)
-        return wrong(logit, told_w, (truth[0], truth[1], truth[2]), usual_w, settings)
+        return wrong(logit, told_w, (truth[0], truth[1], truth[2]), usual_w, usual_on, settings)
 
-    batches = _Batches(library, seed, settings.batch)
     return taught(Network(len(library.kinds)), batches, loss_of, settings, signature, kept, tell)
 
 
 def usual(library: Library) -> Tensor:
     """(kinds,) W by which each kind's errors are measured."""
     return torch.tensor([lessons()[kind].usual_w for kind in library.kinds])
+
+
+def on_in(batches: "_Batches", after: int) -> Tensor:
+    """(kinds,) intervals that each is on in a usual batch, by batches after the last that teaches."""
+    counts = []
+    for i in range(_LOOKED_AT):
+        *_, on, sure = batches[after + 1 + i]
+        counts.append((on * sure).sum((0, 2)))
+    return torch.stack(counts).mean(0)
 
 
 def columns(made: list[Lesson], *names: str) -> tuple[Tensor, ...]:

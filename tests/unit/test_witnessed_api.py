@@ -141,7 +141,7 @@ async def test_who_says_afterwards_that_there_is_none_is_believed(served):
 
 
 async def test_runs_that_lie_months_apart_are_each_looked_up(served):
-    old = days_on(-200)
+    old = days_on(-80)
     served.home.takes(old, microwaves=4)
     for hour in range(2):
         await served.sees(microwave(0, hour))

@@ -256,31 +256,45 @@ def test_a_lesson_is_the_month_up_to_the_newest_run_in_whole_days(home):
 def test_runs_of_long_ago_teach_with_their_days_side_by_side(home):
     """What was seen a year ago is not forgotten when something else is seen today."""
     long_ago = days_on(-300)
-    for day in (long_ago, FIRST):
+    for day, kind in ((long_ago, "kettle"), (FIRST, "microwave")):
         home.takes(day - timedelta(days=1), microwaves=1)
         home.takes(day, microwaves=4)
         home.takes(day + timedelta(days=1))
-        home.saw(day, 1)
+        home.saw(day, 1, kind)
     it = taught(home)
     assert len(it.mains) == (MONTH_DAYS + 2) * 1440  # it bears on two days of universal time
-    assert it.ran["microwave"].end.tolist() == [start + 3 for start in it.ran["microwave"].start]
-    for start in it.ran["microwave"].start:
+    starts = [int(runs.start[0]) for runs in it.ran.values()]
+    assert [int(runs.end[0]) for runs in it.ran.values()] == [start + 3 for start in starts]
+    for start in starts:
         assert (it.mains.power_w[start : start + 3] > 1000).all()
         assert (it.mains.power_w[[start - 1, start + 3]] < 120).all()
 
 
+def test_a_machine_that_was_replaced_is_forgotten_when_the_new_one_is_seen(home):
+    for day in (days_on(-100), FIRST):
+        home.takes(day, microwaves=4)
+        home.takes(day + timedelta(days=1))
+    home.saw(days_on(-100), 1)
+    home.saw(days_on(-100), 1, "kettle")
+    assert set(taught(home).ran) == {"kettle", "microwave"}
+    home.saw(FIRST, 2)
+    it = taught(home)
+    assert len(it.ran["kettle"]) == len(it.ran["microwave"]) == 1  # of the kettle nothing newer is known
+    home.saw(FIRST, 3, "kettle")
+    assert len(taught(home).mains) == MONTH_DAYS * 1440
+
+
 def test_so_many_days_teach_at_most_and_the_newest_runs_go_first(home):
     for n in range(45):
-        day = FIRST - timedelta(days=3 * n)
+        day = FIRST - timedelta(days=2 * n)
         home.takes(day, microwaves=2)
         home.saw(day, 1)
+        home.saw(days_on(-200, day), 1, "kettle", ran=False)
     it = taught(home)
     assert len(it.mains) <= MOST_DAYS * 1440
     assert len(it.mains) > (MOST_DAYS - 3) * 1440
-    newest_ms = [one.start_ms for one in seen(home)][-len(it.ran["microwave"]) :]
-    minutes = it.ran["microwave"].start % 1440
-    assert minutes.tolist() == [one // MINUTE_MS % 1440 for one in newest_ms]
-    assert 30 < len(newest_ms) < 45
+    assert len(it.ran["microwave"]) == 45
+    assert it.not_ran == {}
 
 
 def test_while_a_day_goes_on_what_it_teaches_stays_the_same_for_hours(home):

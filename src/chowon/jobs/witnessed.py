@@ -10,7 +10,7 @@ import numpy as np
 from chowon.domain.nilm.power import LEAST_KNOWN, Power
 from chowon.domain.nilm.runs import Runs
 from chowon.domain.nilm.told import mark_of
-from chowon.domain.nilm.witnessed import Witnessed
+from chowon.domain.nilm.witnessed import Witnessed, still_teaching
 from chowon.domain.quantities import DAY_MS, HOUR_MS, I64, MINUTE_MS
 from chowon.domain.sites import Site
 from chowon.jobs.mains import unmeasured_mains
@@ -22,7 +22,7 @@ NEAR_MS: Final = DAY_MS // 2
 MONTH_DAYS: Final = 31
 """Up to the newest run a home is seen so long, whatever ran"""
 MOST_DAYS: Final = 92
-"""So many days teach at most; runs on others, the oldest ones, teach nothing any more"""
+"""So many days are looked at; runs on others, the oldest ones, teach nothing any more"""
 HEARD_MS: Final = 6 * HOUR_MS
 """While the day of the newest run goes on, it is learnt anew so often and no oftener"""
 HOMES: Final = 64
@@ -46,9 +46,10 @@ def lesson(history: History, site: Site, seen: Sequence[Witnessed]) -> Lesson | 
 
     It follows from the runs and the readings around them alone, whenever it is asked for.
     """
-    days = _days(seen)
-    if not len(days):
+    seen = still_teaching(seen)
+    if not seen:
         return None
+    days = _days(seen)
     newest_ms = max(one.end_ms for one in seen)
     mains = _heard(_side_by_side(history, site, days), _place(days, newest_ms - MINUTE_MS) + 1)
     there = set(days.tolist())
@@ -86,8 +87,6 @@ class Taught:
 def _days(seen: Sequence[Witnessed]) -> I64:
     """(d,) days since 1970, UTC, rising: a month up to the newest run, and those around older ones."""
     newest_first = sorted(seen, key=lambda one: (one.end_ms, one.start_ms, one.kind), reverse=True)
-    if not newest_first:
-        return np.zeros(0, np.int64)
     last = _around(newest_first[0]).stop
     days = set(range(last - MONTH_DAYS, last))
     for one in newest_first:

@@ -5,13 +5,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from chowon.domain.quantities import HOUR_MS, MINUTE_MS
+from chowon.domain.quantities import DAY_MS, HOUR_MS, MINUTE_MS
 from chowon.errors import BadInput
 
 LONGEST_MS: Final = 12 * HOUR_MS
 """Of a longer one nobody has seen when it began and when it ended"""
 MOST: Final = 60
 """So many of a kind and site are kept"""
+REACH_MS: Final = 92 * DAY_MS
+"""A run teaches no more once one of its kind was seen that ended so much later: machines are replaced"""
 LEAST_TAUGHT: Final = 3
 """From so many runs on a kind is told of a home though it is told of no other"""
 
@@ -48,6 +50,14 @@ class KeptWitness:
     by: str
     """Who said it"""
     made_ms: int
+
+
+def still_teaching(seen: Iterable[Witnessed]) -> list[Witnessed]:
+    """Those that no newer one of their kind has made obsolete, in their order."""
+    newest: dict[str, int] = {}
+    for one in (seen := list(seen)):
+        newest[one.kind] = max(one.end_ms, newest.get(one.kind, one.end_ms))
+    return [one for one in seen if newest[one.kind] - one.end_ms < REACH_MS]
 
 
 def mark_of_seen(seen: Iterable[Witnessed]) -> str:

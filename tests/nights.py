@@ -10,7 +10,9 @@ import numpy as np
 
 from chowon.domain.clock import midnight_ms, period_of
 from chowon.domain.nilm.power import Power
+from chowon.domain.nilm.runs import Runs, states
 from chowon.domain.nilm.told import ToldDay
+from chowon.domain.nilm.witnessed import Witnessed
 from chowon.domain.quantities import MINUTE_MS, QUARTER_MS
 from chowon.domain.readings import Readings
 from chowon.domain.sites import ChannelKey, Site
@@ -29,6 +31,7 @@ FIRST = date(2026, 10, 1)
 KINDS = {
     "kettle": Trusted(Text("전기 주전자", "Kettle"), standing=False, f1=0.8),
     "fridge": Trusted(Text("냉장고", "Fridge"), standing=True, f1=0.8),
+    "microwave": Trusted(Text("전자레인지", "Microwave"), standing=False, f1=None, once_seen=True),
 }
 
 
@@ -45,6 +48,45 @@ class TellsByLevel:
             "fridge": np.where(mains.power_w > 105, 55.5, 0.0),
         }
         return {kind: Power(mains.start_ms, mains.step_ms, watts[kind], mains.known) for kind in kinds}
+
+
+class LearnsLevels(TellsByLevel):
+    """The same; what it was taught takes what the mains took then, in whole 100 W, less 100 W."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lessons: list[tuple[Power, dict[str, Runs], dict[str, Runs]]] = []
+
+    def teachable(self) -> list[str]:
+        return ["kettle", "microwave"]
+
+    def taught(self, mains: Power, ran, not_ran) -> "TaughtLevels":
+        self.lessons.append((mains, dict(ran), dict(not_ran)))
+        return TaughtLevels(self, _least_w(mains, ran), _least_w(mains, not_ran))
+
+
+class TaughtLevels:
+    """A home's own levels."""
+
+    def __init__(self, base: LearnsLevels, least_w: dict[str, float], never_w: dict[str, float]) -> None:
+        self.base, self.least_w, self.never_w = base, least_w, never_w
+
+    def disaggregate(self, mains: Power, kinds) -> dict[str, Power]:
+        told = self.base.disaggregate(mains, [kind for kind in kinds if kind not in self.least_w])
+        for kind in kinds:
+            if kind in self.least_w:
+                least_w = self.least_w[kind]
+                on = (mains.power_w // 100 * 100 == least_w) & (self.never_w.get(kind) != least_w)
+                watts = np.where(on, least_w - 100, 0.0)
+                told[kind] = Power(mains.start_ms, mains.step_ms, watts, mains.known)
+        return told
+
+
+def _least_w(mains: Power, by_kind: Mapping[str, Runs]) -> dict[str, float]:
+    return {
+        kind: float(mains.power_w[states(len(mains), runs)].min()) // 100 * 100
+        for kind, runs in by_kind.items()
+    }
 
 
 class NightHome:
@@ -68,21 +110,39 @@ class NightHome:
         )
 
     def telling(self, *, with_nights: bool) -> Telling:
-        return Telling(lambda: (self.model, KINDS), self.book if with_nights else None)
+        nights = self.book if with_nights else None
+        return Telling(lambda: (self.model, KINDS), nights, self.store.witnessed)
 
-    def takes(self, day: date, kettles: int = 0, minutes: range = range(1440), site: str = "home") -> None:
+    def takes(
+        self,
+        day: date,
+        kettles: int = 0,
+        minutes: range = range(1440),
+        site: str = "home",
+        microwaves: int = 0,
+    ) -> None:
         """About 100 W that is never the same in these minutes, and a kettle for two minutes every hour.
 
-        With a reading at their end, so that the one before stands until then.
+        With a reading at their end, so that the one before stands until then. A microwave of 1,000 W runs
+        for three minutes at a quarter to every hour.
         """
         minute = np.arange(minutes.start, minutes.stop + 1)
         power_w = (
-            100 + minute % 1440 % 7.0 + np.where((minute % 60 // 2 == 15) & (minute < 60 * kettles), 2000, 0)
+            100
+            + minute % 1440 % 7.0
+            + np.where((minute % 60 // 2 == 15) & (minute < 60 * kettles), 2000, 0)
+            + np.where((minute % 60 // 3 == 15) & (minute < 60 * microwaves), 1000, 0)
         )
         times = midnight_ms(day, SEOUL) + minute * MINUTE_MS
         channel = self.store.sites.register(ChannelKey(site, "m", "main"), QUARTER_MS).id
         ids = np.full(len(times), channel, np.uint32)
         self.store.journal.append([Readings(ids, times, np.rint(power_w * 10).astype(np.int32))])
+
+    def saw(self, day: date, hour: int, kind: str = "microwave", *, ran: bool = True, site: int = 1) -> int:
+        """Somebody saw the microwave of this hour run, or says so of another kind; gives the number."""
+        start_ms = at(day, hour + 0.75)
+        seen = Witnessed(kind, start_ms, start_ms + 3 * MINUTE_MS, ran)
+        return self.store.witnessed.add(site, seen, "kim")
 
     def is_without(self, *kinds: str) -> None:
         self.store.sites.configure(replace(self.site, without=frozenset(kinds)))

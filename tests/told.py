@@ -17,6 +17,7 @@ from chowon.domain.quantities import QUARTER_MS
 from chowon.domain.readings import Readings
 from chowon.domain.sites import ChannelKey
 from chowon.ingest.ledger import Ledger
+from chowon.jobs.appliances import Telling
 from chowon.jobs.billing import Billing, Books
 from chowon.jobs.learn_holds import HoldLearner
 from chowon.jobs.seal import Sealer
@@ -32,7 +33,13 @@ TARIFFS = TariffBook()
 class Served:
     """A data folder with one site, asked over HTTP."""
 
-    def __init__(self, store: Store, now_ms: int, appliances: Appliances | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        now_ms: int,
+        appliances: Appliances | None = None,
+        telling: Telling | None = None,
+    ) -> None:
         self.store, self.now_ms = store, now_ms
         self.billing = Billing(store.history, TARIFFS.load, Books(store.prices, store.records))
         self.live = Live(
@@ -63,6 +70,8 @@ class Served:
             limits=Limits(32 * 2**20, 10),
             dashboard=None,
             told=store.told,
+            telling=telling,
+            witnessed=store.witnessed,
             appliances=appliances,
             holds=HoldLearner(store, Sealer(store), 10_000),
         )

@@ -230,6 +230,7 @@ def _parts(config: Config, store: Store, now_ms: Callable[[], int], core: _Core,
         telling=core.appliances.telling,
         appliances=core.appliances.followed if config.appliances.tell else None,
         told=store.told if config.appliances.tell else None,
+        witnessed=store.witnessed if config.appliances.tell else None,
         imports=core.imports,
         changing=core.changing,
     )

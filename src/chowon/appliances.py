@@ -16,7 +16,7 @@ from chowon.jobs.seal import Sealer
 from chowon.live.appliances.keeping_up import KindModel
 from chowon.live.appliances.service import Appliances
 from chowon.models.nilm.live import streams
-from chowon.models.nilm.nightly import trusted, weights
+from chowon.models.nilm.nightly import tellable, weights
 from chowon.store.opening import Store
 from chowon.store.told import ToldBook
 
@@ -49,7 +49,7 @@ def watched(config: Config, store: Store, sealer: Sealer, now_ms: Callable[[], i
     """As configured. Errors: NotFound where the networks' weights are not installed."""
     if not config.appliances.tell:
         return Watched(Appliances(store.history, store.appliances, i18n.appliance, now_ms, 0), None, None)
-    telling = Telling(trusted, store.told)
+    telling = Telling(tellable, store.told, store.witnessed)
     followed = Appliances(
         store.history,
         store.appliances,

@@ -11,6 +11,7 @@ from chowon.domain.nilm.events.kept import KeptHome, Tapped
 from chowon.domain.nilm.events.known import Tap
 from chowon.domain.nilm.power import Power
 from chowon.domain.nilm.told import ToldDay, ToldMinutes
+from chowon.domain.nilm.witnessed import KeptWitness, Witnessed
 from chowon.domain.quantities import I64, U32
 from chowon.domain.readings import Readings
 from chowon.domain.records import KeptSeries, PriceRow, Records, RecordsChange
@@ -205,6 +206,22 @@ class ApplianceBook(Protocol):
 
     def taps(self, site_id: int) -> list[Tapped]:
         """The newest that was said of a site, in its order."""
+
+
+class WitnessBook(Protocol):
+    """What people saw run in sites."""
+
+    def of(self, site_id: int) -> list[KeptWitness]:
+        """Of one site, by start; nothing of one that is not known."""
+
+    def add(self, site_id: int, witnessed: Witnessed, by: str) -> int:
+        """Keep this one in place of those of its kind that it overlaps; gives its id.
+
+        Errors: BadInput where too many others of the kind are kept (domain.nilm.witnessed.MOST).
+        """
+
+    def remove(self, site_id: int, number: int) -> None:
+        """Forget it. Errors: NotFound where this site has none of this id."""
 
 
 class ToldDays(Protocol):

@@ -13,10 +13,11 @@ from chowon.bench.nilm.teaching import load, names_of
 from chowon.domain.nilm.fitted import taught_by
 from chowon.domain.nilm.scores import f1
 from chowon.errors import BadInput, HomeSeen
+from chowon.models.nilm import nightly
 from chowon.models.nilm.network import shipped as kept
 from chowon.models.nilm.network.card import TRUSTED_F1
 from chowon.models.nilm.network.gates import GATES
-from chowon.models.nilm.nightly import MODEL, trusted
+from chowon.models.nilm.nightly import MODEL, tellable, trusted
 from tests.nilm_homes import home, power
 
 DATA = Path(__file__).parents[3] / "shared/data"
@@ -111,3 +112,27 @@ def test_what_a_roof_gives_to_the_grid_is_no_appliance():
     model = MODEL.shipped().for_home(home())
     told = model.disaggregate(power(day), ["kettle", "dishwasher", "washing_machine"])
     assert sum(one.power_w.sum() for one in told.values()) == 0
+
+
+def test_what_a_home_can_teach_is_told_once_somebody_saw_it_and_of_no_other_home(monkeypatch):
+    """A microwave is not told well in homes that are not known; nobody has measured how well a shower is."""
+    teller, card = kept.shipped(())
+
+    class Learns:
+        def disaggregate(self, mains, kinds):
+            return teller.disaggregate(mains, kinds)
+
+        def taught(self, mains, ran, not_ran):
+            return teller
+
+        def teachable(self):
+            return ["kettle", "microwave", "shower"]
+
+    monkeypatch.setattr(nightly, "shipped", lambda without: (Learns(), card))
+    _, everywhere = trusted()
+    _, names = tellable()
+    assert names.keys() - everywhere.keys() == {"microwave", "shower"}
+    assert {kind for kind, one in names.items() if one.once_seen} == {"microwave", "shower"}
+    assert names["microwave"].f1 == card.figures["microwave"]["f1"] < TRUSTED_F1
+    assert names["shower"].f1 is None
+    assert list(names) == [kind for kind in card.kinds if kind in names]

@@ -136,11 +136,12 @@ async def tap(request: Request, site_id: SiteId, said: Said) -> AppliancesAnswer
     tap = tap_of(said)
     await followed.tap(site_id, tap, who)
     if isinstance(tap, Name | NameRun) and tap.name in site.without:
-        site = await _has(parts, site_id, tap.name)
+        site = await has_kind(parts, site_id, tap.name)
     return _answer(site, followed)
 
 
-async def _has(parts: Parts, site_id: int, kind: str) -> Site:
+async def has_kind(parts: Parts, site_id: int, kind: str) -> Site:
+    """The site has one, whatever was said before."""
     async with parts.changing:
         site = await asyncio.to_thread(parts.sites.site, site_id)
         changed = replace(site, without=site.without - {kind})

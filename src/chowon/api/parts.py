@@ -39,6 +39,7 @@ from chowon.ports import (
     RecordBook,
     SiteBook,
     ToldDays,
+    WitnessBook,
 )
 
 SiteId: TypeAlias = Annotated[int, InPath(ge=1, le=2**31 - 1)]
@@ -132,6 +133,8 @@ class Parts:
     """tells appliances from main meters; None when that is off"""
     told: ToldDays | None = None
     """what was told of the appliances of past days; None when that is off"""
+    witnessed: WitnessBook | None = None
+    """what people saw run; None when appliances are not told"""
     appliances: Appliances | None = None
     """follows what switches in the sites; None when that is off"""
     imports: Imports | None = None

@@ -31,6 +31,7 @@ from chowon.api import (
     sources,
     usage,
     what_if,
+    witnessed,
 )
 from chowon.api.compat_enertalk import app as enertalk
 from chowon.api.direct import Direct, Endpoint
@@ -71,6 +72,7 @@ def create_app(parts: Parts) -> FastAPI:
         shares.router,
         appliances.router,
         appliance_days.router,
+        witnessed.router,
         kinds.router,
         records.router,
         prices.router,

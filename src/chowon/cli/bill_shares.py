@@ -38,7 +38,7 @@ def shares(
     from chowon.jobs.appliances import Telling
     from chowon.jobs.billing import Billing, Books
     from chowon.jobs.shares import shares as shares_of
-    from chowon.models.nilm.nightly import trusted
+    from chowon.models.nilm.nightly import tellable
     from chowon.registry import TariffBook
     from chowon.store.opening import open_reader
 
@@ -53,7 +53,7 @@ def shares(
         books = Books(reader.prices, reader.records)
         billing = Billing(reader.history, TariffBook.beside(folder).load, books)
         prepared = billing.prepared(found, period, now_ms)
-        telling = Telling(trusted, reader.told) if used.appliances.tell else None
+        telling = Telling(tellable, reader.told, reader.witnessed) if used.appliances.tell else None
         told = shares_of(reader.history, found, prepared, rule, now_ms, telling)
     finally:
         reader.close()

@@ -13,6 +13,7 @@ import numpy as np
 from chowon.domain.nilm.power import Power
 from chowon.domain.nilm.runs import Runs, runs_of
 from chowon.domain.nilm.told import ToldDay, mark_of, minutes_of, newest, rounded
+from chowon.domain.nilm.witnessed import LEAST_TAUGHT, Witnessed, mark_of_seen
 from chowon.domain.part_runs import RunTimes, run_times
 from chowon.domain.parts import Part
 from chowon.domain.quantities import DAY_MS, I64, MINUTE_MS, QUARTER_MS
@@ -20,8 +21,10 @@ from chowon.domain.sites import Site
 from chowon.domain.tariff import Text
 from chowon.jobs.mains import Why, unmeasured_mains, why_not
 from chowon.jobs.period_use import PeriodUse
+from chowon.jobs.witnessed import Lesson, Taught, lesson
+from chowon.models.nilm.interface import LearnsHome
 from chowon.models.nilm.nightly import Trusted
-from chowon.ports import History, ToldDays
+from chowon.ports import History, ToldDays, WitnessBook
 
 CONTEXT_MS: Final = DAY_MS // 2
 """Seen before the span, so that its beginning is told as well as the rest"""
@@ -75,21 +78,47 @@ class TellingParts:
 TOLD_NOTHING: Final = TellingParts((), {}, {}, "off")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Here:
+    """How one site is told."""
+
+    site_id: int
+    kinds: tuple[str, ...]
+    """Those that are looked for"""
+    lesson: Lesson | None
+    """What the model learns of the site before it tells; None where nobody saw anything run"""
+
+
+@dataclass(frozen=True, slots=True)
+class Teachable:
+    """A kind that runs which people saw can teach, as it stands with a site."""
+
+    kind: str
+    needed: int
+    """So many more runs make it told here; 0 where it is told without them, too"""
+    told: bool
+
+
 class Telling:
     """Tells the appliances of sites, and says what nights have told before of days that are over.
 
-    Keeps the last answers as long as what was measured and what nights told stays the same.
+    Keeps the last answers as long as what was measured, seen by people and told by nights stays the same.
     """
 
     def __init__(
-        self, model: Callable[[], tuple[Told, Mapping[str, Trusted]]], nights: ToldDays | None = None
+        self,
+        model: Callable[[], tuple[Told, Mapping[str, Trusted]]],
+        nights: ToldDays | None = None,
+        witnessed: WitnessBook | None = None,
     ) -> None:
-        """model: called once, when it is first needed: the model, and the kinds it is trusted with.
+        """model: called once, when it is first needed: the model, and the kinds that people may be told of.
 
-        nights: what was told of days and is written down; without it all is told anew.
+        nights: what was told of days and is written down; without it all is told anew. witnessed: what
+        people saw run in the sites; without it all are told alike.
         """
-        self._model, self._nights = model, nights
+        self._model, self._nights, self._witnessed = model, nights, witnessed
         self._loaded: tuple[Told, Mapping[str, Trusted]] | None = None
+        self._taught = Taught()
         self._kept: OrderedDict[tuple[int, ...], Appliances] = OrderedDict()
         self._lock = threading.RLock()
 
@@ -109,7 +138,7 @@ class Telling:
                 for one in told.found
                 if not kinds[one.kind].standing
             },
-            {_part_name(one.kind): kinds[one.kind].f1 for one in told.found},
+            {_part_name(one.kind): f1 for one in told.found if (f1 := kinds[one.kind].f1) is not None},
             told.why,
         )
 
@@ -118,21 +147,66 @@ class Telling:
 
         Errors: StoreUnavailable.
         """
-        kinds = self.kinds_of(site)
         mains = unmeasured_mains(history, site, from_ms, to_ms)
-        return self.tell(mains, kinds) if kinds and why_not(mains) is None else {}
+        return {} if why_not(mains) else self.tell(self.here(history, site), mains)
 
-    def kinds_of(self, site: Site) -> list[str]:
-        """Those that are looked for in the site."""
-        return [kind for kind in self._kinds() if kind not in site.without]
+    def here(self, history: History, site: Site) -> Here:
+        """How this site is told now. Errors: StoreUnavailable."""
+        seen = self._seen(site.id)
+        taught = lesson(history, site, seen) if seen else None
+        runs = {} if taught is None else taught.ran
+        kinds = (
+            kind
+            for kind, one in self._kinds().items()
+            if kind not in site.without and (not one.once_seen or len(runs.get(kind, ())) >= LEAST_TAUGHT)
+        )
+        return Here(site.id, tuple(kinds), taught)
 
-    def tell(self, mains: Power, kinds: Sequence[str]) -> dict[str, Power]:
+    def tell(self, here: Here, mains: Power) -> dict[str, Power]:
         """What the model says of these mains, in whole 0.1 W, one question at a time: each takes a core."""
+        if not here.kinds:
+            return {}
         with self._lock:
-            self._kinds()
-            assert self._loaded is not None
-            told = self._loaded[0].disaggregate(mains, kinds) if kinds else {}
+            told = self._told_by(here).disaggregate(mains, here.kinds)
         return {kind: rounded(power) for kind, power in told.items()}
+
+    def mark(self, site_id: int) -> str:
+        """8 characters for what people saw run in the site, where the model learns of it; else none."""
+        return mark_of_seen(self._seen(site_id))
+
+    def teachable(self, history: History, site: Site) -> list[Teachable]:
+        """The kinds that people can teach in this site. Errors: StoreUnavailable."""
+        here, kinds = self.here(history, site), self._kinds()
+        runs = {} if here.lesson is None else here.lesson.ran
+        return [
+            Teachable(
+                kind,
+                max(0, LEAST_TAUGHT - len(runs.get(kind, ()))) if kinds[kind].once_seen else 0,
+                kind in here.kinds,
+            )
+            for kind in self.teachable_kinds()
+        ]
+
+    def teachable_kinds(self) -> list[str]:
+        """The same, of any site; none where the model cannot learn."""
+        learner, kinds = self._learner(), self._kinds()
+        return [] if learner is None else [kind for kind in learner.teachable() if kind in kinds]
+
+    def _seen(self, site_id: int) -> list[Witnessed]:
+        """What people saw of the kinds that the model can be taught."""
+        kept = [] if self._witnessed is None else self._witnessed.of(site_id)
+        kinds = self.teachable_kinds() if kept else []
+        return [one.witnessed for one in kept if one.witnessed.kind in kinds]
+
+    def _told_by(self, here: Here) -> Told:
+        learner = None if here.lesson is None else self._learner()
+        if here.lesson is None or learner is None:
+            return self._load()[0]
+        return self._taught.of(learner, here.site_id, here.lesson)
+
+    def _learner(self) -> LearnsHome | None:
+        model = self._load()[0]
+        return model if isinstance(model, LearnsHome) else None
 
     def _appliances(
         self, history: History, site: Site, use: PeriodUse, over: int, metered: Sequence[Part]
@@ -145,12 +219,13 @@ class Telling:
         with self._lock:  # one at a time: each takes a core
             stood = self._stood(site, use)
             told = hash(tuple((day, one.told_ms) for day, one in stood.items()))
-            key = (site.id, from_ms, to_ms, hash(seen), hash(site.without), told)
+            taught = hash(self.mark(site.id))
+            key = (site.id, from_ms, to_ms, hash(seen), hash(site.without), told, taught)
             if key not in self._kept:
                 begin_ms = min(from_ms - CONTEXT_MS, to_ms - KNOWN_BY_MS)
                 mains = unmeasured_mains(history, site, begin_ms, to_ms)
                 why = why_not(mains)
-                power = {} if why else self._of_span(site, use, mains, from_ms, stood)
+                power = {} if why else self._of_span(self.here(history, site), use, mains, from_ms, stood)
                 self._kept[key] = Appliances(_found(power), why)
                 if len(self._kept) > KEPT:
                     self._kept.popitem(last=False)
@@ -158,9 +233,12 @@ class Telling:
             return self._kept[key]
 
     def _kinds(self) -> Mapping[str, Trusted]:
+        return self._load()[1]
+
+    def _load(self) -> tuple[Told, Mapping[str, Trusted]]:
         if self._loaded is None:
             self._loaded = self._model()
-        return self._loaded[1]
+        return self._loaded
 
     def _stood(self, site: Site, use: PeriodUse) -> dict[date, ToldDay]:
         """What nights told of the days of a period."""
@@ -169,18 +247,18 @@ class Telling:
         return newest(self._nights.days(site.id, use.period.start, use.period.end))
 
     def _of_span(
-        self, site: Site, use: PeriodUse, mains: Power, from_ms: int, stood: Mapping[date, ToldDay]
+        self, here: Here, use: PeriodUse, mains: Power, from_ms: int, stood: Mapping[date, ToldDay]
     ) -> dict[str, Power]:
         """Each kind from `from_ms` to the end of the mains: what nights told, and the rest told now."""
-        kinds, to_ms = self.kinds_of(site), mains.start_ms + len(mains) * MINUTE_MS
-        days = _days_that_stand(stood, use, mains, from_ms, kinds)
+        to_ms = mains.start_ms + len(mains) * MINUTE_MS
+        days = _days_that_stand(stood, use, mains, from_ms, here.kinds)
         power: dict[str, Power] = {}
         if sum(end_ms - start_ms for start_ms, end_ms in days) < to_ms - from_ms:
-            told = self.tell(mains, kinds)
+            told = self.tell(here, mains)
             power = {kind: minutes_of(one, from_ms, to_ms) for kind, one in told.items()}
         if days and self._nights is not None:
-            kept = self._nights.minutes(site.id, from_ms, to_ms)
-            for kind in kinds:
+            kept = self._nights.minutes(here.site_id, from_ms, to_ms)
+            for kind in here.kinds:
                 power[kind] = _with_days(power.get(kind), kept.get(kind), mains, from_ms, days)
         return power
 

@@ -79,13 +79,15 @@ class Nights:
         """weights: which ones `telling` tells with. live: what was told while it ran."""
         self._history, self._telling, self._book, self._live = history, telling, book, live
         self._name_weights = weights
-        self._through: dict[int, tuple[date, bool]] = {}
-        """Up to which day sites were found told, and whether finally: so that it is compared seldom"""
+        self._through: dict[int, tuple[date, bool, str, frozenset[str]]] = {}
+        """Up to which day sites were found told, whether finally, by whom and without which kinds: so that
+        it is compared seldom"""
 
     def tell(self, site: Site, now_ms: int) -> Night:
         """All that is due of one site, with one look of the model. Errors: StoreUnavailable, Damaged."""
         reach = over_days(site, now_ms)
-        this_time = reach[-1].day, reach[-1].is_final(now_ms)
+        told_by = self._told_by(site)
+        this_time = reach[-1].day, reach[-1].is_final(now_ms), told_by, site.without
         if self._through.get(site.id) == this_time:
             return Night()
         days = self._heard(site, reach)
@@ -95,18 +97,20 @@ class Nights:
         stood = newest(before)
         end_ms = min(now_ms // MINUTE_MS * MINUTE_MS, reach[-1].end_ms + CONTEXT_MS)
         mains = unmeasured_mains(self._history, site, reach[0].start_ms - CONTEXT_MS, end_ms)
-        kinds = [] if why_not(mains) else self._telling.kinds_of(site)
+        here = None if why_not(mains) else self._telling.here(self._history, site)
+        kinds = () if here is None else here.kinds
         due = [
             day
             for day in days
             if (was := stood.get(day.day)) is None
-            or self._is_old(day, was, now_ms)
+            or was.told_by != told_by
+            or (day.is_final(now_ms) and not day.is_final(was.told_ms))
             or _is_of_other(day, was, mains, kinds)
         ]
         if not due:
             self._through[site.id] = this_time
             return Night()
-        told = self._telling.tell(mains, kinds)
+        told = {} if here is None else self._telling.tell(here, mains)
         live = {one.day for one in before if one.value != "nightly"}
         return Night(
             tuple(
@@ -114,7 +118,7 @@ class Nights:
                 for day in due
                 for one in (
                     *(() if day.day in live else self._told_live(site, day, now_ms, mains)),
-                    self._nightly(site, day, now_ms, mains, told),
+                    self._nightly(site, day, now_ms, mains, told, told_by),
                 )
             ),
             tuple(_minutes(site, day, told) for day in due if told or day.day in stood),
@@ -138,12 +142,13 @@ class Nights:
             return []
         return [day for day in days if day.end_ms > span[0] and day.start_ms <= span[1]]
 
-    def _is_old(self, day: _Day, told: ToldDay, now_ms: int) -> bool:
-        """Told by other weights, or before it could be final."""
-        return told.told_by != self._weights or (day.is_final(now_ms) and not day.is_final(told.told_ms))
+    def _told_by(self, site: Site) -> str:
+        """Which weights, and what they learn of the site first."""
+        taught = self._telling.mark(site.id)
+        return f"{self._weights}+{taught}" if taught else self._weights
 
     def _nightly(
-        self, site: Site, day: _Day, now_ms: int, mains: Power, told: Mapping[str, Power]
+        self, site: Site, day: _Day, now_ms: int, mains: Power, told: Mapping[str, Power], told_by: str
     ) -> ToldDay:
         measured = minutes_of(mains, day.start_ms, day.end_ms)
         sums = {}
@@ -151,7 +156,7 @@ class Nights:
             earlier = minutes_of(power, day.start_ms - MINUTE_MS, day.start_ms).power_w
             sums[kind] = took(minutes_of(power, day.start_ms, day.end_ms), was_on=bool(earlier.any()))
         known_min = int(measured.known.sum()) if told else 0
-        return ToldDay(site.id, day.day, "nightly", now_ms, self._weights, mark_of(measured), known_min, sums)
+        return ToldDay(site.id, day.day, "nightly", now_ms, told_by, mark_of(measured), known_min, sums)
 
     def _told_live(self, site: Site, day: _Day, now_ms: int, mains: Power) -> list[ToldDay]:
         if self._live is None:

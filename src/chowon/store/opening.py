@@ -23,6 +23,7 @@ from chowon.store.catalog.sites import CatalogSites, SiteDefaults
 from chowon.store.catalog.sources import CatalogSources
 from chowon.store.catalog.tokens import CatalogTokens
 from chowon.store.catalog.told import CatalogTold
+from chowon.store.catalog.witnessed import CatalogWitnessed
 from chowon.store.counter_reading import CounterReader
 from chowon.store.counter_spans import spans_anew
 from chowon.store.journal import JournalReader, SqliteJournal
@@ -46,6 +47,7 @@ class Store:
     prices: CatalogPrices
     records: CatalogRecords
     appliances: CatalogAppliances
+    witnessed: CatalogWitnessed
     told: ToldReader
     tokens: CatalogTokens
     corrections: CatalogCorrections
@@ -71,6 +73,7 @@ class Reader:
     sites: CatalogSites
     prices: CatalogPrices
     records: CatalogRecords
+    witnessed: CatalogWitnessed
     told: ToldReader
     lake: Lake
     files: FileList
@@ -134,6 +137,7 @@ def open_store(
         prices=CatalogPrices(catalog, now_ms),
         records=CatalogRecords(catalog, now_ms),
         appliances=CatalogAppliances(catalog, now_ms),
+        witnessed=CatalogWitnessed(catalog, now_ms),
         told=ToldReader(CatalogTold(catalog), lake, files),
         corrections=corrections,
         tokens=CatalogTokens(catalog, now_ms),
@@ -158,8 +162,9 @@ def open_reader(folder: Path, *, catalog_url: str | None = None) -> Reader:
         corrections = CatalogCorrections(catalog, lambda: 0)
         history = _history(lake, files, journal, sites, corrections)
         prices, records = CatalogPrices(catalog, lambda: 0), CatalogRecords(catalog, lambda: 0)
+        witnessed = CatalogWitnessed(catalog, lambda: 0)
         told = ToldReader(CatalogTold(catalog), lake, files)
-        return Reader(journal, history, sites, prices, records, told, lake, files, catalog)
+        return Reader(journal, history, sites, prices, records, witnessed, told, lake, files, catalog)
     except BaseException:
         catalog.close()
         raise

@@ -13,7 +13,7 @@ from chowon.domain.nilm.power import Home
 from chowon.domain.nilm.runs import OnRule
 from chowon.domain.tariff import Text
 from chowon.errors import BadInput
-from chowon.models.nilm.interface import Disaggregator, Model
+from chowon.models.nilm.interface import Disaggregator, LearnsHome, Model
 from chowon.models.nilm.network.fitting import fit
 from chowon.models.nilm.network.kinds import lessons
 from chowon.models.nilm.network.shipped import chosen, shipped
@@ -62,22 +62,37 @@ class Trusted:
     label: Text
     standing: bool
     """In the home day and night: it has no runs"""
-    f1: float
-    """On homes that it had never seen"""
+    f1: float | None
+    """On homes that it had never seen, where that was measured"""
+    once_seen: bool = False
+    """Only in homes in which people have seen it run, and often enough to teach it"""
 
 
 def trusted() -> tuple[Disaggregator, Mapping[str, Trusted]]:
-    """(the shipped network, the kinds that people may be told of). Errors: NotFound."""
-    teller, card = shipped(())
-    told = {kind: lessons()[kind] for kind in card.trusted}
+    """(the shipped network, the kinds that people may be told of in any home). Errors: NotFound."""
+    teller, kinds = tellable()
+    return teller, {kind: one for kind, one in kinds.items() if not one.once_seen}
+
+
+def tellable() -> tuple[Disaggregator, Mapping[str, Trusted]]:
+    """The same, with the kinds that people may be told of once they have taught them. Errors: NotFound."""
+    network, card = shipped(())
+    teller: Disaggregator = network
+    teachable = teller.teachable() if isinstance(teller, LearnsHome) else ()
+    told = {kind: lessons()[kind] for kind in card.kinds if kind in card.trusted or kind in teachable}
     return teller, {
-        kind: Trusted(i18n.appliance(kind), one.standing, card.figures[kind]["f1"])
+        kind: Trusted(
+            i18n.appliance(kind),
+            one.standing,
+            card.figures.get(kind, {}).get("f1"),
+            once_seen=kind not in card.trusted,
+        )
         for kind, one in told.items()
     }
 
 
 def weights() -> str:
-    """Which weights `trusted` tells with: another name after each training. Errors: NotFound."""
+    """Which weights `tellable` tells with: another name after each training. Errors: NotFound."""
     onnx, card = chosen(())
     seen = hashlib.sha256(onnx)
     seen.update(json.dumps(asdict(card), sort_keys=True).encode())

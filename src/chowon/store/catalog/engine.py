@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from chowon.errors import Misconfigured, StoreUnavailable
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
-HEAD: Final = "0011"
+HEAD: Final = "0012"
 """The newest step in migrations/versions; a test holds it against the files."""
 
 

@@ -234,6 +234,21 @@ appliance_taps = Table(
     Index(None, "site_id"),
 )
 
+witnessed_runs = Table(
+    "witnessed_runs",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("site_id", BIG, ForeignKey("sites.id"), nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("start_ms", BigInteger, nullable=False),
+    Column("end_ms", BigInteger, nullable=False),
+    Column("ran", Boolean, nullable=False),  # or did not run
+    Column("made_by", String(128), nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    Index(None, "site_id", "kind"),
+    sqlite_autoincrement=True,  # an id is never given twice: what is taken back is the one that was seen
+)
+
 appliance_days = Table(
     "appliance_days",
     metadata,

@@ -79,13 +79,13 @@ def tellable() -> tuple[Disaggregator, Mapping[str, Trusted]]:
     network, card = shipped(())
     teller: Disaggregator = network
     teachable = teller.teachable() if isinstance(teller, LearnsHome) else ()
-    told = {kind: lessons()[kind] for kind in card.kinds if kind in card.trusted or kind in teachable}
+    told = {kind: lessons()[kind] for kind in card.kinds if kind in card.billed or kind in teachable}
     return teller, {
         kind: Trusted(
             i18n.appliance(kind),
             one.standing,
             card.figures.get(kind, {}).get("f1"),
-            once_seen=kind not in card.trusted,
+            once_seen=kind not in card.billed,
         )
         for kind, one in told.items()
     }

@@ -9,7 +9,7 @@ export type Span = { start_ms: number; end_ms: number };
 export const ENOUGH = 3;
 const MOST_MS = 12 * 3_600_000;
 /** Nights that are over are told anew within this time. */
-export const ANEW_MS = 600_000;
+const ANEW_MS = 600_000;
 
 /** From a clock time of a day until another one; an end that is not after the begin is the next day's. null: none is written. */
 export function between(day: Day, from: string, to: string, timezone: string): Span | null {
@@ -40,16 +40,15 @@ export function saidOf(runs: readonly WitnessedRun[], kind: string, { start_ms, 
   return most ?? null;
 }
 
-/** When something was said last; 0: never. */
-export const newestSaid = (runs: readonly WitnessedRun[]): number => Math.max(0, ...runs.map(({ made_ms }) => made_ms));
+/** Whether something was said so lately that nights are yet to be told anew with it: all are, of whatever kind it was. */
+export const anewSoon = (runs: readonly WitnessedRun[], now_ms: number): boolean => runs.some(({ made_ms }) => now_ms - made_ms < ANEW_MS);
 
 /** What became of it: the nights say the same or not, or will. null: its kind needs more runs first. */
 export type Sign = "same" | "other" | "soon" | "tonight" | "later" | null;
 
-/** said_ms: when something was said last, of any kind: all nights are told anew with it. */
-export function signOf(run: WitnessedRun, kind: WitnessedKind | undefined, said_ms: number, now_ms: number, timezone: string): Sign {
+export function signOf(run: WitnessedRun, kind: WitnessedKind | undefined, anew: boolean, now_ms: number, timezone: string): Sign {
   if (run.ran && kind && kind.needed > 0) return null;
   if (run.told === null) return dayOf(run.end_ms, timezone) === dayOf(now_ms, timezone) ? "tonight" : "later";
   if (run.told === run.ran) return "same";
-  return now_ms - said_ms < ANEW_MS ? "soon" : "other";
+  return anew ? "soon" : "other";
 }

@@ -50,8 +50,9 @@ export function thanksWords(kind: WitnessedKind | undefined): string {
   return t(kind.needed === 1 ? "ran.thanks.one" : "ran.thanks.more", { name: within(kind.label), count: kind.needed });
 }
 
-/** How far it is with a kind. */
-export function farWords({ ran, needed }: WitnessedKind): string {
+/** How far it is with a kind. anew: something was said a moment ago, so that nights will be told with it. */
+export function farWords({ ran, needed }: WitnessedKind, anew: boolean): string {
   if (needed > 0) return t(needed === 1 ? "ran.far.one" : "ran.far.more", { ran, all: ran + needed, count: needed });
-  return t(ran < ENOUGH ? "ran.far.some" : "ran.far.enough", { ran, all: ENOUGH });
+  const far = t(ran < ENOUGH ? "ran.far.some" : "ran.far.enough", { ran, all: ENOUGH });
+  return anew ? `${far} ${t("ran.anew")}` : far;
 }

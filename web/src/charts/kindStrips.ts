@@ -23,7 +23,7 @@ export function kindBars({ settled_w, provisional_w }: KindOfDay): KindBar[] {
 /** What a person calls one run, in whole minutes. from, to: shares of the window. */
 export type KindRun = { start_ms: number; end_ms: number; from: number; to: number };
 
-/** Its runs, oldest first. A pause that is no longer than the mean of what ran on both sides of it is part of a run. */
+/** Its runs, oldest first. A pause that is no longer than what ran on either side of it is part of a run. */
 export function kindRuns(kind: KindOfDay, { from_ms, step_ms }: KindsOfDay): KindRun[] {
   const minutes = kind.settled_w.length;
   const at_ms = (share: number) => from_ms + Math.round(share * minutes) * step_ms;
@@ -31,7 +31,7 @@ export function kindRuns(kind: KindOfDay, { from_ms, step_ms }: KindsOfDay): Kin
   for (const { from, to } of kindBars(kind)) {
     const before = runs.at(-1);
     const [start_ms, end_ms] = [at_ms(from), at_ms(to)];
-    if (before && start_ms - before.end_ms <= (before.end_ms - before.start_ms + end_ms - start_ms) / 2) {
+    if (before && start_ms - before.end_ms <= Math.min(before.end_ms - before.start_ms, end_ms - start_ms)) {
       [before.end_ms, before.to] = [end_ms, to];
     } else runs.push({ start_ms, end_ms, from, to });
   }

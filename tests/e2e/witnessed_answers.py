@@ -1,4 +1,4 @@
-"""What a server answers of runs that people saw, kept in memory: for pages, of what no night has looked at yet."""
+"""What a server answers of runs that people saw, as docs/reference/api.md has it; kept in memory."""
 
 import json
 import re

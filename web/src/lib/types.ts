@@ -119,12 +119,11 @@ export type KindNow = { kind: string; label: Text; power_w: number; today_wh: nu
 /** Kinds and rest are the mean power of the mains in the interval that ended at end_ms. */
 export type KindsNow = { end_ms: number; step_ms: number; rest_w: number; kinds: KindNow[] };
 
-/** W by minute, null where nothing was told. provisional: at once. settled: twenty minutes later. f1: how well, in other homes; null of what only this
-    home's people taught. */
+/** W by minute, null where nothing was told. provisional: at once. settled: twenty minutes later. f1: how well, in other homes. */
 export type KindOfDay = {
   kind: string;
   label: Text;
-  f1: number | null;
+  f1: number;
   kwh: number;
   cost: Decimal | null;
   provisional_w: (number | null)[];

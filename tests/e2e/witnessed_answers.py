@@ -47,7 +47,7 @@ class Witnessed:
         method, number = route.request.method, PLACE.search(route.request.url)
         assert number is not None
         if method != "GET" and self.refuses is not None:
-            route.fulfill(status=400, json={"error": {"message": self.refuses}})
+            route.fulfill(status=422, json={"error": {"message": self.refuses}})
             return
         if method == "POST":
             self.say(**json.loads(route.request.post_data or ""))

@@ -7,7 +7,9 @@ export type Span = { start_ms: number; end_ms: number };
 
 /** So many runs of a kind teach its home's own machine. */
 export const ENOUGH = 3;
-const MOST_MS = 12 * 3_600_000;
+/** So many of a kind are kept. */
+export const MOST = 60;
+const LONGEST_MS = 12 * 3_600_000;
 /** Nights that are over are told anew within this time. */
 const ANEW_MS = 600_000;
 
@@ -29,7 +31,7 @@ export function around(near_ms: number, from: string, to: string, timezone: stri
 
 /** Why nothing can have run so; null where it can. */
 export function impossible({ start_ms, end_ms }: Span, now_ms: number): "later" | "long" | null {
-  if (end_ms - start_ms > MOST_MS) return "long";
+  if (end_ms - start_ms > LONGEST_MS) return "long";
   return end_ms > now_ms ? "later" : null;
 }
 

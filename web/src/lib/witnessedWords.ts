@@ -1,9 +1,11 @@
 /** What people say ran, in words. */
 
+import { Refused } from "./api";
 import { clock, day, dayOf, shifted } from "./format";
 import { i18n, said, t } from "./i18n.svelte";
-import type { Text, WitnessedKind, WitnessedRun } from "./types";
-import { ENOUGH, type Sign, type Span } from "./witnessed";
+import type { NewWitness, Text, Witnessed, WitnessedKind, WitnessedRun } from "./types";
+import { ENOUGH, MOST, type Sign, type Span } from "./witnessed";
+import type { Witness } from "../live/witnessed.svelte";
 
 /** A kind's name inside of a sentence: "the dishwasher". */
 export function within(label: Text): string {
@@ -44,15 +46,29 @@ export function signWords(sign: Sign, { ran }: WitnessedRun): string {
   }
 }
 
-/** What is said when something was taken; kind: as it is with it then. */
-export function thanksWords(kind: WitnessedKind | undefined): string {
-  if (!kind || kind.needed === 0) return t("ran.thanks");
+/** How far it is with a kind. anew: something was said a moment ago, so that nights will be told with it. */
+export function farWords({ ran, needed }: WitnessedKind, anew: boolean): string {
+  // Of what was said, runs while the meter was silent don't count.
+  if (needed > 0) return t(needed === 1 ? "ran.far.one" : "ran.far.more", { ran: ENOUGH - needed, all: ENOUGH, count: needed });
+  const far = t(ran < ENOUGH ? "ran.far.some" : "ran.far.enough", { ran, all: ENOUGH });
+  return anew ? `${far} ${t("ran.anew")}` : far;
+}
+
+/** Says it, and gives how to thank. Throws where it was not taken, for people where the page has words for it. */
+export async function say(witness: Witness, run: NewWitness): Promise<string> {
+  try {
+    await witness.say(run);
+  } catch (error) {
+    throw refusal(error, run.kind, witness.found);
+  }
+  const kind = witness.found?.kinds.find((one) => one.kind === run.kind);
+  if (!run.ran || !kind || kind.needed === 0) return t("ran.thanks");
   return t(kind.needed === 1 ? "ran.thanks.one" : "ran.thanks.more", { name: within(kind.label), count: kind.needed });
 }
 
-/** How far it is with a kind. anew: something was said a moment ago, so that nights will be told with it. */
-export function farWords({ ran, needed }: WitnessedKind, anew: boolean): string {
-  if (needed > 0) return t(needed === 1 ? "ran.far.one" : "ran.far.more", { ran, all: ran + needed, count: needed });
-  const far = t(ran < ENOUGH ? "ran.far.some" : "ran.far.enough", { ran, all: ENOUGH });
-  return anew ? `${far} ${t("ran.anew")}` : far;
+function refusal(error: unknown, kind: string, found: Witnessed | null): unknown {
+  if (!(error instanceof Refused)) return error;
+  if (error.message.startsWith("start_ms:")) return new Refused(error.status, t("ran.too-early"));
+  const kept = found?.runs.filter((run) => run.kind === kind).length ?? 0;
+  return kept >= MOST ? new Refused(error.status, t("ran.too-many", { count: MOST })) : error;
 }

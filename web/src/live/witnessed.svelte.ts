@@ -36,9 +36,9 @@ export class Witness {
     }
   }
 
-  /** In this order; throws where one was not taken. */
-  async say(...runs: NewWitness[]): Promise<void> {
-    for (const run of runs) this.#take(await api.witness(this.site, run));
+  /** In place of what was said of the same kind and time. Throws where it was not taken. */
+  async say(run: NewWitness): Promise<void> {
+    this.#take(await api.witness(this.site, run));
   }
 
   /** Throws where it was not taken back. */

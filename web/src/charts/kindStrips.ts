@@ -20,6 +20,31 @@ export function kindBars({ settled_w, provisional_w }: KindOfDay): KindBar[] {
   return bars;
 }
 
+/** What a person calls one run, in whole minutes. from, to: shares of the window. */
+export type KindRun = { start_ms: number; end_ms: number; from: number; to: number };
+
+/** Its runs, oldest first. A pause that is no longer than what ran on either side of it is part of a run. */
+export function kindRuns(kind: KindOfDay, { from_ms, step_ms }: KindsOfDay): KindRun[] {
+  const minutes = kind.settled_w.length;
+  const at_ms = (share: number) => from_ms + Math.round(share * minutes) * step_ms;
+  const runs: KindRun[] = [];
+  for (const { from, to } of kindBars(kind)) {
+    const before = runs.at(-1);
+    const [start_ms, end_ms] = [at_ms(from), at_ms(to)];
+    if (before && start_ms - before.end_ms <= Math.min(before.end_ms - before.start_ms, end_ms - start_ms)) {
+      [before.end_ms, before.to] = [end_ms, to];
+    } else runs.push({ start_ms, end_ms, from, to });
+  }
+  return runs;
+}
+
+/** The run nearest to a place in the strip, at most so far away. */
+export function runAt(runs: readonly KindRun[], share: number, reach: number): KindRun | null {
+  const away = ({ from, to }: KindRun) => Math.max(from - share, share - to, 0);
+  const [first] = [...runs].sort((a, b) => away(a) - away(b));
+  return first && away(first) <= reach ? first : null;
+}
+
 /** kWh of the minutes that were told both times: at once, and looked at again. */
 export function revision(kind: KindOfDay, { step_ms }: KindsOfDay): { before: number; after: number } {
   let [before, after] = [0, 0];

@@ -6,8 +6,8 @@ import type { Search, Settings, Sources, Target } from "./sources";
 import type { Import, Imports, ImportWish, Look } from "./imports";
 import type { Correction, Corrections, Effect, NewCorrection, Quality, WantedCorrection } from "./measuring";
 import type {
-  Bill, Comparison, Day, KindsOfDay, KnownAppliances, NowState, PastDay, Records, RecordsChange, Rule, SeenRuns, SharedBill, Site, Tap, WhatIf,
-  WhatIfAnswer,
+  Bill, Comparison, Day, KindsOfDay, KnownAppliances, NewWitness, NowState, PastDay, Records, RecordsChange, Rule, SeenRuns, SharedBill, Site, Tap, WhatIf,
+  WhatIfAnswer, Witnessed,
 } from "./types";
 
 const TIMEOUT_MS = 15_000;
@@ -106,6 +106,10 @@ export const api = {
   applianceRuns: (site: number): Promise<SeenRuns> => ask(`sites/${site}/appliances/runs`),
   applianceKinds: (site: number): Promise<KindsOfDay> => ask(`sites/${site}/appliances/kinds`),
   applianceDays: (site: number): Promise<{ days: PastDay[] }> => ask(`sites/${site}/appliances/days`),
+  witnessed: (site: number): Promise<Witnessed> => ask(`sites/${site}/appliances/witnessed`),
+  witness: (site: number, run: NewWitness): Promise<Witnessed> => ask(`sites/${site}/appliances/witnessed`, run),
+  takeBackWitness: (site: number, run: number): Promise<Witnessed> =>
+    ask(`sites/${site}/appliances/witnessed/${run}`, undefined, "DELETE"),
   tap: (site: number, tap: Tap): Promise<KnownAppliances> => ask(`sites/${site}/appliances/taps`, tap),
   records: (site: number, day: Day | null): Promise<Records> => ask(`sites/${site}/records${query({ date: day })}`),
   record: (site: number, day: Day | null, change: RecordsChange): Promise<Records> =>

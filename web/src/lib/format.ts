@@ -75,6 +75,16 @@ function currencyUnit(currency: string, language: Language): string {
   return language === "ko" ? "원" : "won";
 }
 
+const PARTICLES = /([\uac00-\ud7a3])(?:이\(가\)|은\(는\)|을\(를\))/g;
+
+/** Korean particles as the sound before them asks for: "오븐이(가)" is "오븐이", "세탁기이(가)" is "세탁기가". */
+export function particles(text: string): string {
+  return text.replace(PARTICLES, (both: string, last: string) => {
+    const ends_open = (last.charCodeAt(0) - 0xac00) % 28 === 0;
+    return `${last}${both[ends_open ? 3 : 1]}`;
+  });
+}
+
 /** Figure and unit in one text that is never broken between them. Korean writes won without a space. */
 export function joined({ value, unit }: Figure): string {
   return unit === "원" ? `${value}${unit}` : `${value}\u00a0${unit}`;

@@ -2,7 +2,7 @@
 
 import { dashboard as en } from "$texts/en.json";
 import { dashboard as ko } from "$texts/ko.json";
-import { unparted, type Language } from "./format";
+import { particles, unparted, type Language } from "./format";
 import { remembered } from "./remembered";
 import type { Text } from "./types";
 
@@ -31,7 +31,7 @@ export const i18n = {
 /** The text of this key with its {places} filled in. */
 export function t(key: Key, places: Record<string, string | number> = {}): string {
   const text = texts[language][key].replace(/\{(\w+)\}/g, (whole, name: string) => String(places[name] ?? whole));
-  return unparted(text);
+  return unparted(language === "ko" ? particles(text) : text);
 }
 
 /** A text that the API gives in both languages. */

@@ -134,6 +134,17 @@ export type KindDay = { kind: string; kwh: { provisional: number | null; settled
 export type PastDay = { date: Day; final: boolean; appliances: KindDay[] };
 export type KindsOfDay = { from_ms: number; to_ms: number; step_ms: number; kinds: KindOfDay[] };
 
+/** What a person saw: the kind ran then, or did not. told: whether the night tells it there; null while none has told that day. */
+export type WitnessedRun = {
+  id: number; kind: string; label: Text; start_ms: number; end_ms: number; ran: boolean; made_ms: number; told: boolean | null;
+};
+/** A kind that can be taught. ran: runs that people saw. needed: how many are missing until it is told here. told: now. */
+export type WitnessedKind = { kind: string; label: Text; ran: number; needed: number; told: boolean };
+/** runs: newest first. */
+export type Witnessed = { site: number; runs: WitnessedRun[]; kinds: WitnessedKind[] };
+/** In whole minutes. */
+export type NewWitness = { kind: string; start_ms: number; end_ms: number; ran: boolean };
+
 /** Runs that are alike. Several of one appliance were put together by a person. */
 export type Cluster = { id: number; power_w: number; lasts_s: number; runs: number; last_ms: number };
 export type Appliance = {

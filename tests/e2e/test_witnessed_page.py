@@ -196,3 +196,25 @@ def test_a_server_that_asks_nobody_shows_no_question(browser, server):
         row.get_by_role("button").press("Enter")
         expect(row.get_by_role("button")).to_have_count(1)
         expect(part.get_by_role("button", name="Say what ran")).to_have_count(0)
+
+
+def test_what_is_said_stands_in_the_server_and_is_gone_when_it_is_taken_back(browser, server):
+    def kept() -> list[dict]:
+        return server.get("/sites/1/appliances/witnessed")["runs"]
+
+    with page_of(browser) as page:
+        page.goto(f"{server.http}/#/now")
+        row = _row(page.get_by_role("region", name=TITLE))
+        row.get_by_role("button").first.click(timeout=SHOWN_MS)
+        row.get_by_role("button", name=re.compile(r"\d\d:\d\d to \d\d:\d\d")).nth(1).click()
+        panel = row.get_by_role("group", name=re.compile("Kettle, "))
+        panel.get_by_role("button", name="Right").click()
+        expect(panel.get_by_role("button", name="Right")).to_have_attribute("aria-pressed", "true")
+        [said] = kept()
+        assert (said["kind"], said["ran"]) == ("kettle", True)
+        page.reload()
+        section = page.get_by_role("region", name=TITLE)
+        section.get_by_role("button", name="What was said (1)").click(timeout=SHOWN_MS)
+        section.get_by_role("button", name=re.compile("Take back")).first.click()
+        expect(section.get_by_role("button", name="What was said")).to_have_count(0)
+        assert kept() == []

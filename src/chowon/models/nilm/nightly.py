@@ -39,7 +39,7 @@ class Nightly:
         return None
 
     def fit(self, homes: Sequence[Home], rules: Mapping[str, OnRule], seed: int) -> Disaggregator:
-        """As models.nilm.interface.Model. Ten minutes of a core. Errors: ExtraMissing without torch."""
+        """As models.nilm.interface.Model. Twenty minutes of a core. Errors: ExtraMissing without torch."""
         if not homes:
             raise BadInput("model network: no home or plug teaches it; expected one at least")
         step_ms = max(home.mains.step_ms for home in homes)

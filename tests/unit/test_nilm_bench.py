@@ -181,6 +181,18 @@ def test_results_survive_being_written_and_make_the_page(experiment, data, tmp_p
         read_all(tmp_path / "kept")
 
 
+def test_a_model_that_a_home_can_teach_is_scored_twice_after_the_last_run_that_was_named(data):
+    text = GOOD[: GOOD.index("[[train]]")] + "train = []\nnaming = {runs = 3, days = 2}\n"
+    text += '[[test]]\nid = "made/2"\npath = "2.parquet"\n'
+    found = run(protocols.parse(text, "p"), data, ["network", "hart"])
+    told = {row.model: row for row in found.rows if row.kind == "kettle"}
+    assert told.keys() == {"zero", "mean", "network", "network-named", "hart"}
+    hours = {row.figures["hours"].mean for row in told.values()}
+    assert len(hours) == 1
+    assert 8 * 24 <= hours.pop() < 10 * 24
+    assert told["network-named"].figures["runs"] == told["network"].figures["runs"]
+
+
 def test_a_home_under_another_ones_name_is_refused(experiment, data):
     recorded(data / "2.parquet", home("made/1", 10, 2), dataset="made", home="1")
     with pytest.raises(ProtocolInvalid, match="'made/1', as the files"):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from chowon.bench.nilm import protocol
+from chowon.bench.nilm.naming import Naming
 from chowon.errors import NotFound, ProtocolInvalid
 
 GOOD = """
@@ -112,3 +113,14 @@ def test_the_issues_splits_are_all_there():
         "ideal-65-unseen",
         "virtual-3-unseen",
     } <= set(protocol.names())
+
+
+def test_a_person_may_name_runs():
+    text = GOOD.replace("least_coverage", "naming = {runs = 3, days = 7}\nleast_coverage")
+    assert protocol.parse(text, "p").naming == Naming(3, 7)
+    assert protocol.parse(GOOD, "p").naming is None
+
+
+@pytest.mark.parametrize("naming", ["{runs = 3}", "{runs = 0, days = 7}", "{runs = 3, days = 7, hours = 2}"])
+def test_naming_says_how_many_runs_of_how_many_days(naming):
+    assert "runs and days" in refused(GOOD.replace("least_coverage", f"naming = {naming}\nleast_coverage"))

@@ -1,6 +1,7 @@
 """The weights that come with chowon: what taught them, and what they may be used for."""
 
 import os
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +31,13 @@ needs_data = pytest.mark.skipif(
 )
 
 
-def test_the_weights_are_small():
-    assert sum(file.stat().st_size for file in WEIGHTS.iterdir()) < 8 * 2**20
+def test_the_weights_in_the_wheel_are_small():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
+    [left_out] = project["tool"]["hatch"]["build"]["targets"]["wheel"]["exclude"]
+    files = [file for file in WEIGHTS.rglob("*") if file.is_file()]
+    inside = [file for file in files if not file.match(left_out.rpartition("/")[2])]
+    assert {file.name for file in inside} == {"all.onnx", "all.json"}
+    assert sum(file.stat().st_size for file in inside) < 3 * 2**20
 
 
 def test_every_kind_has_a_gate_of_its_own():
@@ -115,7 +121,7 @@ def test_what_a_roof_gives_to_the_grid_is_no_appliance():
 
 
 def test_what_a_home_can_teach_is_told_once_somebody_saw_it_and_of_no_other_home(monkeypatch):
-    """A microwave is not told well in homes that are not known; nobody has measured how well a shower is."""
+    """A microwave is told well only then, an oven not even then; of a shower nobody has measured it."""
     teller, card = kept.shipped(())
 
     class Learns:
@@ -126,13 +132,14 @@ def test_what_a_home_can_teach_is_told_once_somebody_saw_it_and_of_no_other_home
             return teller
 
         def teachable(self):
-            return ["kettle", "microwave", "shower"]
+            return ["kettle", "microwave", "oven", "shower"]
 
     monkeypatch.setattr(nightly, "shipped", lambda without: (Learns(), card))
     _, everywhere = trusted()
     _, names = tellable()
     assert names.keys() - everywhere.keys() == {"microwave", "shower"}
     assert {kind for kind, one in names.items() if one.once_seen} == {"microwave", "shower"}
-    assert names["microwave"].f1 == card.figures["microwave"]["f1"] < TRUSTED_F1
+    assert card.figures["microwave"]["f1"] < TRUSTED_F1 <= card.figures["microwave"]["named_f1"]
+    assert names["microwave"].f1 == card.figures["microwave"]["named_f1"]
     assert names["shower"].f1 is None
     assert list(names) == [kind for kind in card.kinds if kind in names]

@@ -63,7 +63,7 @@ class Trusted:
     standing: bool
     """In the home day and night: it has no runs"""
     f1: float | None
-    """On homes that it had never seen, where that was measured"""
+    """On homes that it had never seen, where that was measured; once they had taught it, if `once_seen`"""
     once_seen: bool = False
     """Only in homes in which people have seen it run, and often enough to teach it"""
 
@@ -79,15 +79,16 @@ def tellable() -> tuple[Disaggregator, Mapping[str, Trusted]]:
     network, card = shipped(())
     teller: Disaggregator = network
     teachable = teller.teachable() if isinstance(teller, LearnsHome) else ()
-    told = {kind: lessons()[kind] for kind in card.kinds if kind in card.billed or kind in teachable}
+    once_seen = [kind for kind in card.once_seen if kind in teachable]
     return teller, {
         kind: Trusted(
             i18n.appliance(kind),
-            one.standing,
-            card.figures.get(kind, {}).get("f1"),
-            once_seen=kind not in card.billed,
+            lessons()[kind].standing,
+            card.figures.get(kind, {}).get("named_f1" if kind in once_seen else "f1"),
+            once_seen=kind in once_seen,
         )
-        for kind, one in told.items()
+        for kind in card.kinds
+        if kind in card.billed or kind in once_seen
     }
 
 

@@ -51,6 +51,16 @@ class Card:
         )
 
 
+    @property
+    def once_seen(self) -> tuple[str, ...]:
+        """The others that people may be told of once they have seen them run: told well enough then.
+
+        Also those of which no home at hand can say it.
+        """
+        others = (kind for kind in self.kinds if kind not in self.billed)
+        return tuple(kind for kind in others if self.figures.get(kind, {}).get("named_f1", 1.0) >= TRUSTED_F1)
+
+
 def write(card: Card, path: Path) -> None:
     """The same card, the same bytes."""
     path.write_text(json.dumps({"format": FORMAT} | asdict(card), indent=1, sort_keys=True) + "\n", "utf-8")

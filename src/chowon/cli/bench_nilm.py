@@ -148,9 +148,14 @@ def _protocols(
 
 
 def _usual(protocol: "Protocol") -> Collection[str]:
-    """The models to run where none is named: one that learns for hours only where it comes taught."""
-    from chowon.models.nilm.registry import quick_models, ready_models
+    """The models to run where none is named: one that learns for hours only where it comes taught.
 
+    Where people name runs, those that learn of it.
+    """
+    from chowon.models.nilm.registry import learning_models, quick_models, ready_models
+
+    if protocol.naming is not None:
+        return learning_models()
     return quick_models() if protocol.train else ready_models()
 
 

@@ -6,9 +6,11 @@ import pkgutil
 from importlib.metadata import entry_points
 from typing import Final
 
+from chowon.domain.nilm.power import Home, unmeasured
+from chowon.domain.quantities import MINUTE_MS
 from chowon.errors import NotFound, shortened
 from chowon.models import nilm
-from chowon.models.nilm.interface import KeepsTraining, Model
+from chowon.models.nilm.interface import KeepsTraining, LearnsHome, Model
 
 ENTRY_POINTS: Final = "chowon.nilm"
 """Entry point group by which other packages offer models."""
@@ -39,6 +41,16 @@ def ready_models() -> dict[str, Model]:
     """Those that come taught or learn within minutes, by name."""
     return {
         name: one for name, one in models().items() if not isinstance(one, KeepsTraining) or one.comes_taught
+    }
+
+
+def learning_models() -> dict[str, Model]:
+    """Those that come taught and that runs of a home teach further, by name."""
+    nobody = Home("nobody", unmeasured(0, MINUTE_MS, 0), {})
+    return {
+        name: one
+        for name, one in ready_models().items()
+        if isinstance(one, KeepsTraining) and isinstance(one.shipped().for_home(nobody), LearnsHome)
     }
 
 

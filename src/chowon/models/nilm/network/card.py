@@ -50,7 +50,6 @@ class Card:
             kind for kind in self.trusted if self.figures[kind]["month_energy_error_pct"] < TRUSTED_MONTH_PCT
         )
 
-
     @property
     def once_seen(self) -> tuple[str, ...]:
         """The others that people may be told of once they have seen them run: told well enough then.

@@ -4,8 +4,8 @@ Usage: put_nilm_figures.py, after
 `chowon bench nilm --protocol as-shipped --protocol three-runs-named --results docs/benchmarks/nilm`.
 A card's figures are means over the homes, each told by weights that it did not teach: those at 230 V where
 any of these has the kind, for its appliances are those of Korea; else the American ones. The live network's
-are those of its settled values, and beside them, as `now_…`, those of what it tells at once. `named_f1` is the
-nightly network's on all homes, once they had taught it by three runs.
+are those of its settled values, and beside them, as `now_…`, those of what it tells at once. `named_f1` is
+the nightly network's on all homes, once they had taught it by three runs.
 """
 
 import json

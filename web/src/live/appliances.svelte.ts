@@ -3,6 +3,7 @@
 import { api } from "../lib/api";
 import { remembered } from "../lib/remembered";
 import type { Appliance, KindName, KindsOfDay, KnownAppliances, PastDay, SeenRun, Tap } from "../lib/types";
+import { whileVisible } from "../lib/whileVisible";
 
 const DAY_MS = 86_400_000;
 const AGAIN_MS = 60_000;
@@ -37,11 +38,9 @@ export class Appliances {
   /** Ask now, and again every minute while the page is visible. Returns how to stop. */
   start(): () => void {
     void this.load();
-    const ticker = setInterval(() => {
-      if (document.visibilityState === "visible") void this.load();
-    }, AGAIN_MS);
+    const stop = whileVisible(AGAIN_MS, () => this.load());
     return () => {
-      clearInterval(ticker);
+      stop();
       clearTimeout(this.#timer);
       this.#asked += 1;
     };

@@ -2,6 +2,7 @@
 
 import { api } from "../lib/api";
 import type { NewWitness, Witnessed } from "../lib/types";
+import { whileVisible } from "../lib/whileVisible";
 
 /** What was said is looked for within minutes. */
 const AGAIN_MS = 300_000;
@@ -16,11 +17,9 @@ export class Witness {
   /** Ask now, and again every few minutes while the page is visible. Returns how to stop. */
   start(): () => void {
     void this.load();
-    const ticker = setInterval(() => {
-      if (document.visibilityState === "visible") void this.load();
-    }, AGAIN_MS);
+    const stop = whileVisible(AGAIN_MS, () => this.load());
     return () => {
-      clearInterval(ticker);
+      stop();
       this.#asked += 1;
     };
   }
